@@ -1,0 +1,28 @@
+"""The errors a user can cause, and only those. Each message says what was given, what is valid and what to do."""
+
+
+class CoEvoerError(Exception):
+    """Base of every error that is about what the user gave, not about a fault of ours.
+
+    The command line prints the message without a traceback and exits with 2.
+    """
+
+
+class InputError(CoEvoerError, ValueError):
+    """A value, file or image that cannot be used as given."""
+
+
+class CheckpointError(CoEvoerError):
+    """Weights that do not fit the named model."""
+
+
+class BundleError(CoEvoerError):
+    """A bundle that is incomplete, altered, or does not follow the contract."""
+
+
+class PlatformError(CoEvoerError):
+    """A request that this operating system or installation cannot serve."""
+
+
+class CheckFailed(CoEvoerError):
+    """A promise that was measured and not kept: a fusion contract, a size, a parity budget. Exit code 1."""

@@ -1,0 +1,47 @@
+"""SMPL-X parameters of one person, as the network gives them.
+
+In: the network's outputs. Out: `SmplxParameters`, which the body layers, the estimator and the writers take.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coevoer_edge import contract
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class SmplxParameters:
+    """Pose, shape and expression of one body; rotations as matrices, each joint to its parent.
+
+    Shapes are those of `contract.OUTPUTS` without the batch axis. Hand rotations are absolute: they are what
+    `smplx.SMPLXLayer` takes, with no mean pose added (the `flat_hand_mean=True` convention).
+    """
+
+    global_orient: Array  # 1 3 3
+    body_pose: Array  # 21 3 3
+    left_hand_pose: Array  # 15 3 3
+    right_hand_pose: Array  # 15 3 3
+    jaw_pose: Array  # 1 3 3
+    betas: Array  # 10
+    expression: Array  # 10
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, Array]) -> "SmplxParameters":
+        """Take the batch axis (size 1) off the network's outputs."""
+        return cls(**{field.name: np.asarray(outputs[field.name][0], np.float64) for field in fields(cls)})
+
+    @classmethod
+    def rest(cls) -> "SmplxParameters":
+        """The T-pose of the mean shape: identity rotations, zero coefficients."""
+        shapes = {output.name: output.shape[1:] for output in contract.OUTPUTS}
+        return cls(**{f.name: _rest(shapes[f.name]) for f in fields(cls)})
+
+
+def _rest(shape: tuple[int, ...]) -> Array:
+    is_rotation = shape[-2:] == (3, 3)
+    return np.broadcast_to(np.eye(3), shape).copy() if is_rotation else np.zeros(shape)
