@@ -1,0 +1,132 @@
+"""Named builders: the only place where the sizes of the networks stand.
+
+In: a name. Out: an initialised `CoEvoer`.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from coevoer_edge import contract
+from coevoer_edge.body.joints import BODY_JOINT_NAMES
+from coevoer_edge.errors import InputError
+from coevoer_edge.model.attention import Mlp
+from coevoer_edge.model.boxes import ROI_SIZE, BoxNet, PartFeatures
+from coevoer_edge.model.coevoer import CoEvoer
+from coevoer_edge.model.encoder import BODY_TASKS, Encoder
+from coevoer_edge.model.enhancer import CollaborativeEvolutionEnhancer, ConcatenatedSelfAttention, RefineNet
+from coevoer_edge.model.foreground import ForegroundExtraction, PooledSegments
+from coevoer_edge.model.heads import MAX_DEPTH_M, TokenHead
+
+_SEGMENT_TOKENS = 16  # in each torso segment
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Numbers in which the models differ: encoder width, depth, heads; decoder width; regression heads."""
+
+    dim: int
+    depth: int
+    heads: int
+    decoder_dim: int
+    reduced: int
+    hidden: int
+
+
+_SIZES = {
+    "coevoer-l": Sizes(dim=1024, depth=24, heads=16, decoder_dim=512, reduced=64, hidden=1024),
+    "coevoer-b": Sizes(dim=768, depth=12, heads=12, decoder_dim=384, reduced=64, hidden=768),
+    "coevoer-s": Sizes(dim=384, depth=12, heads=6, decoder_dim=256, reduced=48, hidden=512),
+    "coevoer-t": Sizes(dim=192, depth=12, heads=3, decoder_dim=192, reduced=32, hidden=256),
+}
+MODEL_NAMES = tuple(_SIZES)
+
+
+def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: int = 0) -> CoEvoer:
+    """Build and initialise a network.
+
+    Args:
+        name: one of `MODEL_NAMES`.
+        enhancer: False gives the paper's Variant1 (Table 4): self-attention over concatenated part features.
+        foreground: False gives Variant2 (Table 4): pooled feature map instead of Portrait Foreground Extraction.
+        seed: of the initialisation; the same seed gives the same weights, and the global generator is left alone.
+
+    Raises:
+        InputError: unknown name.
+    """
+    if name not in _SIZES:
+        raise InputError(f"unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = _assemble(name, _SIZES[name], enhancer=enhancer, foreground=foreground)
+        _initialise(model)
+    return model
+
+
+def _assemble(name: str, s: Sizes, *, enhancer: bool, foreground: bool) -> CoEvoer:
+    dim, heads = s.decoder_dim, s.decoder_dim // 64
+
+    def head(tokens: int, out: int) -> TokenHead:
+        return TokenHead(dim, tokens, s.reduced, s.hidden, out)
+
+    num_body = 6 * len(BODY_JOINT_NAMES) + contract.NUM_BETAS + 3
+    return CoEvoer(
+        name,
+        encoder=Encoder(s.dim, s.depth, s.heads),
+        foreground=ForegroundExtraction(s.dim, dim, heads, _SEGMENT_TOKENS)
+        if foreground
+        else PooledSegments(s.dim, dim),
+        box_net=BoxNet(s.dim),
+        part_features=PartFeatures(s.dim, dim),
+        enhancer=CollaborativeEvolutionEnhancer(dim, heads) if enhancer else ConcatenatedSelfAttention(dim, heads),
+        refine_net=RefineNet(dim),
+        body_tokens=nn.Linear(s.dim, dim),
+        body_head=head(len(BODY_TASKS) + _SEGMENT_TOKENS, num_body),
+        face_head=head(ROI_SIZE**2, 6 + contract.NUM_EXPRESSION),
+        left_hand_head=head(ROI_SIZE**2, 6 * contract.NUM_HAND_JOINTS),
+        right_hand_head=head(ROI_SIZE**2, 6 * contract.NUM_HAND_JOINTS),
+        visibility_head=Mlp(s.dim, s.dim // 2, 1),
+    )
+
+
+def _initialise(model: CoEvoer) -> None:
+    """ViT's initialisation; the heads start at a person who faces the camera with hanging arms."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+            nn.init.zeros_(module.bias)
+    for key, parameter in model.named_parameters():
+        if key.rpartition(".")[0].endswith(("queries", "position")) or key.endswith(("pos_embed", "task_tokens")):
+            nn.init.trunc_normal_(parameter, std=0.02)
+    with torch.no_grad():
+        num_body = len(BODY_JOINT_NAMES)
+        model.body_head.out.bias[: 6 * num_body] = _start_pose().flatten()
+        model.body_head.out.bias[-3:] = torch.tensor([0.0, _START_Y_M, _logit(_START_DEPTH_M / MAX_DEPTH_M)])
+        for head, joints in ((model.left_hand_head, 15), (model.right_hand_head, 15), (model.face_head, 1)):
+            head.out.bias[: 6 * joints] = _identity_sixd(joints).flatten()
+
+
+_START_DEPTH_M = 22.0  # an upper body of 1.1 m fills the 256 px of the crop at focal 5000 px
+_START_Y_M = 0.25  # SMPL-X's origin lies in the chest, a little below the middle of such a crop
+_ARM_DOWN_RAD = math.radians(65)
+
+
+def _logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def _identity_sixd(joints: int) -> torch.Tensor:
+    """First two columns of the identity, (6, J)."""
+    return torch.tensor([1.0, 0, 0, 0, 1, 0])[:, None].repeat(1, joints)
+
+
+def _start_pose() -> torch.Tensor:
+    """Root turned from SMPL-X's y-up to the camera's y-down, arms hanging; (6, 22)."""
+    sixd = _identity_sixd(len(BODY_JOINT_NAMES))
+    sixd[4, 0] = -1.0  # half a turn about x: columns (1 0 0), (0 -1 0)
+    for name, sign in (("left_shoulder", -1.0), ("right_shoulder", 1.0)):
+        c, s = math.cos(_ARM_DOWN_RAD), sign * math.sin(_ARM_DOWN_RAD)
+        sixd[:, BODY_JOINT_NAMES.index(name)] = torch.tensor([c, s, 0, -s, c, 0])
+    return sixd

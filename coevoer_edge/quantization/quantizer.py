@@ -1,0 +1,85 @@
+"""Annotate Linear and Conv2d for PT2E: the inputs and weights of GEMMs, nothing else.
+
+In: an exported graph and a recipe. Out: the same graph, annotated.
+
+Weights: int8, symmetric, one scale for each output channel. Activations: int8, one scale and zero point for the tensor.
+LayerNorm, softmax, GELU and the sums between them stay float: quantizing those is what ruins vision transformers.
+"""
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch.fx import GraphModule, Node
+from torchao.quantization.pt2e.observer import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
+from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
+from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
+
+from coevoer_edge.errors import InputError
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+
+GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
+
+_OBSERVERS: dict[str, Callable[..., Any]] = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
+
+
+def module_path(node: Node) -> str:
+    """Path of the module that a node came from, as in `named_modules`; empty for the root's own operations."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return str(next(reversed(stack.values()))[0]).removeprefix("network.") if stack else ""
+
+
+class GemmQuantizer(Quantizer):
+    """Annotates each Linear and Conv2d as its recipe says."""
+
+    def __init__(self, recipe: QuantizationRecipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self._activation = QuantizationSpec(
+            dtype=torch.int8,
+            quant_min=-128,
+            quant_max=127,
+            qscheme=torch.per_tensor_affine,
+            observer_or_fake_quant_ctr=_OBSERVERS[recipe.activation_observer].with_args(eps=2**-12),
+        )
+        self._weight = QuantizationSpec(
+            dtype=torch.int8,
+            quant_min=-127,
+            quant_max=127,
+            qscheme=torch.per_channel_symmetric,
+            ch_axis=0,
+            observer_or_fake_quant_ctr=PerChannelMinMaxObserver.with_args(eps=2**-24),
+        )
+
+    def annotate(self, model: GraphModule) -> GraphModule:
+        """Annotate in place.
+
+        Raises:
+            InputError: a pattern of the recipe that matches no Linear and no Conv2d.
+        """
+        gemms = [node for node in model.graph.nodes if node.target in GEMMS]
+        self._refuse_idle_patterns([module_path(node) for node in gemms])
+        for node in gemms:
+            treatment = self.recipe.treatment(module_path(node))
+            if treatment == "float":
+                continue
+            activation = self._activation if treatment == "w8a8" else None
+            data, weight = node.args[:2]
+            node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
+                input_qspec_map={data: activation, weight: self._weight},
+                output_qspec=activation,  # XNNPACK's int8 kernels write int8
+                _annotated=True,
+            )
+        return model
+
+    def validate(self, model: GraphModule) -> None:
+        """Nothing to refuse: the annotations are the same for every target."""
+
+    def _refuse_idle_patterns(self, paths: list[str]) -> None:
+        for pattern in (*self.recipe.weight_only, *self.recipe.keep_float):
+            if not any(fnmatchcase(path, pattern) for path in paths):
+                raise InputError(
+                    f"recipe {self.recipe.name!r}: pattern {pattern!r} matches no Linear or Conv2d; "
+                    f"module paths look like {paths[1]!r}, {paths[-1]!r}"
+                )

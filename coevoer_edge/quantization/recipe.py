@@ -1,0 +1,53 @@
+"""What is quantized and how, read from top-level `quantization/*.toml`.
+
+In: a recipe's name or file. Out: `QuantizationRecipe`.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal, get_args
+
+from coevoer_edge import recipes
+from coevoer_edge.errors import InputError
+
+Precision = Literal["w8a8", "fp16", "fp32"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
+Observer = Literal["minmax", "histogram"]
+
+
+@dataclass(frozen=True)
+class QuantizationRecipe:
+    """A quantization recipe; the reason of each value stands beside it in the TOML file.
+
+    Patterns name modules by their path in the network, with shell wildcards: `*_head.out`.
+    """
+
+    name: str
+    precision: Precision
+    activation_observer: Observer = "minmax"
+    weight_only: tuple[str, ...] = ()  # int8 weights, float activations
+    keep_float: tuple[str, ...] = ()  # not quantized at all
+    num_calibration_samples: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise InputError(f"recipe {self.name!r}: precision {self.precision!r}; valid: {', '.join(PRECISIONS)}")
+        if self.activation_observer not in get_args(Observer):
+            raise InputError(
+                f"recipe {self.name!r}: activation_observer {self.activation_observer!r}; "
+                f"valid: {', '.join(get_args(Observer))}"
+            )
+        if self.precision == "w8a8" and self.num_calibration_samples < 1:
+            raise InputError(f"recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1")
+
+    @classmethod
+    def open(cls, name_or_file: str | Path) -> "QuantizationRecipe":
+        """Read a recipe that comes with the package by its name, or a TOML file of your own."""
+        return recipes.into(cls, recipes.read("quantization", name_or_file), f"quantization recipe {name_or_file}")
+
+    def treatment(self, module_path: str) -> Literal["w8a8", "weight_only", "float"]:
+        """How the Linear or Conv2d at a module path is quantized."""
+        if self.precision != "w8a8" or any(fnmatchcase(module_path, p) for p in self.keep_float):
+            return "float"
+        return "weight_only" if any(fnmatchcase(module_path, p) for p in self.weight_only) else "w8a8"

@@ -1,0 +1,66 @@
+"""Recipes are data: TOML files in the top-level `export/` and `quantization/`, read into frozen dataclasses.
+
+In: a recipe's name or file. Out: its table, checked against the dataclass that takes it.
+
+In a wheel the two folders lie in `coevoer_edge/_recipes/`, in a checkout beside the package (see pyproject.toml).
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from coevoer_edge.errors import InputError
+
+_PACKAGE = Path(__file__).parent
+
+T = TypeVar("T")
+
+
+def folder(kind: str) -> Path:
+    """Folder of the recipes of one kind: `export` or `quantization`."""
+    in_wheel = _PACKAGE / "_recipes" / kind
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / kind
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Names of the recipes that come with the package."""
+    return tuple(sorted(path.stem for path in folder(kind).glob("*.toml")))
+
+
+def read(kind: str, name_or_file: str | Path) -> dict[str, Any]:
+    """Read a recipe by the name of one that comes with the package, or from a file of the user's own.
+
+    Raises:
+        InputError: no such recipe, or not TOML.
+    """
+    path = Path(name_or_file)
+    if path.suffix != ".toml":
+        path = folder(kind) / f"{name_or_file}.toml"
+    if not path.is_file():
+        raise InputError(
+            f"no {kind} recipe {str(name_or_file)!r}; valid: {', '.join(names(kind))}, or the path of a .toml file"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file: {error}") from error
+
+
+def into(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Make a frozen dataclass of a table; lists become tuples.
+
+    Raises:
+        InputError: unknown or missing keys, named.
+    """
+    known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+    required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]
+    _refuse(where, "unknown", table.keys() - known, known)
+    _refuse(where, "missing", required - table.keys(), required)
+    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+
+
+def _refuse(where: str, what: str, keys: Iterable[str], valid: Iterable[str]) -> None:
+    if keys := sorted(keys):
+        raise InputError(f"{where}: {what} {', '.join(map(repr, keys))}; it takes {', '.join(sorted(valid))}")
