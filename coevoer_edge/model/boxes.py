@@ -48,7 +48,9 @@ class RoIAlign(nn.Module):
         self.grid, self.size = grid, size
         # Buffers, not arange in forward: an int tensor that meets a quantized op breaks the Core ML conversion.
         self.register_buffer("rows", torch.arange(grid[0], dtype=torch.float32).view(1, 1, grid[0]), persistent=False)
-        self.register_buffer("columns", torch.arange(grid[1], dtype=torch.float32).view(1, 1, grid[1]), persistent=False)
+        self.register_buffer(
+            "columns", torch.arange(grid[1], dtype=torch.float32).view(1, 1, grid[1]), persistent=False
+        )
         bins = (torch.arange(size, dtype=torch.float32) + 0.5) / size
         self.register_buffer("bins", bins.view(1, size, 1), persistent=False)
 
@@ -74,11 +76,7 @@ class PartFeatures(nn.Module):
         super().__init__()
         self.roi_align = RoIAlign()
         self.project = nn.ModuleList(nn.Linear(in_dim, dim) for _ in contract.PARTS)
-        self.position = nn.ParameterList(torch.zeros(1, ROI_SIZE**2, dim) for _ in contract.PARTS)
 
     def forward(self, patches: Tensor, boxes: Tensor) -> list[Tensor]:
         """Patches (B, 192, C) and boxes (B, 3, 4) to three (B, 64, d)."""
-        return [
-            project(self.roi_align(patches, boxes[:, i : i + 1])) + position
-            for i, (project, position) in enumerate(zip(self.project, self.position, strict=True))
-        ]
+        return [project(self.roi_align(patches, boxes[:, i : i + 1])) for i, project in enumerate(self.project)]

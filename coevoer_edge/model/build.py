@@ -38,8 +38,8 @@ class Sizes:
 _SIZES = {
     "coevoer-l": Sizes(dim=1024, depth=24, heads=16, decoder_dim=512, reduced=64, hidden=1024),
     "coevoer-b": Sizes(dim=768, depth=12, heads=12, decoder_dim=384, reduced=64, hidden=768),
-    "coevoer-s": Sizes(dim=384, depth=12, heads=6, decoder_dim=256, reduced=48, hidden=512),
-    "coevoer-t": Sizes(dim=192, depth=12, heads=3, decoder_dim=192, reduced=32, hidden=256),
+    "coevoer-s": Sizes(dim=384, depth=12, heads=6, decoder_dim=256, reduced=64, hidden=512),
+    "coevoer-t": Sizes(dim=192, depth=12, heads=3, decoder_dim=192, reduced=64, hidden=256),
 }
 MODEL_NAMES = tuple(_SIZES)
 
@@ -98,7 +98,7 @@ def _initialise(model: CoEvoer) -> None:
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
     for key, parameter in model.named_parameters():
-        if key.rpartition(".")[0].endswith(("queries", "position")) or key.endswith(("pos_embed", "task_tokens")):
+        if key.endswith(("pos_embed", "task_tokens")) or ".queries." in key:
             nn.init.trunc_normal_(parameter, std=0.02)
     with torch.no_grad():
         num_body = len(BODY_JOINT_NAMES)

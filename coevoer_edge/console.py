@@ -1,0 +1,103 @@
+"""Manners of the command line, shared by all commands: errors and exit codes, numbered steps, progress.
+
+In: our errors, titles, items. Out: `Error: ...` and exit code 2 (1 for a failed check); steps and progress on stderr,
+results on stdout, so that `--json` can be piped.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from coevoer_edge.errors import CheckFailed, CoEvoerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+T = TypeVar("T")
+
+_PLAIN_LINES = 20  # a longer list of items gets about this many lines where there is no progress bar
+
+
+class Command(click.Command):
+    """A click command that prints a `CoEvoerError` without traceback: exit code 1 for `CheckFailed`, else 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; click's own usage errors pass through (exit code 2)."""
+        try:
+            return super().invoke(ctx)
+        except CoEvoerError as error:
+            raise (_CheckFailure if isinstance(error, CheckFailed) else _UserError)(str(error)) from error
+
+
+class _UserError(click.ClickException):
+    exit_code = 2
+
+
+class _CheckFailure(click.ClickException):
+    exit_code = 1
+
+
+class Steps:
+    """Says what is being done: `[2/5] Title`, notes below it, a progress bar on a terminal, plain lines elsewhere.
+
+    Silent when `quiet`. rich is imported only on a terminal.
+    """
+
+    def __init__(self, total: int, *, quiet: bool = False) -> None:
+        self.total = total
+        self.quiet = quiet
+        self._done = 0
+        self._console = _terminal() if not quiet else None
+
+    def step(self, title: str) -> None:
+        """Begin the next step."""
+        self._done += 1
+        self._line(f"[{self._done}/{self.total}] {title}", style="bold")
+
+    def note(self, text: str, *, style: str = "") -> None:
+        """Say something about the present step. `style` is rich's and shows on a terminal only."""
+        self._line(f"      {text}", style=style)
+
+    def track(self, items: Sequence[T], label: Callable[[T], str] = str) -> Iterator[T]:
+        """Go through items, with progress."""
+        if self.quiet:
+            yield from items
+        elif self._console is None:
+            every = -(-len(items) // _PLAIN_LINES) or 1
+            for i, item in enumerate(items):
+                if i % every == 0:
+                    self.note(f"{i + 1}/{len(items)} {label(item)}")
+                yield item
+        else:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+            with Progress(*columns, console=self._console, transient=True) as progress:
+                task = progress.add_task("", total=len(items))
+                for item in items:
+                    progress.update(task, description=label(item).replace("[", r"\["))
+                    yield item
+                    progress.advance(task)
+
+    def result(self, text: str) -> None:
+        """A line of the result, on stdout."""
+        if not self.quiet:
+            click.echo(text)
+
+    def _line(self, text: str, style: str) -> None:
+        if self.quiet:
+            return
+        if self._console is None:
+            click.echo(text, err=True)
+        else:
+            self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _terminal() -> "Console | None":
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    return Console(stderr=True)

@@ -1,0 +1,97 @@
+"""What a program or a written file consists of, and the fusion contract between the two.
+
+In: `ProgramFacts` of the quantized program, `FileFacts` read back from the artifact. Out: nothing, or `CheckFailed` with
+the offending operators named.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+from torch.ao.quantization.fx import _decomposed as _  # registers quantized_decomposed
+from torch.fx import Node
+
+from coevoer_edge.errors import CheckFailed
+from coevoer_edge.export.program import count_attentions
+from coevoer_edge.export.recipe import ExportRecipe
+
+_QUANTIZED = torch.ops.quantized_decomposed
+DEQUANTIZE_ACTIVATION = _QUANTIZED.dequantize_per_tensor.default
+DEQUANTIZE_WEIGHT = _QUANTIZED.dequantize_per_channel.default
+_GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
+
+
+@dataclass(frozen=True)
+class ProgramFacts:
+    """Counts in the quantized program."""
+
+    attentions: int
+    gemms: int  # Linear and Conv2d
+    int8_gemms: int  # with int8 weights and activations
+    weight_only_gemms: int  # with int8 weights and float activations
+
+    @classmethod
+    def of(cls, program: ExportedProgram) -> "ProgramFacts":
+        """Count them."""
+        gemms = [node for node in program.graph.nodes if node.target in _GEMMS]
+        int8 = [node for node in gemms if is_from(node.args[1], DEQUANTIZE_WEIGHT)]
+        weight_only = [node for node in int8 if not is_from(node.args[0], DEQUANTIZE_ACTIVATION)]
+        return cls(count_attentions(program), len(gemms), len(int8) - len(weight_only), len(weight_only))
+
+
+def is_from(node: Any, target: object) -> bool:
+    """Whether an argument is the result of a call to `target`."""
+    return isinstance(node, Node) and node.target is target
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What was read back from the artifact."""
+
+    ops: Counter[str]
+    attentions: int
+    gemms: int
+    float_gemms: tuple[str, ...]  # names of those whose weights are not int8
+    delegates: int | None = None  # ExecuTorch
+    outside: Counter[str] = field(default_factory=Counter)  # ExecuTorch: operators outside the delegate
+
+    def summary(self) -> dict[str, Any]:
+        """For the manifest."""
+        facts: dict[str, Any] = {
+            "fused_attentions": self.attentions,
+            "gemms": self.gemms,
+            "int8_gemms": self.gemms - len(self.float_gemms),
+        }
+        if self.delegates is not None:
+            facts |= {"delegates": self.delegates, "outside": dict(self.outside)}
+        return facts | {"ops": dict(sorted(self.ops.items()))}
+
+
+def check_fusion(program: ProgramFacts, file: FileFacts, recipe: ExportRecipe) -> None:
+    """Hold the written file to the recipe.
+
+    Raises:
+        CheckFailed: an attention that was decomposed, a GEMM that is missing or whose weights are not int8, more
+            delegates than the recipe allows, or an operator outside them that it does not name.
+    """
+    faults = []
+    if file.attentions != program.attentions:
+        faults.append(f"{file.attentions} fused attentions instead of {program.attentions}")
+    if file.gemms != program.gemms:
+        faults.append(f"{file.gemms} Linear and Conv operators instead of {program.gemms}")
+    if len(file.float_gemms) > _float_gemms_allowed(program, recipe):
+        faults.append(f"weights that are not int8: {', '.join(file.float_gemms)}")
+    if recipe.max_delegates and (file.delegates or 0) > recipe.max_delegates:
+        faults.append(f"{file.delegates} delegates instead of {recipe.max_delegates}")
+    if foreign := sorted(file.outside.keys() - recipe.outside.keys()):
+        faults.append(f"outside the delegate: {', '.join(f'{op} x{file.outside[op]}' for op in foreign)}")
+    if faults:
+        raise CheckFailed(f"The {recipe.target} artifact breaks its fusion contract: {'; '.join(faults)}.")
+
+
+def _float_gemms_allowed(program: ProgramFacts, recipe: ExportRecipe) -> int:
+    kept_float = program.gemms - program.int8_gemms - program.weight_only_gemms
+    # XNNPACK has no kernel for int8 weights with float activations: see passes.fold_weight_only.
+    return kept_float + (program.weight_only_gemms if recipe.target == "executorch" else 0)

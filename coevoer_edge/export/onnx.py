@@ -1,0 +1,113 @@
+"""Lower to ONNX.
+
+In: a quantized program. Out: one `.onnx` file, and the facts read back from it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
+from torch.export import ExportedProgram
+
+from coevoer_edge import contract
+from coevoer_edge.export.facts import FileFacts
+from coevoer_edge.export.quiet import quiet
+from coevoer_edge.export.recipe import ExportRecipe
+from coevoer_edge.quantization.recipe import Precision
+
+_GEMMS = ("MatMul", "Gemm", "Conv")
+
+
+def lower(
+    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
+) -> None:
+    """Write the program as ONNX with QuantizeLinear / DequantizeLinear, every attention one `Attention` node."""
+    with quiet():
+        exported = torch.onnx.export(
+            program,
+            (),
+            dynamo=True,
+            opset_version=recipe.opset,
+            input_names=[contract.INPUT.name],
+            output_names=list(contract.OUTPUT_NAMES),
+            external_data=False,
+            verbose=False,
+        )
+        model = exported.model_proto  # type: ignore[union-attr]
+    model = _without_provenance(model)
+    activations_as_uint8(model)
+    if precision == "fp16":
+        from onnxruntime.transformers.float16 import convert_float_to_float16
+
+        with quiet():
+            model = convert_float_to_float16(model, keep_io_types=True)
+    model.producer_name, model.producer_version = "coevoer-edge", ""
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def read_facts(path: Path) -> FileFacts:
+    """Count what the file holds."""
+    graph = onnx.load(path).graph
+    int8 = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.INT8}
+    producers = {name: node for node in graph.node for name in node.output}
+    constants = {tensor.name for tensor in graph.initializer}
+
+    def weight(node: NodeProto) -> str | None:
+        """Trace the second operand to an initializer; None for a product of two activations."""
+        name = node.input[1]
+        while name not in constants and name in producers:
+            producer = producers[name]
+            if producer.op_type not in ("DequantizeLinear", "Transpose", "Cast"):
+                return None
+            name = producer.input[0]
+        return name
+
+    weights = {node.name: weight(node) for node in graph.node if node.op_type in _GEMMS}
+    gemms = {name: source for name, source in weights.items() if source is not None}
+    ops = Counter(node.op_type for node in graph.node)
+    return FileFacts(
+        ops,
+        attentions=ops["Attention"],
+        gemms=len(gemms),
+        float_gemms=tuple(name for name, source in gemms.items() if source not in int8),
+    )
+
+
+def activations_as_uint8(model: ModelProto) -> None:
+    """Shift int8 activations by 128 to uint8 (in place); their real values stay what they were.
+
+    ONNX Runtime 1.31 cannot load the int8 form: its QDQ propagation adds QuantizeLinear nodes with an `output_dtype`
+    that its own type inference then contradicts (microsoft/onnxruntime issue 25526). uint8 activations with int8
+    weights are also the pair that its x86 kernels take without conversion.
+    """
+    initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or initializers[node.input[1]].dims:
+            continue  # one scale for each channel: a weight
+        del node.attribute[:]  # axis and output_dtype mean nothing for a single scale and a given zero point
+        shifted = f"{node.input[2]}_uint8"
+        if shifted not in initializers:
+            zero_point = numpy_helper.to_array(initializers[node.input[2]]).astype(np.int16) + 128
+            initializers[shifted] = numpy_helper.from_array(zero_point.astype(np.uint8), shifted)
+            model.graph.initializer.append(initializers[shifted])
+        node.input[2] = shifted
+    used = {name for node in model.graph.node for name in node.input}
+    kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+
+
+def _without_provenance(model: ModelProto) -> ModelProto:
+    """Drop stack traces and class names of the machine that exported: 2 MB, different on every machine."""
+    graph = model.graph
+    del graph.value_info[:]
+    for item in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        item.ClearField("doc_string")
+        del item.metadata_props[:]
+    return model

@@ -1,0 +1,87 @@
+"""Named rewrites of an exported program, each mathematically the identity, each with the reason for it.
+
+In: `ExportedProgram`. Out: `ExportedProgram`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from coevoer_edge.export.facts import DEQUANTIZE_ACTIVATION, DEQUANTIZE_WEIGHT, is_from
+
+aten = torch.ops.aten
+
+
+def attention_as_bmm(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Attention as 3-D bmm, softmax, bmm: XNNPACK takes these whole, but not the "safe softmax" that torch makes of it.
+
+    q (B, h, N, d), k and v (B, h, M, d). Heads are folded into the batch: a 4-D matmul would leave copies outside.
+    """
+    B, h, N, d = q.shape
+    q = (q * d**-0.5).reshape(B * h, N, d)
+    k, v = (x.reshape(B * h, -1, d) for x in (k, v))  # B*h M d
+    weights = torch.softmax(torch.bmm(q, k.transpose(1, 2)), dim=-1)  # B*h N M
+    return torch.bmm(weights, v).view(B, h, N, d)
+
+
+def layer_norm_as_means(
+    x: Tensor, shape: list[int], weight: Tensor, bias: Tensor, eps: float, cudnn_enable: bool = False
+) -> Tensor:
+    """LayerNorm over the last axis by means over a 4-D view: a reduction over the last of 3 axes is not delegated."""
+    B, N, C = x.shape
+    x = x.view(B, N, 1, C)
+    centred = x - x.mean((2, 3), keepdim=True)
+    variance = (centred * centred).mean((2, 3), keepdim=True)
+    return (centred * torch.rsqrt(variance + eps)).view(B, N, C) * weight + bias
+
+
+def _same(x: Tensor, *_: object, **__: object) -> Tensor:
+    """At batch 1, `expand` and `detach` change nothing, but stay outside the delegate as copies."""
+    return x
+
+
+XNNPACK_DECOMPOSITIONS: dict[Any, Callable[..., Tensor]] = {
+    aten.scaled_dot_product_attention.default: attention_as_bmm,
+    aten.layer_norm.default: layer_norm_as_means,
+    aten.expand.default: _same,
+    aten.detach.default: _same,
+}
+
+
+def decompose_for_xnnpack(program: ExportedProgram) -> ExportedProgram:
+    """Rewrite what XNNPACK does not take whole."""
+    return program.run_decompositions(XNNPACK_DECOMPOSITIONS)
+
+
+def fold_weight_only(program: ExportedProgram) -> ExportedProgram:
+    """Store int8 weights whose activations are float as the float values they stand for (in place).
+
+    XNNPACK has no static kernel for them. In the shipped recipe they are 1 % of the weights.
+    """
+    from executorch.backends.transforms.utils import create_constant_placeholder
+
+    for node in list(program.graph.nodes):
+        if not is_from(node, DEQUANTIZE_WEIGHT):
+            continue
+        (gemm,) = node.users
+        if is_from(gemm.args[0], DEQUANTIZE_ACTIVATION):
+            continue
+        weight, scale, zero_point, *rest = node.args
+        constants = [_constant(program, argument.name) for argument in (weight, scale, zero_point)]
+        with program.graph.inserting_before(weight):
+            folded = create_constant_placeholder(
+                program, program.graph, f"{node.name}_folded", InputKind.BUFFER, node.target(*constants, *rest), True
+            )
+        node.replace_all_uses_with(folded)
+        program.graph.erase_node(node)
+    return program
+
+
+def _constant(program: ExportedProgram, placeholder: str) -> Tensor:
+    signature = program.graph_signature
+    name = signature.inputs_to_buffers.get(placeholder) or signature.inputs_to_parameters[placeholder]
+    return program.state_dict[name] if name in program.state_dict else program.constants[name]

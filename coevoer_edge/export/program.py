@@ -1,0 +1,39 @@
+"""Capture the float network as an exported program.
+
+In: `CoEvoer`. Out: `torch.export.ExportedProgram` with the contract's input and outputs, batch 1.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from coevoer_edge import contract
+from coevoer_edge.model import CoEvoer
+
+ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
+
+
+class _Exportable(nn.Module):
+    """Changes only what export needs: the input is named as in the contract, the outputs are a plain tuple."""
+
+    def __init__(self, network: CoEvoer) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network(image))
+
+
+def capture(network: CoEvoer, dtype: torch.dtype = torch.float32) -> ExportedProgram:
+    """Export the network at batch 1, in eval mode, its attentions and norms kept whole."""
+    return torch.export.export(_Exportable(network).eval(), (example_input(dtype),))
+
+
+def example_input(dtype: torch.dtype = torch.float32) -> Tensor:
+    """A grey image of the contract's shape."""
+    return torch.full(contract.INPUT.shape, 0.5, dtype=dtype)
+
+
+def count_attentions(program: ExportedProgram) -> int:
+    """How many attentions the program holds: what every lowered file has to hold as fused ops."""
+    return sum(node.target is ATTENTION for node in program.graph.nodes)

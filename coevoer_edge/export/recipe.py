@@ -1,0 +1,78 @@
+"""How a program is lowered, read from top-level `export/*.toml`.
+
+In: a target's name or a file. Out: `ExportRecipe`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+from coevoer_edge import recipes
+from coevoer_edge.errors import InputError
+
+Target = Literal["coreml", "executorch", "onnx"]
+TARGETS: tuple[str, ...] = get_args(Target)
+
+ALIASES = {"mlpackage": "coreml", "ios": "coreml", "pte": "executorch", "android": "executorch"}
+"""Other names under which users know the targets."""
+
+SUFFIXES = {"coreml": ".mlpackage", "executorch": ".pte", "onnx": ".onnx"}
+
+_TAKES = {
+    "coreml": {"minimum_deployment_target"},
+    "executorch": {"backend", "max_delegates", "outside"},
+    "onnx": {"opset"},
+}
+
+
+@dataclass(frozen=True)
+class ExportRecipe:
+    """An export recipe; the reason of each value stands beside it in the TOML file."""
+
+    target: Target
+    max_bytes_per_parameter: float  # of an INT8 artifact
+    minimum_deployment_target: str = ""  # Core ML
+    backend: str = ""  # ExecuTorch
+    max_delegates: int = 0  # ExecuTorch
+    outside: dict[str, str] = field(default_factory=dict)  # ExecuTorch: operator -> why it may stay outside
+    opset: int = 0  # ONNX
+
+    def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise InputError(f"export recipe: target {self.target!r}; valid: {', '.join(TARGETS)}")
+        for target, keys in _TAKES.items():
+            for key in sorted(keys):
+                if bool(getattr(self, key)) and target != self.target:
+                    raise InputError(f"export recipe for {self.target}: {key!r} belongs to {target}")
+        if self.target == "executorch" and self.backend != "xnnpack":
+            raise InputError(f"export recipe for executorch: backend {self.backend!r}; valid: xnnpack")
+        if self.target == "coreml" and self.minimum_deployment_target not in DEPLOYMENT_TARGETS:
+            raise InputError(
+                f"minimum deployment target {self.minimum_deployment_target!r}; valid: {', '.join(DEPLOYMENT_TARGETS)} "
+                "(older ones have neither int8 activations nor a fused attention)"
+            )
+        if self.target == "onnx" and self.opset < MINIMUM_OPSET:
+            raise InputError(f"opset {self.opset}: Attention needs {MINIMUM_OPSET} or newer")
+
+    @classmethod
+    def open(cls, name_or_file: str | Path) -> "ExportRecipe":
+        """Read a recipe that comes with the package by its target's name, or a TOML file of your own."""
+        return recipes.into(cls, recipes.read("export", name_or_file), f"export recipe {name_or_file}")
+
+
+DEPLOYMENT_TARGETS = ("iOS18", "iOS26", "macOS15", "macOS26")
+MINIMUM_OPSET = 23
+
+
+def canonical_target(name: str) -> Target:
+    """Resolve an alias.
+
+    Raises:
+        InputError: unknown target.
+    """
+    target = ALIASES.get(name, name)
+    if target not in TARGETS:
+        raise InputError(
+            f"unknown target {name!r}; valid: {', '.join(TARGETS)} (or {', '.join(ALIASES)}), and 'all' for all three"
+        )
+    return target  # type: ignore[return-value]

@@ -1,0 +1,10 @@
+"""A reference interpreter for Core ML packages. In: a `.mlpackage`. Out: what it computes and how it is built.
+
+It runs on any system, so that what was written to disk can be checked where Core ML is not. It is a `reference`, never
+Apple's runtime: it says what the file means, not what a device's compiler makes of it, and nothing about speed.
+"""
+
+from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
+from coevoer_edge.runtime.mil.program import Operation, Value
+
+__all__ = ["MilProgram", "Operation", "Precision", "Value"]

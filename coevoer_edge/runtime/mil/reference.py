@@ -1,0 +1,27 @@
+"""A Core ML bundle's artifact as a `Runtime`, off Apple systems. In: an `.mlpackage`. Out: a `reference` runtime."""
+
+from pathlib import Path
+from typing import Literal
+
+from coevoer_edge import contract
+from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
+from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+
+
+class CoreMLReference:
+    """The package, interpreted with values stored as it declares them."""
+
+    name = "coreml-reference"
+    kind: Literal["reference"] = "reference"
+
+    def __init__(self, artifact: Path, precision: Precision = "fp16-storage") -> None:
+        self._program = MilProgram.open(artifact, precision)
+
+    def __call__(self, crop: Crop) -> Outputs:
+        """Run the network on one crop (256, 192, 3) uint8 RGB."""
+        to_input(crop)  # refuses another shape or type
+        outputs = self._program({contract.INPUT.name: crop})
+        return to_outputs([outputs[name] for name in contract.OUTPUT_NAMES])
+
+    def close(self) -> None:
+        """Nothing is held open."""

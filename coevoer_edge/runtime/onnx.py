@@ -1,0 +1,33 @@
+"""ONNX Runtime on the CPU. In: an `.onnx` file. Out: a `Runtime`."""
+
+from pathlib import Path
+from typing import Literal
+
+import onnxruntime
+
+from coevoer_edge import contract
+from coevoer_edge.errors import BundleError
+from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+
+
+class OnnxRuntime:
+    """An ONNX artifact in an inference session."""
+
+    name = "onnxruntime"
+    kind: Literal["runtime"] = "runtime"
+
+    def __init__(self, artifact: Path, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no base class
+            raise BundleError(f"ONNX Runtime cannot load {artifact}: {error}") from error
+
+    def __call__(self, crop: Crop) -> Outputs:
+        """Run the network on one crop (256, 192, 3) uint8 RGB."""
+        return to_outputs(self._session.run(list(contract.OUTPUT_NAMES), {contract.INPUT.name: to_input(crop)}))
+
+    def close(self) -> None:
+        """End the session."""
+        del self._session
