@@ -24,5 +24,5 @@ class PlatformError(CoEvoerError):
     """A request that this operating system or installation cannot serve."""
 
 
-class CheckFailed(CoEvoerError):
+class CheckFailed(CoEvoerError):  # noqa: N818 (it reads as what it says)
     """A promise that was measured and not kept: a fusion contract, a size, a parity budget. Exit code 1."""

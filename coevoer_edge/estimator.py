@@ -134,7 +134,7 @@ class Estimator:
         parameters = _on_so3(SmplxParameters.from_outputs(outputs))
         translation = outputs["camera"][0].astype(np.float64)
         camera = crop.camera()
-        posed = self.body.body(parameters)
+        posed = self.body.pose(parameters)
         joints_cam = np.asarray(posed.joints, np.float64) + translation
         in_crop = outputs["part_boxes"][0].astype(np.float64).reshape(-1, 2)  # two corners a part, fractions
         boxes = crop.crop_to_image(in_crop * (contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX)).reshape(-1, 4)

@@ -48,7 +48,7 @@ def test_joints_mesh_and_boxes_are_in_the_full_image(body, image):
     np.testing.assert_allclose(person.joints_px, person.crop.crop_to_image(in_crop), atol=1e-6)
     vertices = person.mesh()
     assert vertices.shape == (body.num_vertices, 3)
-    np.testing.assert_allclose(vertices, body.body(person.parameters).vertices + person.translation_m, atol=1e-6)
+    np.testing.assert_allclose(vertices, body.pose(person.parameters).vertices + person.translation_m, atol=1e-6)
     low, high = person.crop.crop_to_image([(0.25 * 192, 0.5 * 256), (0.75 * 192, 256)])
     np.testing.assert_allclose(person.part_boxes_px[0], (*low, *high), atol=1e-6)
     np.testing.assert_allclose(person.visibility, (0.9, 0.8, 0.2, 0.1), atol=1e-6)

@@ -47,13 +47,13 @@ def main() -> None:
     limited = BodyModel(file)
     full = BodyModel(dataclasses.replace(file, weights=all_joint_weights(source)[order].astype(np.float32)))
     poses = [_random_pose(rng) for _ in range(_POSES)]
-    apart = [np.linalg.norm(limited.body(p).vertices - full.body(p).vertices, axis=-1) for p in poses]
+    apart = [np.linalg.norm(limited.pose(p).vertices - full.pose(p).vertices, axis=-1) for p in poses]
     print(f"rounded weights against unrounded, {_POSES} poses: {_spread(np.array(apart))}")
 
     spent = []
     for pose in poses * 10:
         start = time.perf_counter()
-        limited.body(pose)
+        limited.pose(pose)
         spent.append(1e3 * (time.perf_counter() - start))
     print(f"one body in numpy: p50 {np.median(spent):.2f} ms, p95 {np.percentile(spent, 95):.2f} ms")
 

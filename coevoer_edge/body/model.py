@@ -59,7 +59,7 @@ class BodyModel:
         """V."""
         return len(self._file.v_template)
 
-    def body(self, parameters: SmplxParameters) -> PosedBody:
+    def pose(self, parameters: SmplxParameters) -> PosedBody:
         """Shape and pose one body as smplx does: the root turns about the pelvis joint, nothing is translated."""
         coefficients = np.concatenate((parameters.betas, parameters.expression)).astype(np.float32)  # 20
         rotations = _all_rotations(parameters)  # 55 3 3

@@ -1,7 +1,7 @@
 """What a program or a written file consists of, and the fusion contract between the two.
 
-In: `ProgramFacts` of the quantized program, `FileFacts` read back from the artifact. Out: nothing, or `CheckFailed` with
-the offending operators named.
+In: `ProgramFacts` of the quantized program, `FileFacts` read back from the artifact. Out: nothing, or `CheckFailed`
+with the offending operators named.
 """
 
 from collections import Counter
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch.export import ExportedProgram
-from torch.ao.quantization.fx import _decomposed as _  # registers quantized_decomposed
 from torch.fx import Node
 
 from coevoer_edge.errors import CheckFailed

@@ -60,7 +60,7 @@ def read_facts(path: Path) -> FileFacts:
 
     def weight(node: NodeProto) -> str | None:
         """Trace the second operand to an initializer; None for a product of two activations."""
-        name = node.input[1]
+        name: str = node.input[1]
         while name not in constants and name in producers:
             producer = producers[name]
             if producer.op_type not in ("DequantizeLinear", "Transpose", "Cast"):

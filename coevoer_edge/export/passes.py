@@ -54,7 +54,8 @@ XNNPACK_DECOMPOSITIONS: dict[Any, Callable[..., Tensor]] = {
 
 def decompose_for_xnnpack(program: ExportedProgram) -> ExportedProgram:
     """Rewrite what XNNPACK does not take whole."""
-    return program.run_decompositions(XNNPACK_DECOMPOSITIONS)
+    decomposed: ExportedProgram = program.run_decompositions(XNNPACK_DECOMPOSITIONS)
+    return decomposed
 
 
 def fold_weight_only(program: ExportedProgram) -> ExportedProgram:
@@ -84,4 +85,5 @@ def fold_weight_only(program: ExportedProgram) -> ExportedProgram:
 def _constant(program: ExportedProgram, placeholder: str) -> Tensor:
     signature = program.graph_signature
     name = signature.inputs_to_buffers.get(placeholder) or signature.inputs_to_parameters[placeholder]
-    return program.state_dict[name] if name in program.state_dict else program.constants[name]
+    constant: Tensor = (program.state_dict if name in program.state_dict else program.constants)[name]
+    return constant

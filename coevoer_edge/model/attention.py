@@ -6,6 +6,8 @@ Exported programs keep each `scaled_dot_product_attention` as one op. Query, key
 one that is sliced: a slice of an int8 tensor cannot be lowered to XNNPACK, and three GEMMs cost what one does.
 """
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -48,7 +50,7 @@ class Mlp(nn.Sequential):
 
     def __init__(self, *widths: int) -> None:
         layers: list[nn.Module] = []
-        for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True):
+        for fan_in, fan_out in pairwise(widths):
             layers += [nn.Linear(fan_in, fan_out), nn.GELU()]
         super().__init__(*layers[:-1])
 

@@ -2,8 +2,8 @@
 
 In: patch tokens (B, 192, C) and part task tokens (B, 3, C). Out: boxes (B, 3, 4) and part tokens 3 x (B, 64, d).
 
-Source: the paper's "Retrieval of different body parts". Its BoxNet is an MLP; it reads each part's task token, as DETR's
-box head reads its queries. As in OSX, no gradient goes through the boxes that RoIAlign uses.
+Source: the paper's "Retrieval of different body parts". Its BoxNet is an MLP; it reads each part's task token, as
+DETR's box head reads its queries. As in OSX, no gradient goes through the boxes that RoIAlign uses.
 """
 
 import torch

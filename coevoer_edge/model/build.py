@@ -109,7 +109,7 @@ def _initialise(model: CoEvoer) -> None:
 
 
 _START_DEPTH_M = 22.0  # an upper body of 1.1 m fills the 256 px of the crop at focal 5000 px
-_START_Y_M = 0.25  # SMPL-X's origin lies in the chest, a little below the middle of such a crop
+_START_Y_M = 0.7  # the root turns about the pelvis (y -0.35 m), and the chest, 0.35 m above it, is the crop's middle
 _ARM_DOWN_RAD = math.radians(65)
 
 

@@ -4,9 +4,9 @@ In: part features Z (three of (B, 64, d)) and torso segments T (three of (B, n, 
 turns the corrected segments into torso tokens (B, n, d).
 
 Source: equations (1) to (3). F_corr = FC(Attn(Q, K, V)) is `Attention`, whose output projection is the FC. Where the
-paper is silent: the correction is added to what it corrects and its inputs are normalised first, as in every transformer
-layer; without the sum a part's own features would reach its head only as attention weights. Nothing is shared between
-the six attentions.
+paper is silent: the correction is added to what it corrects and its inputs are normalised first, as in every
+transformer layer; without the sum a part's own features would reach its head only as attention weights. Nothing is
+shared between the six attentions.
 """
 
 import torch

@@ -6,7 +6,6 @@ Weights: int8, symmetric, one scale for each output channel. Activations: int8, 
 LayerNorm, softmax, GELU and the sums between them stay float: quantizing those is what ruins vision transformers.
 """
 
-from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,7 +20,7 @@ from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
 
-_OBSERVERS: dict[str, Callable[..., Any]] = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
+_OBSERVERS: dict[str, Any] = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
 
 
 def module_path(node: Node) -> str:
@@ -30,7 +29,7 @@ def module_path(node: Node) -> str:
     return str(next(reversed(stack.values()))[0]).removeprefix("network.") if stack else ""
 
 
-class GemmQuantizer(Quantizer):
+class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
     """Annotates each Linear and Conv2d as its recipe says."""
 
     def __init__(self, recipe: QuantizationRecipe) -> None:

@@ -29,6 +29,8 @@ class QuantizationRecipe:
     weight_only: tuple[str, ...] = ()  # int8 weights, float activations
     keep_float: tuple[str, ...] = ()  # not quantized at all
     num_calibration_samples: int = 0
+    max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's, each output
+    max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
@@ -40,6 +42,10 @@ class QuantizationRecipe:
             )
         if self.precision == "w8a8" and self.num_calibration_samples < 1:
             raise InputError(f"recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1")
+
+        limit = "max_error_ratio" if self.precision == "w8a8" else "max_relative_error"
+        if getattr(self, limit) <= 0:
+            raise InputError(f"recipe {self.name!r}: {self.precision} needs {limit} above 0")
 
     @classmethod
     def open(cls, name_or_file: str | Path) -> "QuantizationRecipe":

@@ -1,20 +1,19 @@
 """Core ML itself, on macOS. In: an `.mlpackage`. Out: a `Runtime`."""
 
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
 from coevoer_edge import contract
 from coevoer_edge.errors import BundleError
-from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 
 
 class CoreMLRuntime:
     """A Core ML artifact, compiled and loaded by the system."""
 
     name = "coreml"
-    kind: Literal["runtime"] = "runtime"
+    kind: Kind = "runtime"
 
     def __init__(self, artifact: Path) -> None:
         import coremltools as ct

@@ -1,18 +1,17 @@
 """ExecuTorch's own runtime (XNNPACK) through its Python binding. In: a `.pte` file. Out: a `Runtime`."""
 
 from pathlib import Path
-from typing import Literal
 
 from coevoer_edge.errors import BundleError
 from coevoer_edge.export.quiet import quiet
-from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 
 
 class ExecuTorchRuntime:
     """An ExecuTorch artifact with its method loaded."""
 
     name = "executorch"
-    kind: Literal["runtime"] = "runtime"
+    kind: Kind = "runtime"
 
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
         with quiet():

@@ -1,20 +1,19 @@
 """ONNX Runtime on the CPU. In: an `.onnx` file. Out: a `Runtime`."""
 
 from pathlib import Path
-from typing import Literal
 
 import onnxruntime
 
 from coevoer_edge import contract
 from coevoer_edge.errors import BundleError
-from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 
 
 class OnnxRuntime:
     """An ONNX artifact in an inference session."""
 
     name = "onnxruntime"
-    kind: Literal["runtime"] = "runtime"
+    kind: Kind = "runtime"
 
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from coevoer_edge import contract
 from coevoer_edge.errors import BundleError, InputError
 
+Kind = Literal["runtime", "reference"]
 Crop = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 
@@ -21,7 +22,7 @@ class Runtime(Protocol):
 
     name: str
     """Of the backend, as reports show it."""
-    kind: Literal["runtime", "reference"]
+    kind: Kind
     """`reference`: computes what the file means, is not what runs on a device."""
 
     def __call__(self, crop: Crop) -> Outputs:

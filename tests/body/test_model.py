@@ -80,7 +80,7 @@ def test_agrees_with_smplx_layer(layers: tuple[BodyModel, smplx.SMPLXLayer]) -> 
     ours, theirs = layers
     for seed in range(4):
         parameters = random_parameters(seed)
-        body = ours.body(parameters)
+        body = ours.pose(parameters)
         names = [field.name for field in dataclasses.fields(parameters)]
         expected = theirs(**{name: tensor(getattr(parameters, name)) for name in names})
         np.testing.assert_allclose(body.vertices, expected.vertices[0], atol=AGREEMENT_M)
@@ -99,24 +99,24 @@ def test_agrees_with_smplx_create_from_axis_angle(path: Path, tmp_path: Path) ->
         expected = theirs(**{name: tensor(part.reshape(-1)) for name, part in parts.items()})
     zeros = np.zeros(10)
     matrices = {name: axis_angle_to_matrix(part) for name, part in parts.items()}
-    body = BodyModel.open(path).body(SmplxParameters(**matrices, betas=zeros, expression=zeros))
+    body = BodyModel.open(path).pose(SmplxParameters(**matrices, betas=zeros, expression=zeros))
     np.testing.assert_allclose(body.vertices, expected.vertices[0], atol=AGREEMENT_M)
 
 
 def test_root_turns_about_the_pelvis() -> None:
     model = BodyModel.open()
     rest = SmplxParameters.rest()
-    turned = model.body(dataclasses.replace(rest, global_orient=axis_angle_to_matrix([[0.0, np.pi, 0.0]])))
-    still = model.body(rest)
+    turned = model.pose(dataclasses.replace(rest, global_orient=axis_angle_to_matrix([[0.0, np.pi, 0.0]])))
+    still = model.pose(rest)
     np.testing.assert_allclose(turned.joints[0], still.joints[0], atol=1e-6)
     np.testing.assert_allclose(turned.vertices[:, 0], 2 * still.joints[0, 0] - still.vertices[:, 0], atol=1e-5)
 
 
 def test_bodies_do_not_share_memory() -> None:
     model = BodyModel.open()
-    first = model.body(SmplxParameters.rest())
+    first = model.pose(SmplxParameters.rest())
     kept = first.vertices.copy()
-    model.body(random_parameters(0))
+    model.pose(random_parameters(0))
     np.testing.assert_array_equal(first.vertices, kept)
 
 
@@ -162,7 +162,7 @@ def test_twenty_directions_are_ten_and_ten(tmp_path: Path) -> None:
     arrays["posedirs"] = np.zeros(arrays["posedirs"].shape, np.int8)
     np.savez(tmp_path / "small.npz", **arrays)
     model = BodyModel.open(tmp_path / "small.npz")
-    body = model.body(dataclasses.replace(SmplxParameters.rest(), expression=np.eye(10)[0]))
+    body = model.pose(dataclasses.replace(SmplxParameters.rest(), expression=np.eye(10)[0]))
     np.testing.assert_allclose(body.vertices, arrays["v_template"] + arrays["shapedirs"][..., 10], atol=1e-5)
 
 

@@ -31,7 +31,7 @@ def model() -> BodyModel:
 
 
 def body(**changes: np.ndarray) -> PosedBody:
-    return model().body(dataclasses.replace(REST, **changes))
+    return model().pose(dataclasses.replace(REST, **changes))
 
 
 def joint(posed: PosedBody, name: str) -> np.ndarray:

@@ -1,18 +1,17 @@
 """A Core ML bundle's artifact as a `Runtime`, off Apple systems. In: an `.mlpackage`. Out: a `reference` runtime."""
 
 from pathlib import Path
-from typing import Literal
 
 from coevoer_edge import contract
 from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
-from coevoer_edge.runtime.protocol import Crop, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 
 
 class CoreMLReference:
     """The package, interpreted with values stored as it declares them."""
 
     name = "coreml-reference"
-    kind: Literal["reference"] = "reference"
+    kind: Kind = "reference"
 
     def __init__(self, artifact: Path, precision: Precision = "fp16-storage") -> None:
         self._program = MilProgram.open(artifact, precision)

@@ -1,0 +1,148 @@
+"""`python -m coevoer_edge.export`, the same as `coevoer-edge export`: weights in, verified bundles out.
+
+Only the command line is here; `coevoer_edge.export.exporter.export` does the work and can be called from Python.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coevoer_edge.console import Command, Steps
+from coevoer_edge.errors import InputError
+from coevoer_edge.export.quiet import quiet
+from coevoer_edge.export.recipe import ALIASES, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
+from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
+
+if TYPE_CHECKING:
+    from coevoer_edge.bundle import Bundle
+
+
+@click.command(cls=Command, name="export")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    required=True,
+    metavar="TARGET",
+    help=f"{', '.join(TARGETS)} or all; may be repeated. Also: {', '.join(ALIASES)}.",
+)
+@click.option("--model", help="coevoer-t (default), -s, -b or -l.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
+@click.option("--untrained", is_flag=True, help="Seeded random weights, to measure size and speed.")
+@click.option("--precision", help=f"{', '.join(PRECISIONS)}.  [default: w8a8]")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Your own quantization recipe (.toml).")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of calibration images, instead of the embedded.")
+@click.option("--num-calibration-samples", type=click.IntRange(min=1), help="Instead of the recipe's number.")
+@click.option("--minimum-deployment-target", help=f"Core ML: {', '.join(DEPLOYMENT_TARGETS)}.  [default: iOS18]")
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True)
+@click.option("--overwrite", is_flag=True, help="Replace bundles that exist.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of images and of --untrained.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def command(
+    targets: tuple[str, ...],
+    model: str | None,
+    checkpoint: Path | None,
+    untrained: bool,
+    precision: str | None,
+    recipe: Path | None,
+    data: Path | None,
+    num_calibration_samples: int | None,
+    minimum_deployment_target: str | None,
+    output_dir: Path,
+    overwrite: bool,
+    seed: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Export a model to Core ML, ExecuTorch and ONNX.
+
+    Quantizes once, lowers that program to every target, reads each file back, and writes a bundle only if the file
+    keeps its promises (fused attention, int8 weights, size, parity with the float network).
+    """
+    chosen = _targets(targets)
+    quantization = _recipe(precision, recipe, data, num_calibration_samples)
+    if untrained and checkpoint is not None:
+        raise InputError("--untrained and --checkpoint exclude each other")
+
+    with quiet():  # torchao reports, when imported, which of its CUDA libraries it cannot load
+        from coevoer_edge.export.exporter import ExportRequest, export, number_of_steps
+
+    request = ExportRequest(
+        targets=chosen,
+        recipe=quantization,
+        model=model,
+        checkpoint=checkpoint,
+        untrained=untrained,
+        data=data,
+        minimum_deployment_target=minimum_deployment_target,
+        output_dir=output_dir,
+        overwrite=overwrite,
+        seed=seed,
+    )
+    steps = Steps(number_of_steps(request), quiet=quiet)
+    bundles = export(request, steps)
+    _report(bundles, steps)
+    if as_json:
+        click.echo(json.dumps([_summary(bundle) for bundle in bundles]))
+
+
+def _targets(names: tuple[str, ...]) -> tuple[Target, ...]:
+    if "all" in names:
+        return TARGETS  # type: ignore[return-value]
+    return tuple(dict.fromkeys(canonical_target(name) for name in names))
+
+
+def _recipe(
+    precision: str | None, file: Path | None, data: Path | None, num_calibration_samples: int | None
+) -> QuantizationRecipe:
+    if precision is not None and file is not None:
+        raise InputError("--precision names a recipe that comes with the package; leave it out with --recipe FILE")
+    if precision is not None and precision not in PRECISIONS:
+        raise InputError(f"unknown precision {precision!r}; valid: {', '.join(PRECISIONS)}")
+    recipe = QuantizationRecipe.open(file or precision or "w8a8")
+    if recipe.precision != "w8a8" and (data is not None or num_calibration_samples is not None):
+        raise InputError(f"--data and --num-calibration-samples are for w8a8; {recipe.precision} needs no calibration")
+    return replace(recipe, num_calibration_samples=num_calibration_samples) if num_calibration_samples else recipe
+
+
+def _summary(bundle: "Bundle") -> dict[str, object]:
+    manifest = bundle.manifest
+    return {
+        "bundle": str(bundle.path),
+        "artifact": str(bundle.artifact),
+        "model": manifest.model,
+        "trained": manifest.trained,
+        "bytes": manifest.artifact_bytes,
+        "bytes_per_parameter": round(manifest.artifact_bytes / manifest.parameters, 3),
+        "parity": manifest.parity,
+    }
+
+
+def _report(bundles: list["Bundle"], steps: Steps) -> None:
+    for bundle in bundles:
+        manifest = bundle.manifest
+        mm = manifest.parity["mean_vertex_distance_mm"]["artifact"]["all"]
+        worst = max(manifest.parity["rms_error"]["ratio"].values())
+        steps.result(
+            f"Wrote {bundle.path} ({manifest.artifact_bytes / 1e6:.1f} MB, "
+            f"{manifest.artifact_bytes / manifest.parameters:.2f} bytes per parameter)"
+        )
+        limit = f", worst ratio to the quantized program {worst:.2f}" if manifest.precision == "w8a8" else ""
+        steps.result(
+            f"  parity {manifest.parity['verdict']}: {mm:.3g} mm from the float network{limit} "
+            f"({manifest.parity['kind']}: {manifest.parity['runtime']})"
+        )
+    runnable = next((b for b in bundles if b.manifest.target != "coreml"), None)
+    if runnable is not None:
+        steps.result(f"Next: python -m coevoer_edge.run {runnable.path} photo.jpg -o out/")
+    else:
+        steps.result(f"Next: drag {bundles[0].artifact} into Xcode, or on a Mac:")
+        steps.result(f"  python -m coevoer_edge.run {bundles[0].path} photo.jpg -o out/")
+
+
+if __name__ == "__main__":
+    command()

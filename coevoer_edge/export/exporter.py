@@ -1,0 +1,275 @@
+"""The main job: weights in, verified bundles out.
+
+In: `ExportRequest`. Out: one `Bundle` for each target, all lowered from the same quantized program.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+
+from coevoer_edge import __version__, bundle, checkpoint, contract
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.bundle import Bundle, Manifest
+from coevoer_edge.checkpoint import Checkpoint
+from coevoer_edge.console import Steps
+from coevoer_edge.data.folder import ImageSet, default_images, folder_images
+from coevoer_edge.errors import CheckFailed, InputError
+from coevoer_edge.export import model_card
+from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
+from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target
+from coevoer_edge.image import Pixels
+from coevoer_edge.model import CoEvoer
+from coevoer_edge.parity.golden import GoldenParity, Network, measure
+from coevoer_edge.quantization.pt2e import quantize, to_tensor
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.runtime.open import open_artifact
+from coevoer_edge.runtime.protocol import Outputs, to_outputs
+
+GOLDEN_IN_BUNDLE = 8  # golden images that travel with a bundle
+
+_TOOLS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "onnxruntime", "numpy")
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What to export. Nothing in it is changed on the way: what cannot be done is refused."""
+
+    targets: tuple[Target, ...]
+    recipe: QuantizationRecipe
+    model: str | None = None  # None: what the checkpoint says, else the default
+    checkpoint: Path | None = None  # None: the embedded weights
+    untrained: bool = False  # seeded random weights instead
+    data: Path | None = None  # folder of calibration images; None: the embedded set
+    minimum_deployment_target: str | None = None  # Core ML; None: the recipe's
+    output_dir: Path = Path("artifacts")
+    overwrite: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Float:
+    """The float network and what is measured against it."""
+
+    network: CoEvoer
+    checkpoint: Checkpoint
+    parameters: int
+    golden: ImageSet
+    outputs: list[Outputs]
+
+
+@dataclass(frozen=True)
+class _Quantized:
+    """The one program that every target lowers."""
+
+    program: ExportedProgram
+    facts: ProgramFacts
+    recipe: QuantizationRecipe
+    calibration: dict[str, Any]
+    outputs: list[Outputs]
+
+
+def export(request: ExportRequest, steps: Steps | None = None) -> list[Bundle]:
+    """Export a model to every target asked for.
+
+    Raises:
+        CoEvoerError: bad input, before any work where it can be known before.
+        CheckFailed: an artifact that breaks its fusion contract, its size or its parity limit; nothing is written.
+    """
+    steps = steps or Steps(number_of_steps(request), quiet=True)
+    recipes = [_export_recipe(target, request) for target in request.targets]
+    folders = [_folder(request, recipe) for recipe in recipes]
+    for folder in folders:
+        bundle.refuse_existing(folder, overwrite=request.overwrite)
+
+    steps.step("Load weights")
+    reference = _load(request, steps)
+    steps.step(f"Quantize ({request.recipe.name})")
+    quantized = _quantize(reference, request, steps)
+    return [
+        _write(reference, quantized, recipe, folder, request, steps)
+        for recipe, folder in zip(recipes, folders, strict=True)
+    ]
+
+
+def number_of_steps(request: ExportRequest) -> int:
+    """How many steps `export` announces."""
+    return 2 + 2 * len(request.targets)
+
+
+def _export_recipe(target: Target, request: ExportRequest) -> ExportRecipe:
+    recipe = ExportRecipe.open(target)
+    if target == "executorch" and request.recipe.precision == "fp16":
+        raise InputError("--target executorch with --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+    if request.minimum_deployment_target is None:
+        return recipe
+    if target != "coreml":
+        raise InputError(f"--minimum-deployment-target is for --target coreml, not for {target}")
+    return replace(recipe, minimum_deployment_target=request.minimum_deployment_target)
+
+
+def _folder(request: ExportRequest, recipe: ExportRecipe) -> Path:
+    parts = [_model(request), recipe.target, recipe.backend, request.recipe.name]
+    return request.output_dir / "-".join(part for part in parts if part)
+
+
+def _model(request: ExportRequest) -> str:
+    if request.checkpoint is not None:
+        return checkpoint.peek(request.checkpoint, request.model)
+    return request.model or checkpoint.DEFAULT_MODEL
+
+
+def _load(request: ExportRequest, steps: Steps) -> _Float:
+    if request.checkpoint is not None:
+        network, source = checkpoint.load(request.checkpoint, request.model)
+    elif request.untrained:
+        network, source = checkpoint.untrained(_model(request), request.seed)
+    else:
+        network, source = checkpoint.load_embedded(_model(request))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    steps.note(f"{source.model}, {parameters:,} parameters, {source.source}")
+    if not source.trained:
+        steps.note("untrained: random weights; what the artifact computes means nothing yet", style="bold yellow")
+    golden = default_images("golden")
+
+    def run(image: Pixels) -> Outputs:
+        return to_outputs([output.numpy() for output in network(to_tensor(image))])
+
+    return _Float(network, source, parameters, golden, _outputs(run, golden.images))
+
+
+def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quantized:
+    recipe = request.recipe
+    images: Sequence[Pixels] = ()
+    calibration: dict[str, Any] = {}
+    if recipe.precision == "w8a8":
+        count = recipe.num_calibration_samples
+        chosen = (
+            folder_images(request.data, count, request.seed) if request.data else default_images("calibration", count)
+        )
+        images = chosen.images
+        calibration = {"source": chosen.source, "count": count, "seed": request.seed, "sha256": chosen.sha256}
+    program = quantize(reference.network, recipe, steps.track(images, lambda _: "calibrating"))
+    facts = ProgramFacts.of(program)
+    steps.note(
+        f"{facts.gemms} Linear and Conv layers, {facts.int8_gemms + facts.weight_only_gemms} with int8 weights; "
+        f"{facts.attentions} attentions"
+    )
+    module = program.module()
+
+    def run(image: Pixels) -> Outputs:
+        return to_outputs([output.numpy() for output in module(to_tensor(image))])
+
+    is_float = recipe.precision != "w8a8"
+    outputs = reference.outputs if is_float else _outputs(run, reference.golden.images)
+    return _Quantized(program, facts, recipe, calibration, outputs)
+
+
+def _outputs(network: Network, images: Sequence[Pixels]) -> list[Outputs]:
+    with torch.inference_mode():
+        return [network(image) for image in images]
+
+
+def _write(
+    reference: _Float,
+    quantized: _Quantized,
+    recipe: ExportRecipe,
+    folder: Path,
+    request: ExportRequest,
+    steps: Steps,
+) -> Bundle:
+    body = BodyModel.open()
+    name = folder.name + SUFFIXES[recipe.target]
+    lowering = _lowering(recipe.target)
+    with bundle.writing(folder, overwrite=request.overwrite) as unfinished:
+        steps.step(f"Lower to {recipe.target}")
+        artifact = unfinished / name
+        metadata = {
+            "schema_version": str(contract.SCHEMA_VERSION),
+            "model": reference.checkpoint.model,
+            "trained": str(reference.checkpoint.trained).lower(),
+            "checkpoint_sha256": reference.checkpoint.sha256,
+            "recipe": quantized.recipe.name,
+            "licence": model_card.LICENCE,
+        }
+        lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
+
+        steps.step(f"Verify {name}")
+        facts: FileFacts = lowering.read_facts(artifact)
+        check_fusion(quantized.facts, facts, recipe)
+        size = _size(artifact)
+        _check_size(size, reference.parameters, quantized.recipe, recipe)
+        parity = _parity(reference, quantized, recipe, artifact, body)
+        if faults := parity.faults(quantized.recipe):
+            raise CheckFailed(f"{name} misses its parity limit: {'; '.join(faults)}. Nothing was written.")
+        manifest = Manifest(
+            **bundle.shared_tables(),
+            model=reference.checkpoint.model,
+            trained=reference.checkpoint.trained,
+            parameters=reference.parameters,
+            target=recipe.target,
+            backend=recipe.backend,
+            precision=quantized.recipe.precision,
+            artifact=name,
+            artifact_bytes=size,
+            checkpoint={"source": reference.checkpoint.source, "sha256": reference.checkpoint.sha256},
+            recipes={"quantization": asdict(quantized.recipe), "export": asdict(recipe)},
+            calibration=quantized.calibration,
+            tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
+            body_model={"name": body.name, "licence": body.licence},
+            licence=model_card.LICENCE,
+            fusion=facts.summary(),
+            parity=parity.summary(quantized.recipe),
+        )
+        text = json.dumps(asdict(manifest), indent=2)
+        (unfinished / bundle.MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (unfinished / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
+        _write_golden(unfinished / bundle.GOLDEN, reference, quantized)
+    return Bundle.open(folder)
+
+
+def _lowering(target: Target) -> ModuleType:
+    """The module that lowers to a target; imported here because each brings a heavy package."""
+    from importlib import import_module
+
+    return import_module(f"coevoer_edge.export.{target}")
+
+
+def _size(artifact: Path) -> int:
+    files = [artifact] if artifact.is_file() else [path for path in artifact.rglob("*") if path.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _check_size(size: int, parameters: int, quantization: QuantizationRecipe, recipe: ExportRecipe) -> None:
+    if quantization.precision == "w8a8" and size > recipe.max_bytes_per_parameter * parameters:
+        raise CheckFailed(
+            f"the {recipe.target} artifact has {size / parameters:.3f} bytes for each of {parameters:,} parameters; "
+            f"the recipe allows {recipe.max_bytes_per_parameter}"
+        )
+
+
+def _parity(
+    reference: _Float, quantized: _Quantized, recipe: ExportRecipe, artifact: Path, body: BodyModel
+) -> GoldenParity:
+    runtime = open_artifact(recipe.target, artifact, reference=True)
+    try:
+        outputs = _outputs(runtime, reference.golden.images)
+    finally:
+        runtime.close()
+    return measure(reference.outputs, quantized.outputs, outputs, body, runtime.name, runtime.kind)
+
+
+def _write_golden(path: Path, reference: _Float, quantized: _Quantized) -> None:
+    """Inputs (N, 256, 192, 3) uint8 and the outputs of float network and quantized program on them."""
+    arrays = {"image": np.stack(reference.golden.images[:GOLDEN_IN_BUNDLE])}
+    for kind, outputs in (("float", reference.outputs), ("quantized", quantized.outputs)):
+        for name in contract.OUTPUT_NAMES:
+            arrays[f"{kind}_{name}"] = np.concatenate([o[name] for o in outputs[:GOLDEN_IN_BUNDLE]])
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]

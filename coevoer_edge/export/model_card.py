@@ -1,0 +1,77 @@
+"""The model card that travels with a bundle.
+
+In: `Manifest`. Out: Markdown.
+"""
+
+from coevoer_edge.bundle import Manifest
+
+LICENCE = "Apache-2.0"
+
+_UNTRAINED = """\
+> **Untrained.** These weights are a seeded random initialisation. Size, speed and structure are those of the network;
+> what it computes means nothing.
+
+"""
+
+_CARD = """\
+# {model}, {target}, {precision}
+
+{untrained}CoEvoer (AAAI-26) regresses SMPL-X parameters of a person's upper body, hands and face from one crop.
+
+| | |
+|---|---|
+| Artifact | `{artifact}`, {megabytes:.1f} MB, {parameters:,} parameters ({per_parameter:.2f} bytes each) |
+| Weights | {source}{digest} |
+| Input | `{input[name]}` {input[shape]}, {input[colour]} in {input[value_range]} (Core ML: an 8-bit RGB image) |
+| Calibration | {calibration} |
+| Fused attentions | {fusion[fused_attentions]} |
+| int8 Linear and Conv | {fusion[int8_gemms]} of {fusion[gemms]} |
+| Licence | {licence} |
+
+## Parity with the float network
+
+{verdict}, over {images} golden images, run by {runtime} ({kind}).
+
+| mean vertex distance, mm | {parts} |
+|---|{rules}|
+| quantized program | {quantized_mm} |
+| this artifact | {artifact_mm} |
+
+| output | error, quantized | error, artifact | ratio |
+|---|---|---|---|
+{outputs}
+
+## Limits
+
+One person in the crop. The body shown with it is {body}; SMPL-X itself is licensed for non-commercial use and is not
+included. Tools: {tools}.
+"""
+
+
+def render(manifest: Manifest) -> str:
+    """Fill the card."""
+    parity, calibration = manifest.parity, manifest.calibration
+    vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
+    values = vars(manifest) | {
+        "untrained": "" if manifest.trained else _UNTRAINED,
+        "megabytes": manifest.artifact_bytes / 1e6,
+        "per_parameter": manifest.artifact_bytes / manifest.parameters,
+        "source": manifest.checkpoint["source"],
+        "digest": f", sha256 `{manifest.checkpoint['sha256'][:16]}`" if manifest.checkpoint["sha256"] else "",
+        "calibration": f"{calibration['count']} images, {calibration['source']}" if calibration else "none",
+        "verdict": parity["verdict"].capitalize(),
+        "images": parity["images"],
+        "runtime": parity["runtime"],
+        "kind": parity["kind"],
+        "parts": " | ".join(vertices["artifact"]),
+        "rules": "|".join("---" for _ in vertices["artifact"]),
+        "quantized_mm": " | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
+        "artifact_mm": " | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
+        "outputs": "\n".join(
+            f"| `{name}` | {rms['quantized'][name]:.3g} | {rms['artifact'][name]:.3g} | {ratio:.3g} |"
+            for name, ratio in rms["ratio"].items()
+        ),
+        "body": manifest.body_model["name"],
+        "tools": ", ".join(f"{tool} {version}" for tool, version in manifest.tools.items()),
+    }
+    return _CARD.format_map(values)

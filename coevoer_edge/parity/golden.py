@@ -1,0 +1,127 @@
+"""Measure the distance of quantized program and artifact from the float network, over the golden images.
+
+In: outputs of the three on the same images. Out: `GoldenParity`: errors by output, and mean vertex distance by part.
+
+Float is the yardstick. Two INT8 runtimes differ from each other by about as much as each differs from float, because
+their rounding decorrelates, so an artifact is held to be no further from float than the quantized program is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coevoer_edge import contract
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.runtime.protocol import Outputs
+
+Network = Callable[[Any], Outputs]
+
+
+@dataclass(frozen=True)
+class GoldenParity:
+    """Distances from the float network over a set of images; root mean square by output."""
+
+    images: int
+    runtime: str  # backend that ran the artifact
+    kind: str  # "runtime", or "reference" where the real one does not run
+    quantized_error: dict[str, float]
+    artifact_error: dict[str, float]
+    scale: dict[str, float]  # root mean square of the float output itself
+    quantized_vertices_mm: dict[str, float]  # mean vertex distance, pelvis at the same place
+    artifact_vertices_mm: dict[str, float]
+
+    @property
+    def ratio(self) -> dict[str, float]:
+        """Artifact error over quantized error, by output; 1 where both are exact."""
+        return {
+            name: error / self.quantized_error[name] if self.quantized_error[name] else 1.0 + error
+            for name, error in self.artifact_error.items()
+        }
+
+    def faults(self, recipe: QuantizationRecipe) -> list[str]:
+        """What is over the recipe's limits, in words; empty when all is well."""
+        if recipe.precision == "w8a8":
+            limit = recipe.max_error_ratio
+            return [
+                f"{name} is {ratio:.2f} times as far from float as the quantized program is (limit {limit})"
+                for name, ratio in self.ratio.items()
+                if not ratio <= limit  # NaN fails
+            ]
+        return [
+            f"{name} is off by {error / self.scale[name]:.2g} of its size (limit {recipe.max_relative_error})"
+            for name, error in self.artifact_error.items()
+            if not error <= recipe.max_relative_error * self.scale[name]
+        ]
+
+    def summary(self, recipe: QuantizationRecipe) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "verdict": "fail" if self.faults(recipe) else "pass",
+            "images": self.images,
+            "runtime": self.runtime,
+            "kind": self.kind,
+            "mean_vertex_distance_mm": {
+                "quantized": _rounded(self.quantized_vertices_mm),
+                "artifact": _rounded(self.artifact_vertices_mm),
+            },
+            "rms_error": {
+                "quantized": _rounded(self.quantized_error),
+                "artifact": _rounded(self.artifact_error),
+                "ratio": _rounded(self.ratio),
+            },
+        }
+
+
+def measure(
+    float_outputs: Sequence[Outputs],
+    quantized_outputs: Sequence[Outputs],
+    artifact_outputs: Sequence[Outputs],
+    body: BodyModel,
+    runtime: str,
+    kind: str,
+) -> GoldenParity:
+    """Compare three sets of outputs on the same images."""
+    zeros = [{name: np.zeros_like(value) for name, value in outputs.items()} for outputs in float_outputs]
+    meshes = [_mesh(outputs, body) for outputs in float_outputs]
+    return GoldenParity(
+        images=len(float_outputs),
+        runtime=runtime,
+        kind=kind,
+        quantized_error=_rms(quantized_outputs, float_outputs),
+        artifact_error=_rms(artifact_outputs, float_outputs),
+        scale=_rms(float_outputs, zeros),
+        quantized_vertices_mm=_distances_mm(quantized_outputs, meshes, body),
+        artifact_vertices_mm=_distances_mm(artifact_outputs, meshes, body),
+    )
+
+
+def _rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, float]:
+    def squared(name: str) -> float:
+        return float(np.mean([np.mean((a[name] - b[name]) ** 2) for a, b in zip(outputs, reference, strict=True)]))
+
+    return {name: squared(name) ** 0.5 for name in contract.OUTPUT_NAMES}
+
+
+def _mesh(outputs: Outputs, body: BodyModel) -> NDArray[np.floating]:
+    """Vertices (V, 3), m, in the root's frame moved to the pelvis: pose, shape and expression, not the camera."""
+    posed = body.pose(SmplxParameters.from_outputs(outputs))
+    return posed.vertices - posed.joints[:1]
+
+
+def _distances_mm(
+    outputs: Sequence[Outputs], meshes: Sequence[NDArray[np.floating]], body: BodyModel
+) -> dict[str, float]:
+    distances = [
+        np.linalg.norm(_mesh(o, body) - mesh, axis=1) * 1000 for o, mesh in zip(outputs, meshes, strict=True)
+    ]  # V each
+    mean = np.mean(distances, axis=0)
+    return {"all": float(mean.mean())} | {part: float(mean[idx].mean()) for part, idx in body.part_vertices.items()}
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.3g}") for name, value in figures.items()}
