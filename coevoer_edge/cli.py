@@ -9,7 +9,7 @@ import click
 
 from coevoer_edge import __version__
 
-_COMMANDS = {"export": "coevoer_edge.export.__main__", "run": "coevoer_edge.run"}
+_COMMANDS = {"export": "coevoer_edge.export.__main__", "run": "coevoer_edge.run", "bench": "coevoer_edge.bench"}
 
 
 class _Lazy(click.Group):

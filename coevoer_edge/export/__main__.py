@@ -12,9 +12,9 @@ import click
 
 from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.quiet import quiet
 from coevoer_edge.export.recipe import ALIASES, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
 from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
+from coevoer_edge.quiet import quietly
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
@@ -68,7 +68,7 @@ def command(
     if untrained and checkpoint is not None:
         raise InputError("--untrained and --checkpoint exclude each other")
 
-    with quiet():  # torchao reports, when imported, which of its CUDA libraries it cannot load
+    with quietly():  # torchao reports, when imported, which of its CUDA libraries it cannot load
         from coevoer_edge.export.exporter import ExportRequest, export, number_of_steps
 
     request = ExportRequest(

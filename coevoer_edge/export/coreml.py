@@ -16,9 +16,9 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, contract
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.quiet import quiet
 from coevoer_edge.export.recipe import ExportRecipe
 from coevoer_edge.quantization.recipe import Precision
+from coevoer_edge.quiet import quietly
 
 _GEMMS = ("linear", "conv")
 _NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
@@ -29,7 +29,7 @@ def lower(
 ) -> None:
     """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
-    with quiet():
+    with quietly():
         import coremltools as ct
 
         model = ct.convert(

@@ -16,9 +16,9 @@ from torch.export import ExportedProgram
 from coevoer_edge.errors import InputError
 from coevoer_edge.export.facts import FileFacts
 from coevoer_edge.export.passes import decompose_for_xnnpack, fold_weight_only
-from coevoer_edge.export.quiet import quiet
 from coevoer_edge.export.recipe import ExportRecipe
 from coevoer_edge.quantization.recipe import Precision
+from coevoer_edge.quiet import quietly
 
 _GEMMS = ("XNNFullyConnected", "XNNConv2d", "XNNDepthwiseConv2d")
 
@@ -33,7 +33,7 @@ def lower(
     """
     if precision == "fp16":
         raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
-    with quiet():
+    with quietly():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 

@@ -20,7 +20,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle, Manifest
 from coevoer_edge.checkpoint import Checkpoint
 from coevoer_edge.console import Steps
-from coevoer_edge.data.folder import ImageSet, default_images, folder_images
+from coevoer_edge.data.folder import default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export import model_card
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
@@ -61,7 +61,7 @@ class _Float:
     network: CoEvoer
     checkpoint: Checkpoint
     parameters: int
-    golden: ImageSet
+    golden: tuple[Pixels, ...]
     outputs: list[Outputs]
 
 
@@ -137,12 +137,14 @@ def _load(request: ExportRequest, steps: Steps) -> _Float:
     steps.note(f"{source.model}, {parameters:,} parameters, {source.source}")
     if not source.trained:
         steps.note("untrained: random weights; what the artifact computes means nothing yet", style="bold yellow")
-    golden = default_images("golden")
+    images = default_images("golden").images
+    # Rounding noise is drawn anew for a mirrored image: twice the samples, and steadier ratios, from the same files.
+    golden = (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
     def run(image: Pixels) -> Outputs:
         return to_outputs([output.numpy() for output in network(to_tensor(image))])
 
-    return _Float(network, source, parameters, golden, _outputs(run, golden.images))
+    return _Float(network, source, parameters, golden, _outputs(run, golden))
 
 
 def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quantized:
@@ -168,7 +170,7 @@ def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quant
         return to_outputs([output.numpy() for output in module(to_tensor(image))])
 
     is_float = recipe.precision != "w8a8"
-    outputs = reference.outputs if is_float else _outputs(run, reference.golden.images)
+    outputs = reference.outputs if is_float else _outputs(run, reference.golden)
     return _Quantized(program, facts, recipe, calibration, outputs)
 
 
@@ -260,7 +262,7 @@ def _parity(
 ) -> GoldenParity:
     runtime = open_artifact(recipe.target, artifact, reference=True)
     try:
-        outputs = _outputs(runtime, reference.golden.images)
+        outputs = _outputs(runtime, reference.golden)
     finally:
         runtime.close()
     return measure(reference.outputs, quantized.outputs, outputs, body, runtime.name, runtime.kind)
@@ -268,7 +270,7 @@ def _parity(
 
 def _write_golden(path: Path, reference: _Float, quantized: _Quantized) -> None:
     """Inputs (N, 256, 192, 3) uint8 and the outputs of float network and quantized program on them."""
-    arrays = {"image": np.stack(reference.golden.images[:GOLDEN_IN_BUNDLE])}
+    arrays = {"image": np.stack(reference.golden[:GOLDEN_IN_BUNDLE])}
     for kind, outputs in (("float", reference.outputs), ("quantized", quantized.outputs)):
         for name in contract.OUTPUT_NAMES:
             arrays[f"{kind}_{name}"] = np.concatenate([o[name] for o in outputs[:GOLDEN_IN_BUNDLE]])

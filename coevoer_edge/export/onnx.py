@@ -15,9 +15,9 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import contract
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.quiet import quiet
 from coevoer_edge.export.recipe import ExportRecipe
 from coevoer_edge.quantization.recipe import Precision
+from coevoer_edge.quiet import quietly
 
 _GEMMS = ("MatMul", "Gemm", "Conv")
 
@@ -26,7 +26,7 @@ def lower(
     program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
     """Write the program as ONNX with QuantizeLinear / DequantizeLinear, every attention one `Attention` node."""
-    with quiet():
+    with quietly():
         exported = torch.onnx.export(
             program,
             (),
@@ -43,7 +43,7 @@ def lower(
     if precision == "fp16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
-        with quiet():
+        with quietly():
             model = convert_float_to_float16(model, keep_io_types=True)
     model.producer_name, model.producer_version = "coevoer-edge", ""
     onnx.helper.set_model_props(model, dict(metadata))

@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.export import ExportedProgram
 
 from coevoer_edge.export.program import capture, example_input
-from coevoer_edge.export.quiet import quiet
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quiet import quietly
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
@@ -29,14 +29,14 @@ def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixe
     program = capture(network)
     if recipe.precision != "w8a8":
         return program
-    with quiet():
+    with quietly():
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
         prepared = prepare_pt2e(copy.deepcopy(program).module(), GemmQuantizer(recipe))
     with torch.no_grad():
         for image in images:
             prepared(to_tensor(image))
-    with quiet():
+    with quietly():
         return torch.export.export(convert_pt2e(prepared), (example_input(),))
 
 

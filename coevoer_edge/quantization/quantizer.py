@@ -11,16 +11,16 @@ from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
-from torchao.quantization.pt2e.observer import HistogramObserver, MinMaxObserver, PerChannelMinMaxObserver
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfHistogram, HalfMinMax, HalfPerChannelMinMax
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
 
-_OBSERVERS: dict[str, Any] = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
+_OBSERVERS: dict[str, Any] = {"minmax": HalfMinMax, "histogram": HalfHistogram}
 
 
 def module_path(node: Node) -> str:
@@ -40,7 +40,7 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
             quant_min=-128,
             quant_max=127,
             qscheme=torch.per_tensor_affine,
-            observer_or_fake_quant_ctr=_OBSERVERS[recipe.activation_observer].with_args(eps=2**-12),
+            observer_or_fake_quant_ctr=_OBSERVERS[recipe.activation_observer].with_args(eps=SMALLEST_SCALE),
         )
         self._weight = QuantizationSpec(
             dtype=torch.int8,
@@ -48,7 +48,7 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
             quant_max=127,
             qscheme=torch.per_channel_symmetric,
             ch_axis=0,
-            observer_or_fake_quant_ctr=PerChannelMinMaxObserver.with_args(eps=2**-24),
+            observer_or_fake_quant_ctr=HalfPerChannelMinMax.with_args(eps=SMALLEST_SCALE),
         )
 
     def annotate(self, model: GraphModule) -> GraphModule:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.export.quiet import quiet
+from coevoer_edge.quiet import quietly
 from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 
 
@@ -14,7 +14,7 @@ class ExecuTorchRuntime:
     kind: Kind = "runtime"
 
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
-        with quiet():
+        with quietly():
             import torch
             from executorch.extension.pybindings import portable_lib
             from executorch.runtime import Runtime as Native

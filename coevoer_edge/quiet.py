@@ -1,4 +1,4 @@
-"""Keep third-party converters from talking over our own progress.
+"""Keep third-party packages from talking over our own progress.
 
 In: nothing. Out: a context in which stderr and logging are silent; what was said is shown if an exception leaves it.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Hold back stderr (native code included), warnings and logging up to WARNING."""
     sys.stderr.flush()
     saved, disabled = os.dup(2), logging.root.manager.disable

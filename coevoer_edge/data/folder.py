@@ -1,0 +1,87 @@
+"""Images to calibrate and check with: the default set of the package, or a folder of the user's own photos.
+
+In: a kind or a folder. Out: `ImageSet`, crops as the network sees them, with a digest that tells two sets apart.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from coevoer_edge.camera import Crop
+from coevoer_edge.errors import InputError
+from coevoer_edge.image import Pixels, extract_crop, load_image
+
+Kind = Literal["calibration", "golden"]
+
+DEFAULT_SET = Path(__file__).with_name("default_set")
+DEFAULT_COUNTS: dict[Kind, int] = {"calibration": 128, "golden": 128}
+
+# What load_image reads, and HEIC so that it is refused by name instead of being passed over.
+_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif"))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Crops of one size and where they are from."""
+
+    images: tuple[Pixels, ...]  # each 256 192 3, uint8 RGB
+    source: str
+    sha256: str  # of the decoded pixels, image after image
+
+
+def default_images(kind: Kind, count: int | None = None) -> ImageSet:
+    """The first `count` images of the package's own set, all of them if None. Every tenth or so shows no person."""
+    available = DEFAULT_COUNTS[kind]
+    count = available if count is None else count
+    if not 1 <= count <= available:
+        more = "give a folder of your own photos for more" if kind == "calibration" else "ask for fewer"
+        advice = more if count > 0 else "ask for at least 1"
+        raise InputError(f"The default {kind} set has {available} images; {count} are asked for: {advice}.")
+    images = tuple(load_image(DEFAULT_SET / kind / f"{i:03d}.jpg") for i in range(count))
+    return _image_set(images, f"default {kind} set, {count} of {available} images")
+
+
+def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
+    """`count` photos of any size from a folder, chosen by `seed`, each whole photo as the network's crop.
+
+    Files are taken by suffix from the folder itself, not from folders in it, and stay in the order of their names.
+    """
+    folder = Path(folder)
+    if count < 1:
+        raise InputError(f"{count} images are asked for; give --num-calibration-samples 1 or more.")
+    if not folder.exists():
+        raise InputError(f"There is no folder {folder}; give a folder with at least {count} photos in it.")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the folder that holds the photos.")
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except PermissionError:
+        raise InputError(f"{folder} may not be read; change its permissions or give a copy.") from None
+    files = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    if not files:
+        raise InputError(f"{folder} holds no images (JPEG, PNG, WebP, TIFF, BMP, GIF); {count} are needed.")
+    if len(files) < count:
+        one = len(files) == 1
+        raise InputError(
+            f"{folder} holds {len(files)} {'image' if one else 'images'}; {count} are needed. "
+            f"Add photos or give --num-calibration-samples {len(files)}."
+        )
+    chosen = sorted(np.random.default_rng(seed).choice(len(files), count, replace=False).tolist())
+    images = tuple(_whole_frame(load_image(files[i])) for i in chosen)
+    name = folder.resolve().name
+    return _image_set(images, f"folder {name}, {count} of {len(files)} images, seed {seed}")
+
+
+def _whole_frame(image: Pixels) -> Pixels:
+    return extract_crop(image, Crop.whole_frame(image.shape[1], image.shape[0]))
+
+
+def _image_set(images: Sequence[Pixels], source: str) -> ImageSet:
+    digest = hashlib.sha256()
+    for image in images:
+        digest.update(image.tobytes())
+    return ImageSet(tuple(images), source, digest.hexdigest())

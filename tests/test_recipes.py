@@ -1,0 +1,146 @@
+import tomllib
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from coevoer_edge import recipes
+from coevoer_edge.errors import InputError
+from coevoer_edge.export.recipe import ALIASES, SUFFIXES, TARGETS, ExportRecipe, canonical_target
+
+SHIPPED = [(kind, name) for kind in ("export", "quantization") for name in recipes.names(kind)]
+
+
+def message_of(path_or_name: str | Path) -> str:
+    with pytest.raises(InputError) as error:
+        ExportRecipe.open(path_or_name)
+    return str(error.value)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_names_of_the_shipped_recipes() -> None:
+    assert recipes.names("export") == ("coreml", "executorch", "onnx") == tuple(sorted(TARGETS))
+    assert recipes.names("quantization") == ("fp16", "fp32", "w8a8")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_shipped_export_recipes_open(target: str) -> None:
+    recipe = ExportRecipe.open(target)
+    assert recipe.target == target
+    assert recipe.max_bytes_per_parameter == 1.1
+    assert target in SUFFIXES
+    with pytest.raises(FrozenInstanceError):
+        recipe.opset = 1  # type: ignore[misc]
+
+
+def test_a_copy_of_a_shipped_recipe_opens_as_a_file(tmp_path: Path) -> None:
+    text = (recipes.folder("export") / "onnx.toml").read_text()
+    assert ExportRecipe.open(write(tmp_path, text)) == ExportRecipe.open("onnx")
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_every_shipped_value_has_its_reason_beside_or_above_it(kind: str, name: str) -> None:
+    """A comment on its line or at the head of its paragraph."""
+    text = (recipes.folder(kind) / f"{name}.toml").read_text()
+    for paragraph in text.split("\n\n"):
+        lines = paragraph.strip().splitlines()
+        for number, line in enumerate(lines):
+            if "=" in line and not line.startswith("#"):
+                explained = "#" in line or any(above.startswith("#") for above in lines[:number])
+                assert explained, f"{kind}/{name}.toml: no reason for {line!r}"
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_reasons_of_operators_outside_the_delegate_are_sentences(kind: str, name: str) -> None:
+    table = tomllib.loads((recipes.folder(kind) / f"{name}.toml").read_text())
+    assert all(len(reason.split()) > 3 for reason in table.get("outside", {}).values())
+
+
+def test_unknown_recipe() -> None:
+    assert message_of("tflite") == (
+        "no export recipe 'tflite'; valid: coreml, executorch, onnx, or the path of a .toml file"
+    )
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    path = tmp_path / "none.toml"
+    assert message_of(path) == (
+        f"no export recipe '{path}'; valid: coreml, executorch, onnx, or the path of a .toml file"
+    )
+
+
+def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "folder.toml"
+    path.mkdir()
+    assert message_of(path).startswith(f"no export recipe '{path}'; valid: ")
+
+
+def test_not_toml(tmp_path: Path) -> None:
+    path = write(tmp_path, "target: onnx\n")
+    assert message_of(path) == (
+        f"{path} is not a TOML file: Expected '=' after a key in a key/value pair (at line 1, column 7)"
+    )
+
+
+def test_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert message_of(path).startswith(f"{path} is not a TOML file: 'utf-8' codec can't decode byte 0xff")
+
+
+def test_unknown_keys_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, 'target = "onnx"\nopset = 23\nmax_bytes_per_parameter = 1.1\nopsett = 24\nbits = 8\n')
+    assert message_of(path) == (
+        f"export recipe {path}: unknown 'bits', 'opsett'; it takes backend, max_bytes_per_parameter, max_delegates, "
+        "minimum_deployment_target, opset, outside, target"
+    )
+
+
+def test_missing_keys_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "opset = 23\n")
+    assert message_of(path) == (
+        f"export recipe {path}: missing 'max_bytes_per_parameter', 'target'; it takes max_bytes_per_parameter, target"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('target = "tflite"', "export recipe: target 'tflite'; valid: coreml, executorch, onnx"),
+        ('target = "onnx"\nopset = 22', "opset 22: Attention needs 23 or newer"),
+        (
+            'target = "onnx"\nopset = 23\nmax_delegates = 1',
+            "export recipe for onnx: 'max_delegates' belongs to executorch",
+        ),
+        (
+            'target = "executorch"\nbackend = "vulkan"',
+            "export recipe for executorch: backend 'vulkan'; valid: xnnpack",
+        ),
+        (
+            'target = "coreml"\nminimum_deployment_target = "iOS17"',
+            "minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
+            "(older ones have neither int8 activations nor a fused attention)",
+        ),
+    ],
+)
+def test_values_that_cannot_be_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message_of(write(tmp_path, f"{text}\nmax_bytes_per_parameter = 1.1\n")) == message
+
+
+def test_aliases_of_targets() -> None:
+    assert {alias: canonical_target(alias) for alias in ALIASES} == ALIASES
+    assert [canonical_target(target) for target in TARGETS] == list(TARGETS)
+
+
+def test_unknown_target() -> None:
+    with pytest.raises(InputError) as error:
+        canonical_target("tflite")
+    assert str(error.value) == (
+        "unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
+        "and 'all' for all three"
+    )
