@@ -1,0 +1,65 @@
+"""What several test files share: the tiny network, its quantized program, and the artifacts it was lowered to."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+from torch.export import ExportedProgram
+
+from coevoer_edge.export.program import capture
+from coevoer_edge.image import Pixels
+from coevoer_edge.model import CoEvoer
+
+Lower = Callable[[str, str], Path]
+
+
+@pytest.fixture(scope="session")
+def tiny_network() -> CoEvoer:
+    """Full network (enhancer and foreground extraction) in eval mode; do not change it."""
+    return tiny.tiny_network()
+
+
+@pytest.fixture(scope="session")
+def float_program(tiny_network: CoEvoer) -> ExportedProgram:
+    return capture(tiny_network)
+
+
+@pytest.fixture(scope="session")
+def quantized_program(tiny_network: CoEvoer) -> ExportedProgram:
+    """The tiny network by the shipped w8a8 recipe; do not change it."""
+    return tiny.w8a8(tiny_network)
+
+
+@pytest.fixture(scope="session")
+def pictures() -> list[Pixels]:
+    """64 crops that are not among the calibration images."""
+    return tiny.images(2, 64)
+
+
+@pytest.fixture(scope="session")
+def float_outputs(tiny_network: CoEvoer, pictures: list[Pixels]) -> dict[str, np.ndarray]:
+    return tiny.outputs(tiny_network, pictures)
+
+
+@pytest.fixture(scope="session")
+def quantized_outputs(quantized_program: ExportedProgram, pictures: list[Pixels]) -> dict[str, np.ndarray]:
+    return tiny.outputs(quantized_program.module(), pictures)
+
+
+@pytest.fixture(scope="session")
+def lowered(
+    float_program: ExportedProgram, quantized_program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory
+) -> Lower:
+    """`lowered(target, precision)`: the tiny network's artifact, written once a session."""
+    folder, written = tmp_path_factory.mktemp("lowered"), dict[tuple[str, str], Path]()
+
+    def lower(target: str, precision: str) -> Path:
+        key = (target, precision)
+        if key not in written:
+            program = quantized_program if precision == "w8a8" else float_program
+            written[key] = tiny.lower(program, target, precision, folder)
+        return written[key]
+
+    return lower

@@ -1,0 +1,331 @@
+"""What the export command refuses, with the exact message, and what it asks of `export`. Nothing is exported here."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner, Result
+
+from coevoer_edge.data import folder
+from coevoer_edge.export import exporter
+from coevoer_edge.export.__main__ import command
+from coevoer_edge.export.exporter import ExportRequest
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+
+ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
+USAGE = "Usage: export [OPTIONS]\nTry 'export --help' for help.\n\n"
+
+
+def cli(*arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def refusal(*arguments: object) -> str:
+    """The message of exit code 2, without `Error: ` and without the usage that click puts before its own."""
+    result = cli(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    before, _, message = result.stderr.rpartition("Error: ")
+    assert before in ("", USAGE)
+    assert message.endswith("\n")
+    return message.removesuffix("\n")
+
+
+@pytest.fixture(autouse=True)
+def no_work(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Everything is refused before weights are loaded, but where a test says `quick_load`."""
+    monkeypatch.chdir(tmp_path)
+    if "quick_load" not in request.fixturenames:
+        monkeypatch.setattr(exporter, "_load", lambda *_: pytest.fail("weights were loaded"))
+
+
+@pytest.fixture
+def quick_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One golden image instead of all: the float network is not what is tested here."""
+
+    def fewer(kind: folder.Kind, count: int | None = None) -> folder.ImageSet:
+        return folder.default_images(kind, 1 if kind == "golden" else count)
+
+    monkeypatch.setattr(exporter, "default_images", fewer)
+
+
+# Options that cannot be, or cannot be together.
+
+
+def test_target_is_required() -> None:
+    assert refusal() == "Missing option '--target'."
+
+
+def test_unknown_target() -> None:
+    assert refusal("--target", "tflite") == (
+        "unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
+        "and 'all' for all three"
+    )
+
+
+def test_unknown_precision() -> None:
+    assert refusal("--target", "onnx", "--precision", "int4") == "unknown precision 'int4'; valid: w8a8, fp16, fp32"
+
+
+@pytest.mark.parametrize("target", ["executorch", "pte", "all"])
+def test_impossible_pair(target: str) -> None:
+    assert refusal("--target", target, "--precision", "fp16") == (
+        "--target executorch with --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32"
+    )
+
+
+def test_untrained_with_checkpoint() -> None:
+    assert refusal("--target", "onnx", "--untrained", "--checkpoint", "mine.safetensors") == (
+        "--untrained and --checkpoint exclude each other"
+    )
+
+
+@pytest.mark.parametrize("option", [("--data", "photos"), ("--num-calibration-samples", 8)])
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_calibration_of_a_float_export(precision: str, option: tuple[str, object]) -> None:
+    assert refusal("--target", "onnx", "--precision", precision, *option) == (
+        f"--data and --num-calibration-samples are for w8a8; {precision} needs no calibration"
+    )
+
+
+def test_precision_with_recipe() -> None:
+    assert refusal("--target", "onnx", "--precision", "w8a8", "--recipe", "mine.toml") == (
+        "--precision names a recipe that comes with the package; leave it out with --recipe FILE"
+    )
+
+
+def test_missing_recipe() -> None:
+    assert refusal("--target", "onnx", "--recipe", "mine.toml") == (
+        "no quantization recipe 'mine.toml'; valid: fp16, fp32, w8a8, or the path of a .toml file"
+    )
+
+
+def test_missing_checkpoint() -> None:
+    assert refusal("--target", "onnx", "--checkpoint", "mine.safetensors") == (
+        "no checkpoint 'mine.safetensors'; give the path of a .safetensors file"
+    )
+
+
+def test_checkpoint_that_is_an_image() -> None:
+    assert refusal("--target", "onnx", "--checkpoint", ASTRONAUT).startswith(
+        f"{ASTRONAUT} is not a readable .safetensors file ("
+    )
+
+
+def test_bad_deployment_target() -> None:
+    assert refusal("--target", "coreml", "--minimum-deployment-target", "iOS17") == (
+        "minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
+        "(older ones have neither int8 activations nor a fused attention)"
+    )
+
+
+@pytest.mark.parametrize(("target", "named"), [("onnx", "onnx"), ("executorch", "executorch"), ("all", "executorch")])
+def test_deployment_target_of_another_target(target: str, named: str) -> None:
+    assert refusal("--target", target, "--minimum-deployment-target", "iOS18") == (
+        f"--minimum-deployment-target is for --target coreml, not for {named}"
+    )
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_calibration_samples(count: int) -> None:
+    assert refusal("--target", "onnx", "--num-calibration-samples", count) == (
+        f"Invalid value for '--num-calibration-samples': {count} is not in the range x>=1."
+    )
+
+
+# Output.
+
+
+def test_existing_output_folder(tmp_path: Path) -> None:
+    existing = tmp_path / "out" / "coevoer-t-onnx-w8a8"
+    existing.mkdir(parents=True)
+    assert refusal("--target", "onnx", "-o", tmp_path / "out") == (
+        f"{existing} exists; add --overwrite, or choose another --output-dir"
+    )
+    assert list(existing.iterdir()) == []
+
+
+def test_existing_folder_that_is_no_bundle_even_with_overwrite(tmp_path: Path) -> None:
+    existing = tmp_path / "out" / "coevoer-t-executorch-xnnpack-w8a8"
+    existing.mkdir(parents=True)
+    assert refusal("--target", "all", "-o", tmp_path / "out", "--overwrite") == (
+        f"{existing} exists and is not a bundle; it is not overwritten"
+    )
+
+
+def test_default_output_folder(tmp_path: Path) -> None:
+    (tmp_path / "artifacts" / "coevoer-t-coreml-w8a8").mkdir(parents=True)
+    assert refusal("--target", "coreml") == (
+        f"{Path('artifacts/coevoer-t-coreml-w8a8')} exists; add --overwrite, or choose another --output-dir"
+    )
+
+
+# Known only once the weights or images are looked for; nothing is written all the same.
+
+
+@pytest.mark.usefixtures("quick_load")
+def test_model_without_embedded_weights(tmp_path: Path) -> None:
+    assert refusal("--target", "onnx", "--model", "coevoer-s", "--quiet") == (
+        "no weights for 'coevoer-s' come with this version, only for coevoer-t; "
+        "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_load")
+def test_unknown_model(tmp_path: Path) -> None:
+    assert refusal("--target", "onnx", "--model", "vit-h", "--untrained", "--quiet") == (
+        "unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_load")
+def test_missing_data_folder(tmp_path: Path) -> None:
+    assert refusal("--target", "onnx", "--data", "photos", "--quiet") == (
+        "There is no folder photos; give a folder with at least 64 photos in it."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("quick_load")
+def test_data_folder_with_too_few_photos(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "astronaut.jpg").write_bytes(ASTRONAUT.read_bytes())
+    assert refusal("--target", "onnx", "--data", photos, "--quiet") == (
+        f"{photos} holds 1 image; 64 are needed. Add photos or give --num-calibration-samples 1."
+    )
+
+
+@pytest.mark.usefixtures("quick_load")
+def test_too_many_calibration_samples(tmp_path: Path) -> None:
+    assert refusal("--target", "onnx", "--num-calibration-samples", 129, "--quiet") == (
+        "The default calibration set has 128 images; 129 are asked for: give a folder of your own photos for more."
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+# What is asked of `export`, and what is said of its result.
+
+
+def summary_of(target: str) -> SimpleNamespace:
+    parity = {
+        "verdict": "pass",
+        "kind": "runtime",
+        "runtime": "fake",
+        "mean_vertex_distance_mm": {"artifact": {"all": 0.5}},
+        "rms_error": {"ratio": {"camera": 1.05, "betas": 0.9}},
+    }
+    manifest = SimpleNamespace(
+        target=target,
+        model="coevoer-t",
+        trained=False,
+        precision="w8a8",
+        artifact_bytes=11_000_000,
+        parameters=10_000_000,
+        parity=parity,
+    )
+    path = Path("artifacts") / target
+    return SimpleNamespace(path=path, artifact=path / "artifact", manifest=manifest)
+
+
+@pytest.fixture
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[ExportRequest]:
+    """The requests that reach `export`, which answers with made-up bundles."""
+    seen: list[ExportRequest] = []
+
+    def export(request: ExportRequest, steps: object) -> list[SimpleNamespace]:
+        seen.append(request)
+        return [summary_of(target) for target in request.targets]
+
+    monkeypatch.setattr(exporter, "export", export)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("names", "targets"),
+    [
+        (["coreml"], ["coreml"]),
+        (["ios"], ["coreml"]),
+        (["mlpackage"], ["coreml"]),
+        (["pte"], ["executorch"]),
+        (["android"], ["executorch"]),
+        (["onnx"], ["onnx"]),
+        (["all"], ["coreml", "executorch", "onnx"]),
+        (["onnx", "ios"], ["onnx", "coreml"]),
+        (["ios", "coreml", "mlpackage"], ["coreml"]),
+        (["onnx", "all"], ["coreml", "executorch", "onnx"]),
+    ],
+)
+def test_names_of_targets(requests: list[ExportRequest], names: list[str], targets: list[str]) -> None:
+    result = cli(*(word for name in names for word in ("--target", name)))
+    assert result.exit_code == 0, result.output
+    assert [list(request.targets) for request in requests] == [targets]
+
+
+def test_defaults(requests: list[ExportRequest]) -> None:
+    cli("--target", "onnx")
+    assert requests == [ExportRequest(targets=("onnx",), recipe=QuantizationRecipe.open("w8a8"))]
+
+
+def test_every_option_arrives(requests: list[ExportRequest]) -> None:
+    cli(
+        *("--target", "coreml", "--checkpoint", "a.safetensors", "--model", "coevoer-s", "--data", "photos"),
+        *("--num-calibration-samples", 5, "--minimum-deployment-target", "iOS26", "-o", "out", "--overwrite"),
+        *("--seed", 3),
+    )
+    (request,) = requests
+    assert request.recipe.num_calibration_samples == 5
+    assert request == ExportRequest(
+        targets=("coreml",),
+        recipe=request.recipe,
+        model="coevoer-s",
+        checkpoint=Path("a.safetensors"),
+        untrained=False,
+        data=Path("photos"),
+        minimum_deployment_target="iOS26",
+        output_dir=Path("out"),
+        overwrite=True,
+        seed=3,
+    )
+
+
+@pytest.mark.parametrize("precision", ["w8a8", "fp16", "fp32"])
+def test_precision_names_a_recipe(requests: list[ExportRequest], precision: str) -> None:
+    cli("--target", "onnx", "--precision", precision, "--untrained")
+    assert requests[0].recipe == QuantizationRecipe.open(precision)
+    assert requests[0].untrained
+
+
+def test_report_and_next_command(requests: list[ExportRequest]) -> None:
+    assert cli("--target", "coreml", "--target", "onnx").stdout.splitlines() == [
+        "Wrote artifacts/coreml (11.0 MB, 1.10 bytes per parameter)",
+        "  parity pass: 0.5 mm from the float network, worst ratio to the quantized program 1.05 (runtime: fake)",
+        "Wrote artifacts/onnx (11.0 MB, 1.10 bytes per parameter)",
+        "  parity pass: 0.5 mm from the float network, worst ratio to the quantized program 1.05 (runtime: fake)",
+        "Next: python -m coevoer_edge.run artifacts/onnx photo.jpg -o out/",
+    ]
+
+
+def test_report_of_core_ml_alone_names_the_mac(requests: list[ExportRequest]) -> None:
+    assert cli("--target", "coreml").stdout.splitlines()[2:] == [
+        "Next: drag artifacts/coreml/artifact into Xcode, or on a Mac:",
+        "  python -m coevoer_edge.run artifacts/coreml photo.jpg -o out/",
+    ]
+
+
+def test_quiet_json_is_one_line(requests: list[ExportRequest]) -> None:
+    result = cli("--target", "onnx", "--json", "--quiet")
+    (line,) = result.stdout.splitlines()
+    (table,) = json.loads(line)
+    assert (table["bundle"], table["trained"], table["bytes_per_parameter"]) == ("artifacts/onnx", False, 1.1)
+    assert table["parity"]["verdict"] == "pass"
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("options", [(), ("--quiet",)])
+def test_errors_are_said_even_when_quiet(options: tuple[str, ...]) -> None:
+    result = cli("--target", "tflite", *options)
+    assert result.stderr.startswith("Error: unknown target 'tflite'; valid: ")

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from coevoer_edge.errors import InputError
+from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
+
+KEYS = (
+    "activation_observer, keep_float, max_error_ratio, max_relative_error, name, num_calibration_samples, precision, "
+    "weight_only"
+)
+
+
+def message_of(folder: Path, text: str) -> tuple[str, Path]:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        QuantizationRecipe.open(path)
+    return str(error.value), path
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_shipped_recipes_open_and_bear_the_name_of_their_precision(precision: str) -> None:
+    recipe = QuantizationRecipe.open(precision)
+    assert (recipe.name, recipe.precision) == (precision, precision)
+    assert isinstance(recipe.weight_only, tuple)
+
+
+def test_unknown_recipe() -> None:
+    with pytest.raises(InputError) as error:
+        QuantizationRecipe.open("int4")
+    assert str(error.value) == "no quantization recipe 'int4'; valid: fp16, fp32, w8a8, or the path of a .toml file"
+
+
+def test_unknown_key(tmp_path: Path) -> None:
+    message, path = message_of(tmp_path, 'name = "mine"\nprecision = "fp32"\nweigth_only = ["x"]\n')
+    assert message == f"quantization recipe {path}: unknown 'weigth_only'; it takes {KEYS}"
+
+
+def test_missing_key(tmp_path: Path) -> None:
+    message, path = message_of(tmp_path, 'name = "mine"\n')
+    assert message == f"quantization recipe {path}: missing 'precision'; it takes name, precision"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('precision = "int4"', "recipe 'mine': precision 'int4'; valid: w8a8, fp16, fp32"),
+        (
+            'precision = "w8a8"\nactivation_observer = "kl"',
+            "recipe 'mine': activation_observer 'kl'; valid: minmax, histogram",
+        ),
+        (
+            'precision = "w8a8"\nmax_error_ratio = 1.1',
+            "recipe 'mine': w8a8 needs num_calibration_samples of at least 1",
+        ),
+        (
+            'precision = "w8a8"\nnum_calibration_samples = 1',
+            "recipe 'mine': w8a8 needs max_error_ratio above 0",
+        ),
+        ('precision = "fp16"', "recipe 'mine': fp16 needs max_relative_error above 0"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert message_of(tmp_path, f'name = "mine"\n{text}\n')[0] == message
+
+
+def test_not_toml(tmp_path: Path) -> None:
+    message, path = message_of(tmp_path, "{")
+    assert message.startswith(f"{path} is not a TOML file: ")
+
+
+def test_patterns_choose_the_treatment() -> None:
+    recipe = QuantizationRecipe(
+        name="mine",
+        precision="w8a8",
+        weight_only=("*_head.out", "box_net.*"),
+        keep_float=("box_net.mlp.4",),
+        num_calibration_samples=1,
+        max_error_ratio=1.1,
+    )
+    assert recipe.treatment("encoder.blocks.0.mlp.0") == "w8a8"
+    assert recipe.treatment("body_head.out") == "weight_only"
+    assert recipe.treatment("box_net.mlp.0") == "weight_only"
+    assert recipe.treatment("box_net.mlp.4") == "float"  # keep_float goes first
+    assert QuantizationRecipe.open("fp16").treatment("encoder.blocks.0.mlp.0") == "float"
