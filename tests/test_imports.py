@@ -32,6 +32,7 @@ RUNNING = (
     "overlay",
     "console",
     "quiet",
+    "threads",
     "bundle",
     "runtime.protocol",
     "runtime",

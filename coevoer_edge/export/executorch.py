@@ -13,10 +13,9 @@ from typing import Any
 
 from torch.export import ExportedProgram
 
-from coevoer_edge.errors import InputError
 from coevoer_edge.export.facts import FileFacts
 from coevoer_edge.export.passes import decompose_for_xnnpack, fold_weight_only
-from coevoer_edge.export.recipe import ExportRecipe
+from coevoer_edge.export.recipe import ExportRecipe, refuse_impossible
 from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 
@@ -31,8 +30,7 @@ def lower(
     Raises:
         InputError: fp16, which XNNPACK takes only from a network whose inputs and outputs are fp16 too.
     """
-    if precision == "fp16":
-        raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+    refuse_impossible(recipe.target, precision)
     with quietly():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower

@@ -24,7 +24,7 @@ from coevoer_edge.data.folder import default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export import model_card
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
-from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target
+from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, refuse_impossible
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.parity.golden import GoldenParity, Network, measure
@@ -32,6 +32,7 @@ from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
 from coevoer_edge.runtime.protocol import Outputs, to_outputs
+from coevoer_edge.threads import one_thread
 
 GOLDEN_IN_BUNDLE = 8  # golden images that travel with a bundle
 
@@ -106,8 +107,7 @@ def number_of_steps(request: ExportRequest) -> int:
 
 def _export_recipe(target: Target, request: ExportRequest) -> ExportRecipe:
     recipe = ExportRecipe.open(target)
-    if target == "executorch" and request.recipe.precision == "fp16":
-        raise InputError("--target executorch with --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+    refuse_impossible(target, request.recipe.precision)
     if request.minimum_deployment_target is None:
         return recipe
     if target != "coreml":
@@ -175,7 +175,7 @@ def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quant
 
 
 def _outputs(network: Network, images: Sequence[Pixels]) -> list[Outputs]:
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         return [network(image) for image in images]
 
 

@@ -24,14 +24,18 @@ class _Exportable(nn.Module):
         return tuple(self.network(image))
 
 
-def capture(network: CoEvoer, dtype: torch.dtype = torch.float32) -> ExportedProgram:
+def capture(network: CoEvoer) -> ExportedProgram:
     """Export the network at batch 1, in eval mode, its attentions and norms kept whole."""
-    return torch.export.export(_Exportable(network).eval(), (example_input(dtype),))
+    training = network.training
+    try:
+        return torch.export.export(_Exportable(network).eval(), (example_input(),))
+    finally:
+        network.train(training)
 
 
-def example_input(dtype: torch.dtype = torch.float32) -> Tensor:
+def example_input() -> Tensor:
     """A grey image of the contract's shape."""
-    return torch.full(contract.INPUT.shape, 0.5, dtype=dtype)
+    return torch.full(contract.INPUT.shape, 0.5)
 
 
 def count_attentions(program: ExportedProgram) -> int:

@@ -64,6 +64,16 @@ DEPLOYMENT_TARGETS = ("iOS18", "iOS26", "macOS15", "macOS26")
 MINIMUM_OPSET = 23
 
 
+def refuse_impossible(target: str, precision: str) -> None:
+    """Refuse a pair that no runtime computes.
+
+    Raises:
+        InputError: fp16 on ExecuTorch: XNNPACK takes it only from a network whose inputs and outputs are fp16 too.
+    """
+    if target == "executorch" and precision == "fp16":
+        raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+
+
 def canonical_target(name: str) -> Target:
     """Resolve an alias.
 

@@ -16,6 +16,7 @@ from coevoer_edge.model import CoEvoer
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quiet import quietly
+from coevoer_edge.threads import one_thread
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
@@ -33,7 +34,7 @@ def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixe
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
         prepared = prepare_pt2e(copy.deepcopy(program).module(), GemmQuantizer(recipe))
-    with torch.no_grad():
+    with torch.no_grad(), one_thread():
         for image in images:
             prepared(to_tensor(image))
     with quietly():
