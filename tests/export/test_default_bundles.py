@@ -1,6 +1,6 @@
 """The main job itself: one command exports the embedded default model to all targets; the bundles keep their promises.
 
-The command runs once, as a user runs it, and takes 2 to 3 minutes; every test looks at what it wrote.
+The command runs once, as a user runs it, and takes about 4 minutes on two cores; every test looks at what it wrote.
 """
 
 import hashlib

@@ -71,7 +71,7 @@ def test_unknown_precision() -> None:
 @pytest.mark.parametrize("target", ["executorch", "pte", "all"])
 def test_impossible_pair(target: str) -> None:
     assert refusal("--target", target, "--precision", "fp16") == (
-        "--target executorch with --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32"
+        "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32"
     )
 
 

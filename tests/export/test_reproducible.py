@@ -14,7 +14,7 @@ from coevoer_edge.bundle import SUMS, Bundle
 
 pytestmark = pytest.mark.slow  # two whole exports
 
-TIMEOUT_S = 1800  # for one export; 2 to 3 minutes on two free cores
+TIMEOUT_S = 1800  # for one export; about 4 minutes on two cores
 
 
 def export(folder: Path, hash_seed: str) -> Path:
