@@ -78,6 +78,9 @@ class Manifest:
         for key, ours in (("input", input_table()), ("outputs", output_tables())):
             if table[key] != ours:
                 raise BundleError(f"{path}: its {key} are not those of this contract; export the bundle again")
+        artifact = table["artifact"]
+        if not isinstance(artifact, str) or Path(artifact).name != artifact:
+            raise BundleError(f"{path}: artifact {artifact!r} is not the name of a file beside it; export it again")
         return cls(**table)
 
 
@@ -178,6 +181,9 @@ def refuse_existing(folder: Path, *, overwrite: bool) -> None:
         raise InputError(f"{folder} exists; add --overwrite, or choose another --output-dir")
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} exists and is not a bundle; it is not overwritten")
+    nearest = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file; give a folder with --output-dir")
 
 
 def _digests(folder: Path) -> dict[str, str]:
@@ -187,7 +193,10 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 def _verify(folder: Path) -> None:
-    lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{folder / SUMS} is not a list of digests ({error}); export the bundle again") from error
     stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     found = _digests(folder)
     faults = [f"{name} is missing" for name in sorted(stated.keys() - found.keys())]

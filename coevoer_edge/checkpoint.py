@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from coevoer_edge.errors import CheckpointError
+from coevoer_edge.errors import CheckpointError, InputError
 from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
 
 DEFAULT_MODEL = "coevoer-t"
@@ -47,13 +47,21 @@ def load_embedded(model: str = DEFAULT_MODEL) -> tuple[CoEvoer, Checkpoint]:
 
     Raises:
         CheckpointError: none for that model.
+        InputError: no such model.
     """
+    refuse_unembedded(model)
+    return load(_embedded(model))
+
+
+def refuse_unembedded(model: str) -> None:
+    """Refuse a model whose weights do not come with the package, as `load_embedded` does."""
+    if model not in MODEL_NAMES:
+        raise InputError(f"unknown model {model!r}; valid: {', '.join(MODEL_NAMES)}")
     if model not in embedded_models():
         raise CheckpointError(
             f"no weights for {model!r} come with this version, only for {', '.join(embedded_models())}; "
             "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
         )
-    return load(_embedded(model))
 
 
 def untrained(model: str, seed: int = 0) -> tuple[CoEvoer, Checkpoint]:

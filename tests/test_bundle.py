@@ -272,6 +272,18 @@ def test_manifest_names_an_artifact_that_is_not_there(sound: Path) -> None:
     assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is not there"
 
 
+@pytest.mark.parametrize("artifact", [5, "../elsewhere.onnx"])
+def test_artifact_must_be_a_file_of_the_bundle(sound: Path, artifact: object) -> None:
+    edit_manifest(sound, lambda table: table.update(artifact=artifact))
+    message = f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file beside it; export it again"
+    assert refusal(sound) == message
+
+
+def test_digests_that_are_no_text(sound: Path) -> None:
+    (sound / "SHA256SUMS").write_bytes(b"\xff\xfe\xff")
+    assert refusal(sound).startswith(f"{sound / 'SHA256SUMS'} is not a list of digests (")
+
+
 def test_every_key_of_a_manifest_is_required(sound: Path) -> None:
     text = (sound / "manifest.json").read_text()
     for key in {field.name for field in fields(Manifest)} - {"schema_version"}:

@@ -91,9 +91,8 @@ def command(
 
 
 def _targets(names: tuple[str, ...]) -> tuple[Target, ...]:
-    if "all" in names:
-        return TARGETS  # type: ignore[return-value]
-    return tuple(dict.fromkeys(canonical_target(name) for name in names))
+    chosen = tuple(dict.fromkeys(canonical_target(name) for name in names if name != "all"))
+    return TARGETS if "all" in names else chosen
 
 
 def _recipe(

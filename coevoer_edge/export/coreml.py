@@ -109,7 +109,8 @@ def _make_reproducible(package: Path) -> None:
     new = {old: str(uuid.uuid5(_NAMESPACE, item["path"])) for old, item in manifest["itemInfoEntries"].items()}
     manifest["itemInfoEntries"] = dict(sorted((new[old], item) for old, item in manifest["itemInfoEntries"].items()))
     manifest["rootModelIdentifier"] = new[manifest["rootModelIdentifier"]]
-    (package / "Manifest.json").write_text(json.dumps(manifest, indent=4))
+    # coremltools writes the manifest anew, with this newline, whenever it opens a package; digests have to survive it.
+    (package / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n")
 
     path = package / "Data" / "com.apple.CoreML" / "model.mlmodel"
     spec = Model()

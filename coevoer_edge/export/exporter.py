@@ -20,7 +20,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle, Manifest
 from coevoer_edge.checkpoint import Checkpoint
 from coevoer_edge.console import Steps
-from coevoer_edge.data.folder import default_images, folder_images
+from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export import model_card
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
@@ -90,10 +90,12 @@ def export(request: ExportRequest, steps: Steps | None = None) -> list[Bundle]:
     for folder in folders:
         bundle.refuse_existing(folder, overwrite=request.overwrite)
 
+    calibration = _calibration_images(request)
+
     steps.step("Load weights")
     reference = _load(request, steps)
     steps.step(f"Quantize ({request.recipe.name})")
-    quantized = _quantize(reference, request, steps)
+    quantized = _quantize(reference, calibration, request, steps)
     return [
         _write(reference, quantized, recipe, folder, request, steps)
         for recipe, folder in zip(recipes, folders, strict=True)
@@ -123,7 +125,10 @@ def _folder(request: ExportRequest, recipe: ExportRecipe) -> Path:
 def _model(request: ExportRequest) -> str:
     if request.checkpoint is not None:
         return checkpoint.peek(request.checkpoint, request.model)
-    return request.model or checkpoint.DEFAULT_MODEL
+    model = request.model or checkpoint.DEFAULT_MODEL
+    if not request.untrained:
+        checkpoint.refuse_unembedded(model)
+    return model
 
 
 def _load(request: ExportRequest, steps: Steps) -> _Float:
@@ -147,17 +152,17 @@ def _load(request: ExportRequest, steps: Steps) -> _Float:
     return _Float(network, source, parameters, golden, _outputs(run, golden))
 
 
-def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quantized:
+def _calibration_images(request: ExportRequest) -> ImageSet | None:
+    """The images that set activation ranges; None where nothing is quantized."""
+    if request.recipe.precision != "w8a8":
+        return None
+    count = request.recipe.num_calibration_samples
+    return folder_images(request.data, count, request.seed) if request.data else default_images("calibration", count)
+
+
+def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRequest, steps: Steps) -> _Quantized:
     recipe = request.recipe
-    images: Sequence[Pixels] = ()
-    calibration: dict[str, Any] = {}
-    if recipe.precision == "w8a8":
-        count = recipe.num_calibration_samples
-        chosen = (
-            folder_images(request.data, count, request.seed) if request.data else default_images("calibration", count)
-        )
-        images = chosen.images
-        calibration = {"source": chosen.source, "count": count, "seed": request.seed, "sha256": chosen.sha256}
+    images = calibration.images if calibration else ()
     program = quantize(reference.network, recipe, steps.track(images, lambda _: "calibrating"))
     facts = ProgramFacts.of(program)
     steps.note(
@@ -169,9 +174,15 @@ def _quantize(reference: _Float, request: ExportRequest, steps: Steps) -> _Quant
     def run(image: Pixels) -> Outputs:
         return to_outputs([output.numpy() for output in module(to_tensor(image))])
 
-    is_float = recipe.precision != "w8a8"
-    outputs = reference.outputs if is_float else _outputs(run, reference.golden)
-    return _Quantized(program, facts, recipe, calibration, outputs)
+    if calibration is None:
+        return _Quantized(program, facts, recipe, {}, reference.outputs)
+    described = {
+        "source": calibration.source,
+        "count": len(calibration.images),
+        "seed": request.seed,
+        "sha256": calibration.sha256,
+    }
+    return _Quantized(program, facts, recipe, described, _outputs(run, reference.golden))
 
 
 def _outputs(network: Network, images: Sequence[Pixels]) -> list[Outputs]:

@@ -11,7 +11,7 @@ from coevoer_edge import recipes
 from coevoer_edge.errors import InputError
 
 Target = Literal["coreml", "executorch", "onnx"]
-TARGETS: tuple[str, ...] = get_args(Target)
+TARGETS: tuple[Target, ...] = get_args(Target)
 
 ALIASES = {"mlpackage": "coreml", "ios": "coreml", "pte": "executorch", "android": "executorch"}
 """Other names under which users know the targets."""
@@ -85,4 +85,4 @@ def canonical_target(name: str) -> Target:
         raise InputError(
             f"unknown target {name!r}; valid: {', '.join(TARGETS)} (or {', '.join(ALIASES)}), and 'all' for all three"
         )
-    return target  # type: ignore[return-value]
+    return target

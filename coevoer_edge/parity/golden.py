@@ -6,6 +6,7 @@ Float is the yardstick. Two INT8 runtimes differ from each other by about as muc
 their rounding decorrelates, so an artifact is held to be no further from float than the quantized program is.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +39,7 @@ class GoldenParity:
     @property
     def ratio(self) -> dict[str, float]:
         """Artifact error over quantized error, by output; 1 where both are exact."""
-        return {
-            name: error / self.quantized_error[name] if self.quantized_error[name] else 1.0 + error
-            for name, error in self.artifact_error.items()
-        }
+        return {name: _over(error, self.quantized_error[name], 1.0) for name, error in self.artifact_error.items()}
 
     def faults(self, recipe: QuantizationRecipe) -> list[str]:
         """What is over the recipe's limits, in words; empty when all is well."""
@@ -53,9 +51,9 @@ class GoldenParity:
                 if not ratio <= limit  # NaN fails
             ]
         return [
-            f"{name} is off by {error / self.scale[name]:.2g} of its size (limit {recipe.max_relative_error})"
+            f"{name} is off by {relative:.2g} of its size (limit {recipe.max_relative_error})"
             for name, error in self.artifact_error.items()
-            if not error <= recipe.max_relative_error * self.scale[name]
+            if not (relative := _over(error, self.scale[name], 0.0)) <= recipe.max_relative_error
         ]
 
     def summary(self, recipe: QuantizationRecipe) -> dict[str, Any]:
@@ -75,6 +73,13 @@ class GoldenParity:
                 "ratio": _rounded(self.ratio),
             },
         }
+
+
+def _over(error: float, unit: float, both_zero: float) -> float:
+    """Error in units of another; infinite where only the unit is 0."""
+    if unit:
+        return error / unit
+    return math.inf if error else both_zero
 
 
 def measure(

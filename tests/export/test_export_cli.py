@@ -329,3 +329,18 @@ def test_quiet_json_is_one_line(requests: list[ExportRequest]) -> None:
 def test_errors_are_said_even_when_quiet(options: tuple[str, ...]) -> None:
     result = cli("--target", "tflite", *options)
     assert result.stderr.startswith("Error: unknown target 'tflite'; valid: ")
+
+
+def test_all_does_not_hide_an_unknown_target() -> None:
+    assert refusal("--target", "all", "--target", "tflite").startswith("unknown target 'tflite'; valid: coreml")
+
+
+def test_output_folder_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    message = refusal("--target", "onnx", "-o", tmp_path / "file" / "deeper")
+    assert message == f"{tmp_path / 'file'} is a file; give a folder with --output-dir"
+
+
+def test_unknown_model_is_told_before_any_weights() -> None:
+    valid = "coevoer-l, coevoer-b, coevoer-s, coevoer-t"
+    assert refusal("--target", "onnx", "--model", "vit-h") == f"unknown model 'vit-h'; valid: {valid}"

@@ -218,3 +218,14 @@ def test_summary(body: BodyModel) -> None:
 def test_limit_is_the_recipes(body: BodyModel, limit: float, passes: bool) -> None:
     recipe = replace(W8A8, max_error_ratio=limit)
     assert bool(parity(body, [shifted(0.2)], [shifted(0.3)]).faults(recipe)) != passes
+
+
+def test_an_error_where_the_quantized_program_has_none_fails(body: BodyModel) -> None:
+    found = parity(body, [rest()], [shifted(0.05)])
+    assert found.ratio["camera"] == np.inf
+    assert [fault.split()[0] for fault in found.faults(QuantizationRecipe.open("w8a8"))] == ["camera"]
+
+
+def test_an_error_where_the_float_output_is_zero_fails(body: BodyModel) -> None:
+    found = parity(body, [rest()], [shifted(0.05, "betas")])
+    assert "betas is off by inf of its size (limit 0.01)" in found.faults(QuantizationRecipe.open("fp16"))
