@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from coevoer_edge.errors import CheckpointError, InputError
+from coevoer_edge.errors import CheckpointError
 from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
+from coevoer_edge.model.build import refuse_unknown
 
 DEFAULT_MODEL = "coevoer-t"
 
@@ -55,8 +56,7 @@ def load_embedded(model: str = DEFAULT_MODEL) -> tuple[CoEvoer, Checkpoint]:
 
 def refuse_unembedded(model: str) -> None:
     """Refuse a model whose weights do not come with the package, as `load_embedded` does."""
-    if model not in MODEL_NAMES:
-        raise InputError(f"unknown model {model!r}; valid: {', '.join(MODEL_NAMES)}")
+    refuse_unknown(model)
     if model not in embedded_models():
         raise CheckpointError(
             f"no weights for {model!r} come with this version, only for {', '.join(embedded_models())}; "

@@ -27,6 +27,7 @@ from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
 from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, refuse_impossible
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.model.build import refuse_unknown
 from coevoer_edge.parity.golden import GoldenParity, Network, measure
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
@@ -126,7 +127,9 @@ def _model(request: ExportRequest) -> str:
     if request.checkpoint is not None:
         return checkpoint.peek(request.checkpoint, request.model)
     model = request.model or checkpoint.DEFAULT_MODEL
-    if not request.untrained:
+    if request.untrained:
+        refuse_unknown(model)
+    else:
         checkpoint.refuse_unembedded(model)
     return model
 

@@ -44,6 +44,12 @@ _SIZES = {
 MODEL_NAMES = tuple(_SIZES)
 
 
+def refuse_unknown(name: str) -> None:
+    """Raise `InputError` for a name that is none of `MODEL_NAMES`."""
+    if name not in _SIZES:
+        raise InputError(f"unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}")
+
+
 def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: int = 0) -> CoEvoer:
     """Build and initialise a network.
 
@@ -56,8 +62,7 @@ def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: in
     Raises:
         InputError: unknown name.
     """
-    if name not in _SIZES:
-        raise InputError(f"unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}")
+    refuse_unknown(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = _assemble(name, _SIZES[name], enhancer=enhancer, foreground=foreground)

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 
-from coevoer_edge.data import folder
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import command
 from coevoer_edge.export.exporter import ExportRequest
@@ -33,21 +32,10 @@ def refusal(*arguments: object) -> str:
 
 
 @pytest.fixture(autouse=True)
-def no_work(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Everything is refused before weights are loaded, but where a test says `quick_load`."""
+def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Everything is refused before weights are loaded."""
     monkeypatch.chdir(tmp_path)
-    if "quick_load" not in request.fixturenames:
-        monkeypatch.setattr(exporter, "_load", lambda *_: pytest.fail("weights were loaded"))
-
-
-@pytest.fixture
-def quick_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One golden image instead of all: the float network is not what is tested here."""
-
-    def fewer(kind: folder.Kind, count: int | None = None) -> folder.ImageSet:
-        return folder.default_images(kind, 1 if kind == "golden" else count)
-
-    monkeypatch.setattr(exporter, "default_images", fewer)
+    monkeypatch.setattr(exporter, "_load", lambda *_: pytest.fail("weights were loaded"))
 
 
 # Options that cannot be, or cannot be together.
@@ -161,10 +149,9 @@ def test_default_output_folder(tmp_path: Path) -> None:
     )
 
 
-# Known only once the weights or images are looked for; nothing is written all the same.
+# What is looked for and not found; nothing is written.
 
 
-@pytest.mark.usefixtures("quick_load")
 def test_model_without_embedded_weights(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--model", "coevoer-s", "--quiet") == (
         "no weights for 'coevoer-s' come with this version, only for coevoer-t; "
@@ -173,15 +160,14 @@ def test_model_without_embedded_weights(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("quick_load")
-def test_unknown_model(tmp_path: Path) -> None:
-    assert refusal("--target", "onnx", "--model", "vit-h", "--untrained", "--quiet") == (
+@pytest.mark.parametrize("untrained", [[], ["--untrained"]])
+def test_unknown_model(tmp_path: Path, untrained: list[str]) -> None:
+    assert refusal("--target", "onnx", "--model", "vit-h", *untrained, "--quiet") == (
         "unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
     )
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("quick_load")
 def test_missing_data_folder(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--data", "photos", "--quiet") == (
         "There is no folder photos; give a folder with at least 64 photos in it."
@@ -189,7 +175,6 @@ def test_missing_data_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("quick_load")
 def test_data_folder_with_too_few_photos(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -199,7 +184,6 @@ def test_data_folder_with_too_few_photos(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.usefixtures("quick_load")
 def test_too_many_calibration_samples(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--num-calibration-samples", 129, "--quiet") == (
         "The default calibration set has 128 images; 129 are asked for: give a folder of your own photos for more."
@@ -339,8 +323,3 @@ def test_output_folder_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     message = refusal("--target", "onnx", "-o", tmp_path / "file" / "deeper")
     assert message == f"{tmp_path / 'file'} is a file; give a folder with --output-dir"
-
-
-def test_unknown_model_is_told_before_any_weights() -> None:
-    valid = "coevoer-l, coevoer-b, coevoer-s, coevoer-t"
-    assert refusal("--target", "onnx", "--model", "vit-h") == f"unknown model 'vit-h'; valid: {valid}"
