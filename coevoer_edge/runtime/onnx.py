@@ -18,6 +18,8 @@ class OnnxRuntime:
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
+        # Else its threads keep spinning after each run and take the cores from whatever comes next.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session = onnxruntime.InferenceSession(str(artifact), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no base class
