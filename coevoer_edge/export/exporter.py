@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, bundle, checkpoint, contract
@@ -149,10 +150,7 @@ def _load(request: ExportRequest, steps: Steps) -> _Float:
     # Rounding noise is drawn anew for a mirrored image: twice the samples, and steadier ratios, from the same files.
     golden = (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
-    def run(image: Pixels) -> Outputs:
-        return to_outputs([output.numpy() for output in network(to_tensor(image))])
-
-    return _Float(network, source, parameters, golden, _outputs(run, golden))
+    return _Float(network, source, parameters, golden, _outputs(_eager(network), golden))
 
 
 def _calibration_images(request: ExportRequest) -> ImageSet | None:
@@ -172,11 +170,6 @@ def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRe
         f"{facts.gemms} Linear and Conv layers, {facts.int8_gemms + facts.weight_only_gemms} with int8 weights; "
         f"{facts.attentions} attentions"
     )
-    module = program.module()
-
-    def run(image: Pixels) -> Outputs:
-        return to_outputs([output.numpy() for output in module(to_tensor(image))])
-
     if calibration is None:
         return _Quantized(program, facts, recipe, {}, reference.outputs)
     described = {
@@ -185,7 +178,12 @@ def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRe
         "seed": request.seed,
         "sha256": calibration.sha256,
     }
-    return _Quantized(program, facts, recipe, described, _outputs(run, reference.golden))
+    return _Quantized(program, facts, recipe, described, _outputs(_eager(program.module()), reference.golden))
+
+
+def _eager(module: nn.Module) -> Network:
+    """A torch network as a function from a crop to the contract's outputs."""
+    return lambda image: to_outputs([output.numpy() for output in module(to_tensor(image))])
 
 
 def _outputs(network: Network, images: Sequence[Pixels]) -> list[Outputs]:

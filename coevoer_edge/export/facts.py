@@ -14,13 +14,12 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from coevoer_edge.errors import CheckFailed
-from coevoer_edge.export.program import count_attentions
+from coevoer_edge.export.program import GEMMS, count_attentions
 from coevoer_edge.export.recipe import ExportRecipe
 
 _QUANTIZED = torch.ops.quantized_decomposed
 DEQUANTIZE_ACTIVATION = _QUANTIZED.dequantize_per_tensor.default
 DEQUANTIZE_WEIGHT = _QUANTIZED.dequantize_per_channel.default
-_GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class ProgramFacts:
     @classmethod
     def of(cls, program: ExportedProgram) -> "ProgramFacts":
         """Count them."""
-        gemms = [node for node in program.graph.nodes if node.target in _GEMMS]
+        gemms = [node for node in program.graph.nodes if node.target in GEMMS]
         int8 = [node for node in gemms if is_from(node.args[1], DEQUANTIZE_WEIGHT)]
         weight_only = [node for node in int8 if not is_from(node.args[0], DEQUANTIZE_ACTIVATION)]
         return cls(count_attentions(program), len(gemms), len(int8) - len(weight_only), len(weight_only))

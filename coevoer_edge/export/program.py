@@ -11,6 +11,7 @@ from coevoer_edge import contract
 from coevoer_edge.model import CoEvoer
 
 ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
+GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
 
 
 class _Exportable(nn.Module):

@@ -15,10 +15,9 @@ from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, Quantiza
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.export.program import GEMMS
 from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfHistogram, HalfMinMax, HalfPerChannelMinMax
 from coevoer_edge.quantization.recipe import QuantizationRecipe
-
-GEMMS = (torch.ops.aten.linear.default, torch.ops.aten.conv2d.default)
 
 _OBSERVERS: dict[str, Any] = {"minmax": HalfMinMax, "histogram": HalfHistogram}
 
