@@ -119,6 +119,61 @@ def convert_translation(translation_m: ArrayLike, from_camera: PinholeCamera, to
     return np.array((x + shift[0], y + shift[1], z * to_camera.focal_px / from_camera.focal_px))
 
 
+_GAUSS_NEWTON_STEPS = 5
+_TINY_VARIANCE = (1e-3 / VIRTUAL_CAMERA.focal_px) ** 2  # a thousandth of a pixel: the points coincide
+
+
+def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weights: ArrayLike) -> Array:
+    """The translation under which the virtual camera (focal 5000 px over 192 x 256) shows keypoints nearest to 2D.
+
+    Least squares over pixels: sum of weight * |project(keypoints_3d_m + t) - keypoints_2d_px|^2. It starts from the
+    closed form (the same sum times depth squared is linear in t) and takes a few Gauss-Newton steps.
+
+    Args:
+        keypoints_3d_m: (..., K, 3), m, axes of the camera frame (x right, y down, z into the scene). Whatever is their
+            origin, the result moves it: give the body layer's points as they are to get SMPL-X's `transl`.
+        keypoints_2d_px: (..., K, 2), px of the 192 x 256 crop. Those of weight 0 may be anything, NaN too.
+        weights: (..., K), at least 0.
+
+    Returns:
+        (..., 3), m. NaN where fewer than two points tell apart, or where only a body behind the camera would fit.
+    """
+    weight = np.asarray(weights, np.float64)
+    used = weight > 0
+    points = np.where(used[..., None], np.asarray(keypoints_3d_m, np.float64), 0.0)  # ... K 3
+    pixels = np.where(used[..., None], np.asarray(keypoints_2d_px, np.float64), 0.0)
+    focal = VIRTUAL_CAMERA.focal_px
+    slopes = (pixels - VIRTUAL_CAMERA.principal_point_px) / focal  # ... K 2: x / z and y / z of the ray
+    # x + tx = slope (z + tz), and so for y: rows (1, 0, -slope) t = slope z - x.
+    offsets = slopes * points[..., 2:] - points[..., :2]
+    t = _solve(slopes, offsets, weight)
+    for _ in range(_GAUSS_NEWTON_STEPS):
+        depths = points[..., 2] + t[..., None, 2]  # ... K
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shown = (points[..., :2] + t[..., None, :2]) / depths[..., None]
+            # The residual's derivative is (1, 0, -shown) / depth: the rows of `_solve`, with weight / depth^2.
+            step = _solve(shown, (slopes - shown) * depths[..., None], weight / depths**2)
+        t = t + step
+    behind = np.any(used & (points[..., 2] + t[..., None, 2] <= 0), axis=-1, keepdims=True)
+    result: Array = np.where(behind | ~np.isfinite(t).all(-1, keepdims=True), np.nan, t)
+    return result
+
+
+def _solve(slopes: Array, offsets: Array, weight: Array) -> Array:
+    """Weighted least squares of rows (1, 0, -slope_x) and (0, 1, -slope_y) on offsets (..., K, 2), to (..., 3).
+
+    The mean is taken off first: the depth alone is left, and it is known as well as the slopes are spread.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = (weight / weight.sum(-1, keepdims=True))[..., None]  # ... K 1
+        share = np.where(weight[..., None] > 0, share, 0.0)
+        mean_slope, mean_offset = (share * slopes).sum(-2), (share * offsets).sum(-2)  # ... 2
+        spread, change = slopes - mean_slope[..., None, :], offsets - mean_offset[..., None, :]
+        variance = (share * spread**2).sum((-2, -1))
+        depth = np.where(variance > _TINY_VARIANCE, -(share * spread * change).sum((-2, -1)) / variance, np.nan)
+    return np.concatenate((mean_offset + mean_slope * depth[..., None], depth[..., None]), axis=-1)
+
+
 def _bounds(points_px: ArrayLike) -> tuple[float, float, float, float]:
     """x1 y1 x2 y2 of points (N, 2) or of a box (4,)."""
     points = np.asarray(points_px, np.float64)

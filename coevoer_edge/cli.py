@@ -9,7 +9,14 @@ import click
 
 from coevoer_edge import __version__
 
-_COMMANDS = {"export": "coevoer_edge.export.__main__", "run": "coevoer_edge.run", "bench": "coevoer_edge.bench"}
+_COMMANDS = {
+    "export": "coevoer_edge.export.__main__",
+    "run": "coevoer_edge.run",
+    "bench": "coevoer_edge.bench",
+    "train": "coevoer_edge.train",
+    "distill": "coevoer_edge.distill",
+    "evaluate": "coevoer_edge.evaluate",
+}
 
 
 class _Lazy(click.Group):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from coevoer_edge import contract
-from coevoer_edge.camera import VIRTUAL_CAMERA, Crop, PinholeCamera, convert_translation
+from coevoer_edge.camera import VIRTUAL_CAMERA, Crop, PinholeCamera, convert_translation, fit_translation
 from coevoer_edge.errors import InputError
 
 CROPS = [
@@ -115,3 +115,52 @@ def test_refused(make, message):
 def test_points_that_are_not_finite_are_refused():
     with pytest.raises(InputError, match="is not finite"):
         Crop.around([(0, 0), (np.nan, 5)])
+
+
+def points(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(4, 116, 3)) * 0.4, np.array((0.1, -0.2, 40)) + rng.normal(size=(4, 3)) * (0.3, 0.3, 5)
+
+
+def test_fit_translation_inverts_the_projection():
+    body, t = points()
+    weights = np.random.default_rng(1).uniform(size=(4, 116)) + 0.1
+    pixels = VIRTUAL_CAMERA.project(body + t[:, None])
+    np.testing.assert_allclose(fit_translation(body, pixels, weights), t, atol=1e-7)
+
+
+def test_fit_translation_is_the_least_squares_one():
+    body, t = points()
+    rng = np.random.default_rng(2)
+    weights = rng.uniform(size=(4, 116))
+    pixels = VIRTUAL_CAMERA.project(body + t[:, None]) + rng.normal(size=(4, 116, 2)) * 3
+
+    def cost(translation: np.ndarray) -> np.ndarray:
+        distance = VIRTUAL_CAMERA.project(body + translation[:, None]) - pixels
+        return (weights[..., None] * distance**2).sum((1, 2))
+
+    best = fit_translation(body, pixels, weights)
+    for step in np.concatenate((np.eye(3), -np.eye(3))) * (1e-4, 1e-4, 1e-2):
+        assert (cost(best + step) > cost(best)).all()
+
+
+def test_fit_translation_passes_over_points_without_weight():
+    body, t = points()
+    weights = np.ones((4, 116))
+    weights[:, ::2] = 0
+    pixels = VIRTUAL_CAMERA.project(body + t[:, None])
+    pixels[:, ::2] = np.nan
+    np.testing.assert_allclose(fit_translation(body, pixels, weights), t, atol=1e-7)
+    np.testing.assert_allclose(fit_translation(body[0], pixels[0], weights[0]), t[0], atol=1e-7)
+
+
+def test_fit_translation_is_nan_where_nothing_fits():
+    body, t = points()
+    pixels = VIRTUAL_CAMERA.project(body + t[:, None])
+    weights = np.zeros((4, 116))
+    weights[1, :1] = 1  # one point tells no depth
+    weights[2:] = 1
+    pixels[2] = 2 * np.array(VIRTUAL_CAMERA.principal_point_px) - pixels[2]  # seen from behind
+    found = fit_translation(body, pixels, weights)
+    assert np.isnan(found[:3]).all()
+    np.testing.assert_allclose(found[3], t[3], atol=1e-7)

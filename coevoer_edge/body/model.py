@@ -47,7 +47,7 @@ class BodyModel:
         self.faces: Ints = file.faces
         self.part_vertices: Mapping[str, Ints] = file.parts
         self.extras: Mapping[str, NDArray[Any]] = file.extras
-        self._file = file
+        self.file = file
 
     @classmethod
     def open(cls, path: Path | str | None = None) -> "BodyModel":
@@ -57,7 +57,7 @@ class BodyModel:
     @property
     def num_vertices(self) -> int:
         """V."""
-        return len(self._file.v_template)
+        return len(self.file.v_template)
 
     def pose(self, parameters: SmplxParameters) -> PosedBody:
         """Shape and pose one body as smplx does: the root turns about the pelvis joint, nothing is translated."""
@@ -67,7 +67,7 @@ class BodyModel:
         if self._pose_directions is not None:
             feature = (rotations[1:] - np.eye(3, dtype=np.float32)).reshape(-1)  # 486
             rest += (feature @ self._pose_directions).reshape(rest.shape)
-        joints = self._joint_template + (self._joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
+        joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
         transforms, posed_joints = _forward_kinematics(rotations, joints)
         blended = transforms.reshape(NUM_JOINTS, 12).T @ self._weights  # C 12 n
         return PosedBody(_skin(blended, rest)[: self.num_vertices], posed_joints)
@@ -76,34 +76,36 @@ class BodyModel:
 
     @cached_property
     def _template(self) -> Floats:
-        return _in_blocks(self._file.v_template.T)  # C 3 n
+        return _in_blocks(self.file.v_template.T)  # C 3 n
 
     @cached_property
     def _directions(self) -> Floats:
-        directions = self._file.shapedirs.transpose(2, 1, 0)  # 20 3 V
+        directions = self.file.shapedirs.transpose(2, 1, 0)  # 20 3 V
         blocks = _in_blocks(directions.reshape(-1, self.num_vertices))  # C 60 n
         return blocks.reshape(len(blocks), len(directions), -1)  # C 20 3*n
 
     @cached_property
     def _pose_directions(self) -> Floats | None:
-        if self._file.posedirs is None:
+        if self.file.posedirs is None:
             return None
-        directions = self._file.posedirs.transpose(2, 1, 0)  # 486 3 V
+        directions = self.file.posedirs.transpose(2, 1, 0)  # 486 3 V
         blocks = _in_blocks(directions.reshape(-1, self.num_vertices))  # C 1458 n
         blocks = blocks.reshape(len(blocks), len(directions), -1)  # C 486 3*n
         return np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(len(directions), -1)
 
     @cached_property
     def _weights(self) -> Floats:
-        return _in_blocks(self._file.weights.T)  # C 55 n
+        return _in_blocks(self.file.weights.T)  # C 55 n
 
     @cached_property
-    def _joint_template(self) -> Floats:
-        return self._file.J_regressor @ self._file.v_template  # 55 3
+    def joint_template(self) -> Floats:
+        """(55, 3): the mean shape's joints at rest, m."""
+        return self.file.J_regressor @ self.file.v_template  # 55 3
 
     @cached_property
-    def _joint_directions(self) -> Floats:
-        directions = np.tensordot(self._file.J_regressor, self._file.shapedirs, axes=1)  # 55 3 20
+    def joint_directions(self) -> Floats:
+        """(165, 20): how the joints at rest move with betas and expression."""
+        directions = np.tensordot(self.file.J_regressor, self.file.shapedirs, axes=1)  # 55 3 20
         return np.ascontiguousarray(directions.reshape(NUM_JOINTS * 3, -1))
 
 

@@ -1,0 +1,106 @@
+"""`python -m coevoer_edge.train`, the same as `coevoer-edge train`: the loss of equation (4) on a data set.
+
+In: a model's name, a recipe, a data set. Out: a run folder with weights that `export`, `evaluate` and `run` take.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coevoer_edge.console import Command
+from coevoer_edge.errors import InputError
+from coevoer_edge.training.session import Settings, shared_options
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from coevoer_edge.training.conduct import Parts
+    from coevoer_edge.training.engine import Criterion, Evaluate
+
+
+def train(settings: Settings, evaluate: "Evaluate | None" = None) -> Path:
+    """Train a network; returns the run's folder.
+
+    Raises:
+        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+    """
+    from coevoer_edge.training.conduct import conduct
+
+    if settings.init is not None and settings.resume:
+        raise InputError("--init begins a run and --resume continues one; leave one of them out")
+    return conduct(settings, assemble, "train", "python -m coevoer_edge.train", evaluate)
+
+
+def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
+    """The network with its dense head, and the loss of equation (4) with visibility and the dense terms."""
+    from coevoer_edge.body.layer import KeypointLayer
+    from coevoer_edge.training.dense import Trainee, TrainingLoss
+
+    loss = TrainingLoss(KeypointLayer(parts.body), parts.recipe, parts.average)
+    return Trainee(parts.network, dense=parts.recipe.dense.on), loss.to(parts.fabric.device)
+
+
+@click.command(cls=Command, name="train")
+@click.option("--model", help="coevoer-t (default), -s, -b or -l.")
+@click.option("--init", type=click.Path(path_type=Path), help="Start from these weights (.safetensors).")
+@click.option("--no-enhancer", is_flag=True, help="Table 4's variant without the enhancer.")
+@click.option("--no-foreground", is_flag=True, help="Table 4's variant without Portrait Foreground Extraction.")
+@shared_options
+def command(
+    model: str | None,
+    init: Path | None,
+    no_enhancer: bool,
+    no_foreground: bool,
+    recipe: str | None,
+    data: str,
+    steps: int | None,
+    batch_size: int | None,
+    precision: str | None,
+    no_augmentation: bool,
+    seed: int | None,
+    device: str | None,
+    devices: int,
+    num_workers: int,
+    body: Path | None,
+    output_dir: Path | None,
+    resume: bool,
+    max_minutes: float | None,
+    compile: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Train a network on a data set.
+
+    Writes a run folder: weights.safetensors (what export and run take), checkpoint.pt (what --resume takes),
+    log.jsonl and curves.png. Ctrl-C and --max-minutes end with a checkpoint.
+    """
+    train(
+        Settings(
+            model=model,
+            init=init,
+            enhancer=not no_enhancer,
+            foreground=not no_foreground,
+            recipe=recipe,
+            data=data,
+            steps=steps,
+            batch_size=batch_size,
+            precision=precision,
+            augmentation=not no_augmentation,
+            seed=seed,
+            device=device,
+            devices=devices,
+            num_workers=num_workers,
+            body=body,
+            output_dir=output_dir,
+            resume=resume,
+            max_minutes=max_minutes,
+            compile=compile,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )
+
+
+if __name__ == "__main__":
+    command()

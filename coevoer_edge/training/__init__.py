@@ -1,0 +1,1 @@
+"""Training: losses, augmentation, recipes and the loop that `train` and `distill` share."""

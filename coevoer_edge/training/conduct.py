@@ -1,0 +1,158 @@
+"""One run from its settings to its folder: what `train` and `distill` share after the command line is read.
+
+In: `Settings`, and a function that puts the trainee and its criterion together. Out: a run folder.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from coevoer_edge import checkpoint
+from coevoer_edge.body.layer import KeypointLayer
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.console import Steps
+from coevoer_edge.data.record import RecordSource
+from coevoer_edge.data.sources import open_source
+from coevoer_edge.errors import InputError
+from coevoer_edge.model import CoEvoer, build
+from coevoer_edge.model.build import refuse_unknown
+from coevoer_edge.training.augment import Augmenter
+from coevoer_edge.training.engine import Criterion, Evaluate, RunOptions, Trainer
+from coevoer_edge.training.losses import Average, alone
+from coevoer_edge.training.recipe import TrainingRecipe
+from coevoer_edge.training.run_folder import RunFolder
+from coevoer_edge.training.session import Settings, chosen_recipe, is_first_process, launch, report, same_or_refuse
+from coevoer_edge.training.validation import validation
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a trainee and a criterion are put together from."""
+
+    network: CoEvoer
+    body: BodyModel
+    recipe: TrainingRecipe
+    fabric: Fabric
+    average: Average
+    seed: int
+
+
+Assemble = Callable[[Parts], tuple[nn.Module, Criterion]]
+OpenSource = Callable[[str, int, torch.device, BodyModel], RecordSource]
+
+
+def conduct(
+    settings: Settings,
+    assemble: Assemble,
+    purpose: str,
+    command: str,
+    evaluate: Evaluate | None = None,
+    open_source: OpenSource = open_source,
+) -> Path:
+    """Train as the settings say; returns the run's folder.
+
+    Args:
+        settings: the command line.
+        assemble: makes the module that is trained and what it minimises.
+        purpose: what the run is for, in words; a resumed run must be for the same.
+        command: named in the last line, for resuming.
+        evaluate: figures of the network on data held back, at every `evaluate_every` steps.
+        open_source: a data set by its specification.
+
+    Raises:
+        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+    """
+    if settings.model is not None:
+        refuse_unknown(settings.model)
+    folder = RunFolder(settings.output_dir or Path("runs") / (settings.model or checkpoint.DEFAULT_MODEL))
+    state = folder.load() if settings.resume else None
+    if state is not None:
+        settings = continued(settings, state, purpose)
+    elif is_first_process():
+        folder.refuse_occupied()
+    recipe = chosen_recipe(settings, None if state is None else state["recipe"])
+    network = _network(settings)
+    body = BodyModel.open(settings.body)
+
+    steps = Steps(3, quiet=settings.quiet or not is_first_process())
+    parameters = sum(p.numel() for p in network.parameters())
+    steps.step(f"Build {network.name}, {parameters / 1e6:.1f} M parameters; recipe {recipe.name}, {recipe.precision}")
+    fabric = launch(settings, recipe)
+    seed = settings.seed or 0
+    average = _average_of(fabric) if fabric.world_size > 1 else alone
+    trainee, criterion = assemble(Parts(network, body, recipe, fabric, average, seed))
+
+    steps.step(f"Open {settings.data}")
+    drawn_on = torch.device("cpu") if settings.num_workers else fabric.device  # a forked process has no GPU
+    source = open_source(settings.data, seed, drawn_on, body)
+    augmenter = Augmenter(recipe.augmentation, KeypointLayer(body).body, seed).to(fabric.device)
+    if evaluate is None and recipe.evaluate_every and fabric.is_global_zero:
+        evaluate = validation(settings.data, body, fabric.device)
+    options = RunOptions(
+        seed=seed,
+        purpose=purpose,
+        num_workers=settings.num_workers,
+        compile=settings.compile,
+        max_minutes=settings.max_minutes or math.inf,
+        enhancer=settings.enhancer,
+        foreground=settings.foreground,
+    )
+    trainer = Trainer(
+        fabric, trainee, criterion, augmenter, source, recipe, folder, options, evaluate=evaluate, steps=steps
+    )
+    if fabric.is_global_zero:
+        folder.begin()
+    fabric.barrier()
+    if state is not None:
+        trainer.resume()
+    where = f"{fabric.world_size} x {fabric.device.type}"
+    steps.step(f"Train from step {trainer.step} to {recipe.steps}, {recipe.batch_size} images each, on {where}")
+    reached = trainer.fit()
+    if fabric.is_global_zero:
+        report(folder, reached, recipe, settings, command, steps)
+    return folder.path
+
+
+def continued(settings: Settings, state: dict[str, Any], purpose: str) -> Settings:
+    """The settings of the run that is resumed.
+
+    Raises:
+        InputError: the command line says something else.
+    """
+    for flag in ("enhancer", "foreground"):
+        if not getattr(settings, flag):  # the default says nothing
+            same_or_refuse(f"--no-{flag}: {flag}", False, state[flag])
+    same_or_refuse("the request to", purpose, state["purpose"])
+    return replace(
+        settings,
+        init=None,
+        model=same_or_refuse("--model", settings.model, state["model"]),
+        seed=same_or_refuse("--seed", settings.seed, state["seed"]),
+        enhancer=state["enhancer"],
+        foreground=state["foreground"],
+    )
+
+
+def _network(settings: Settings) -> CoEvoer:
+    """Seeded random weights, or those of `--init`."""
+    wanted = settings.enhancer, settings.foreground
+    if settings.init is None:
+        name = settings.model or checkpoint.DEFAULT_MODEL
+        return build(name, enhancer=wanted[0], foreground=wanted[1], seed=settings.seed or 0)
+    network, origin = checkpoint.load(settings.init, settings.model)
+    if (origin.enhancer, origin.foreground) != wanted:
+        raise InputError(
+            f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, the "
+            f"request says {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or give other weights"
+        )
+    return network
+
+
+def _average_of(fabric: Fabric) -> Average:
+    return lambda values: fabric.all_reduce(values, reduce_op="mean")  # type: ignore[return-value]

@@ -1,0 +1,78 @@
+"""Which samples a step takes, and at which learning rate: functions of seed and step, so that a resumed run is exact.
+
+In: seed, step. Out: indices, learning rate.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from coevoer_edge.data.record import Record, RecordSource
+from coevoer_edge.training.recipe import TrainingRecipe
+
+ENDLESS = 2**24
+"""A source of this length or more is taken as endless: its indices follow one another, nothing is shuffled."""
+
+
+def learning_rate(recipe: TrainingRecipe, step: int) -> float:
+    """Of step `step`, the first being 0: linear warm-up, then constant or a half cosine."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    if recipe.schedule == "constant" or step < recipe.warmup_steps:
+        return recipe.lr * warm
+    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    share = recipe.final_lr_share
+    return recipe.lr * (share + (1 - share) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
+
+
+class Order:
+    """The index of the sample at each position of a run: a seeded permutation for each epoch."""
+
+    def __init__(self, length: int, seed: int) -> None:
+        self.length = length
+        self.seed = seed
+        self._epoch = -1
+        self._permutation = torch.empty(0, dtype=torch.long)
+
+    def __getitem__(self, position: int) -> int:
+        if self.length >= ENDLESS:
+            return position % self.length
+        epoch, place = divmod(position, self.length)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + epoch) % 2**63)
+            self._epoch, self._permutation = epoch, torch.randperm(self.length, generator=generator)
+        return int(self._permutation[place])
+
+
+class StepSampler(Sampler[list[int]]):
+    """For each step from `first` on: the indices of this process's contiguous slice of the batch."""
+
+    def __init__(self, order: Order, batch_size: int, first: int, last: int, rank: int, processes: int) -> None:
+        self.order = order
+        self.batch_size = batch_size
+        self.steps = range(first, last)
+        self.rank = rank
+        self.share = batch_size // processes
+
+    def positions(self, step: int) -> list[int]:
+        """Places in the run of this process's samples."""
+        start = step * self.batch_size + self.rank * self.share
+        return list(range(start, start + self.share))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in self.steps:
+            yield [self.order[position] for position in self.positions(step)]
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+class Batches(Dataset[Record]):
+    """A source as the data set of a `DataLoader` whose sampler gives lists of indices."""
+
+    def __init__(self, source: RecordSource) -> None:
+        self.source = source
+
+    def __getitem__(self, indices: list[int]) -> tuple[list[int], Record]:  # type: ignore[override]
+        return indices, self.source.batch(indices)

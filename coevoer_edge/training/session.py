@@ -1,0 +1,174 @@
+"""What `train` and `distill` do alike: options, recipe, processes, a run's beginning and end.
+
+In: the command line's values. Out: `Settings`, a launched `Fabric`, the network to start from, the last lines.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from coevoer_edge.console import Steps
+from coevoer_edge.errors import InputError, PlatformError
+from coevoer_edge.training.recipe import Augmentation, TrainingRecipe, names
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from coevoer_edge.training.run_folder import RunFolder
+
+DEVICES = ("cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command line said; None where it said nothing."""
+
+    model: str | None = None
+    init: Path | None = None
+    enhancer: bool = True
+    foreground: bool = True
+    recipe: str | None = None
+    data: str = "synthetic"
+    steps: int | None = None
+    batch_size: int | None = None
+    precision: str | None = None
+    augmentation: bool = True
+    seed: int | None = None
+    device: str | None = None
+    devices: int = 1
+    num_workers: int = 0
+    body: Path | None = None
+    output_dir: Path | None = None
+    resume: bool = False
+    max_minutes: float | None = None
+    compile: bool = False
+    quiet: bool = False
+    as_json: bool = False
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of both commands; their values make a `Settings`."""
+    path = click.Path(path_type=Path)
+    options = (
+        click.option("--recipe", help=f"{', '.join(names())}, or your own .toml.  [default: scratch]"),
+        click.option("--data", default="synthetic", show_default=True, help="Data set: synthetic, or a folder."),
+        click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's number."),
+        click.option("--batch-size", type=click.IntRange(min=1), help="Of all processes together."),
+        click.option("--precision", help="fp32 or bf16, instead of the recipe's."),
+        click.option("--no-augmentation", is_flag=True, help="Show every image as it is."),
+        click.option("--seed", type=click.IntRange(min=0), help="Of weights, order, augmentation.  [default: 0]"),
+        click.option("--device", help=f"{', '.join(DEVICES)}.  [default: cuda where there is one]"),
+        click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
+        click.option("--num-workers", type=click.IntRange(min=0), default=0, help="Data loading processes, each."),
+        click.option("--body", type=path, help="Your SMPLX_NEUTRAL.npz; without it, the open body."),
+        click.option("-o", "--output-dir", type=path, help="[default: runs/{model}]"),
+        click.option("--resume", is_flag=True, help="Continue the run in the output folder."),
+        click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop with a checkpoint."),
+        click.option("--compile", is_flag=True, help="Compile the network (torch.compile)."),
+        click.option("--json", "as_json", is_flag=True, help="End with one line of JSON."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that speaks: Fabric starts the others with LOCAL_RANK set."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
+def chosen_recipe(settings: Settings, saved: dict[str, Any] | None) -> TrainingRecipe:
+    """The recipe with the command line's changes; on resuming, the saved one.
+
+    Raises:
+        InputError: the request contradicts the run that it resumes. Only `--steps` may change.
+    """
+    given = {key: getattr(settings, key) for key in ("steps", "batch_size", "precision")}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if not settings.augmentation:
+        changes["augmentation"] = Augmentation()
+    if saved is None:
+        return replace(TrainingRecipe.open(settings.recipe or "scratch"), **changes)
+    before = TrainingRecipe.of(saved, "recipe of the checkpoint")
+    asked = replace(before if settings.recipe is None else TrainingRecipe.open(settings.recipe), **changes)
+    steps = asked.steps if settings.steps else before.steps
+    if replace(asked, steps=before.steps) != before:
+        table, other = asked.table(), before.table()
+        keys = ", ".join(key for key in table if table[key] != other[key] and key != "steps")
+        raise InputError(
+            f"the run was begun with another recipe ({keys} differ); leave --recipe, --batch-size, --precision and "
+            "--no-augmentation out with --resume, or begin a run in another --output-dir"
+        )
+    return replace(before, steps=steps)
+
+
+def same_or_refuse(what: str, given: Any, saved: Any) -> Any:
+    """The saved value of an option, which the command line may only repeat."""
+    if given is not None and given != saved:
+        raise InputError(
+            f"{what} {given} contradicts the run, which was begun with {saved}; leave it out with --resume"
+        )
+    return saved
+
+
+def launch(settings: Settings, recipe: TrainingRecipe) -> "Fabric":
+    """Start the processes.
+
+    Raises:
+        PlatformError: no such device here, or no Lightning Fabric.
+    """
+    try:
+        from lightning_fabric import Fabric
+    except ImportError as error:
+        raise PlatformError("training needs Lightning Fabric; pip install 'coevoer-edge[train]'") from error
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces what our own steps say
+    strategy = "ddp" if settings.devices > 1 else "auto"
+    precision = {"fp32": "32-true", "bf16": "bf16-mixed"}[recipe.precision]
+    fabric = Fabric(accelerator=device_of(settings), devices=settings.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+    fabric.launch()
+    return fabric
+
+
+def device_of(settings: Settings) -> str:
+    """Name of the device to train on.
+
+    Raises:
+        InputError: unknown name.
+        PlatformError: not here.
+    """
+    import torch
+
+    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if settings.device is None:
+        return "cuda" if here["cuda"] else "cpu"
+    if settings.device not in here:
+        raise InputError(f"unknown device {settings.device!r}; valid: {', '.join(DEVICES)}")
+    if not here[settings.device]:
+        raise PlatformError(f"--device {settings.device}: torch finds none here; valid here: cpu")
+    return settings.device
+
+
+def report(
+    folder: "RunFolder", reached: int, recipe: TrainingRecipe, settings: Settings, command: str, steps: Steps
+) -> None:
+    """Name what was written and the next command."""
+    from coevoer_edge.training.run_folder import CHECKPOINT, CURVES, LOG, WEIGHTS
+
+    weights = folder.path / WEIGHTS
+    steps.result(f"Wrote {weights} ({weights.stat().st_size / 1e6:.1f} MB, step {reached} of {recipe.steps})")
+    steps.result(f"  {', '.join(str(folder.path / name) for name in (CHECKPOINT, LOG, CURVES))}")
+    if reached < recipe.steps:
+        steps.result(f"Next: {command} --resume -o {folder.path}")
+    else:
+        steps.result(f"Next: python -m coevoer_edge.evaluate --checkpoint {weights}")
+    if settings.as_json and is_first_process():
+        losses: dict[str, Any] = next((line for line in reversed(folder.lines()) if "total" in line), {})
+        click.echo(json.dumps({"output": str(folder.path), "step": reached, "steps": recipe.steps, "last": losses}))
