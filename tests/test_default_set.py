@@ -58,11 +58,11 @@ def test_it_is_part_of_the_package_and_small():
 def test_it_is_varied(sets, kind):
     images = np.stack(sets[kind].images).astype(np.float64)
     means, contrasts = images.mean((1, 2, 3)), images.std((1, 2, 3))
-    assert means.min() > 8  # none is black
+    assert means.min() > 3  # none is black
     assert means.max() < 245  # none is white
-    assert np.percentile(means, 5) < 50
-    assert np.percentile(means, 95) > 170
-    assert contrasts.min() > 3
+    assert np.percentile(means, 5) < 65
+    assert np.percentile(means, 95) > 150
+    assert contrasts.min() > 2
     assert np.percentile(contrasts, 95) > 2 * np.percentile(contrasts, 5)
     small = images.reshape(len(images), 8, 32, 6, 32, 3).mean((2, 4)).reshape(len(images), -1)
     apart = np.abs(small[:, None] - small[None]).mean(-1) + 255 * np.eye(len(images))

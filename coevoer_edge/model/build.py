@@ -15,7 +15,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.model.attention import Mlp
 from coevoer_edge.model.boxes import ROI_SIZE, BoxNet, PartFeatures
 from coevoer_edge.model.coevoer import CoEvoer
-from coevoer_edge.model.encoder import BODY_TASKS, Encoder
+from coevoer_edge.model.encoder import BODY_TASKS, GRID, Encoder
 from coevoer_edge.model.enhancer import CollaborativeEvolutionEnhancer, ConcatenatedSelfAttention, RefineNet
 from coevoer_edge.model.foreground import ForegroundExtraction, PooledSegments
 from coevoer_edge.model.heads import MAX_DEPTH_M, TokenHead
@@ -103,9 +103,10 @@ def _initialise(model: CoEvoer) -> None:
             nn.init.trunc_normal_(module.weight, std=0.02)
             nn.init.zeros_(module.bias)
     for key, parameter in model.named_parameters():
-        if key.endswith(("pos_embed", "task_tokens")) or ".queries." in key:
+        if key.endswith("task_tokens") or ".queries." in key:
             nn.init.trunc_normal_(parameter, std=0.02)
     with torch.no_grad():
+        model.encoder.pos_embed.copy_(_sines(*GRID, model.encoder.pos_embed.shape[-1]))
         num_body = len(BODY_JOINT_NAMES)
         model.body_head.out.bias[: 6 * num_body] = _start_pose().flatten()
         model.body_head.out.bias[-3:] = torch.tensor([0.0, _START_Y_M, _logit(_START_DEPTH_M / MAX_DEPTH_M)])
@@ -120,6 +121,17 @@ _ARM_DOWN_RAD = math.radians(65)
 
 def _logit(p: float) -> float:
     return math.log(p / (1 - p))
+
+
+def _sines(rows: int, columns: int, dim: int) -> torch.Tensor:
+    """Sines and cosines of row and column, (1, rows * columns, dim), where a learnt embedding starts.
+
+    Fixed ones as in MAE (He et al. 2022): from random ones, a ViT first has to find out which patches are neighbours.
+    """
+    rates = 10000.0 ** -(torch.arange(dim // 4) / (dim // 4))
+    place = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"), dim=-1)
+    angles = place.view(-1, 2, 1) * rates  # N 2 dim/4
+    return torch.cat((angles.sin(), angles.cos()), dim=-1).view(1, rows * columns, dim)
 
 
 def _identity_sixd(joints: int) -> torch.Tensor:

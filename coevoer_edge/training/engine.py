@@ -26,6 +26,7 @@ from coevoer_edge.data.record import Record, RecordSource
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.training.augment import Augmenter
+from coevoer_edge.training.optimizers import make_optimizers, set_learning_rate
 from coevoer_edge.training.recipe import TrainingRecipe
 from coevoer_edge.training.run_folder import RunFolder
 from coevoer_edge.training.schedule import Batches, Order, StepSampler, learning_rate
@@ -107,10 +108,9 @@ class Trainer:
         self.trainee = trainee
         network: CoEvoer = trainee.network  # type: ignore[assignment]
         self._shipped = copy.deepcopy(network).eval()  # holds what is written and evaluated
-        optimizer = torch.optim.Adam(trainee.parameters(), recipe.lr, recipe.adam_betas, fused=True)
+        self._bare_optimizers = make_optimizers(trainee, network, recipe)
         made = cast(nn.Module, torch.compile(trainee)) if options.compile else trainee
-        self.module, self.optimizer = fabric.setup(made, optimizer)
-        self._bare_optimizer = optimizer
+        self.module, *self.optimizers = fabric.setup(made, *self._bare_optimizers)
         self.network = network
         self.ema = {key: value.detach().clone() for key, value in network.state_dict().items()}
         self.step = 0
@@ -122,7 +122,8 @@ class Trainer:
         """Go back to the folder's checkpoint."""
         state = self.folder.load()
         self.trainee.load_state_dict(state["trainee"])
-        self._bare_optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(self._bare_optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         for key, value in state["ema"].items():
             self.ema[key].copy_(value)
         torch.set_rng_state(state["rng"])
@@ -182,19 +183,19 @@ class Trainer:
         return iter(loader)
 
     def _train_step(self, record: Record, indices: list[int]) -> dict[str, Tensor]:
-        lr = learning_rate(self.recipe, self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
+        set_learning_rate(self.optimizers, self.recipe, self.step)
         with torch.no_grad():
             record = self.augmenter(record.to(self.fabric.device), self._sampler.positions(self.step))
         losses = self.criterion(self.module(record.image), record, indices)
-        self.optimizer.zero_grad()
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
         self.fabric.backward(losses["total"])
         if self.recipe.clip_norm > 0:
             self.fabric.clip_gradients(
-                self.module, self.optimizer, max_norm=self.recipe.clip_norm, error_if_nonfinite=False
+                self.module, self.optimizers[0], max_norm=self.recipe.clip_norm, error_if_nonfinite=False
             )
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         if self.recipe.ema_decay:
             self._average_weights()
         self.step += 1
@@ -243,7 +244,7 @@ class Trainer:
                 "step": self.step,
                 "seconds": seconds,
                 "trainee": self.trainee.state_dict(),
-                "optimizer": self._bare_optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self._bare_optimizers],
                 "ema": self.ema,
                 "rng": torch.get_rng_state(),
                 "recipe": self.recipe.table(),

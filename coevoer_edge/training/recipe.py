@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parent / "recipes"
 
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["fp32", "bf16"]
+OptimizerName = Literal["adam", "muon"]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,9 @@ class TrainingRecipe:
     name: str
     batch_size: int  # of all processes together
     steps: int
-    lr: float
+    lr: float  # Adam's
+    optimizer: OptimizerName = "adam"
+    muon_lr: float = 0.0  # of the hidden matrices, with "muon"
     adam_betas: tuple[float, float] = (0.9, 0.999)
     warmup_steps: int = 0
     schedule: Schedule = "constant"
@@ -130,7 +133,8 @@ class TrainingRecipe:
     distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
-        for key, valid in (("schedule", get_args(Schedule)), ("precision", get_args(Precision))):
+        choices = (("schedule", Schedule), ("precision", Precision), ("optimizer", OptimizerName))
+        for key, valid in ((key, get_args(literal)) for key, literal in choices):
             if getattr(self, key) not in valid:
                 raise InputError(f"{self._where}: {key} {getattr(self, key)!r}; valid: {', '.join(valid)}")
         for key in ("batch_size", "steps", "log_every", "checkpoint_every"):
@@ -138,6 +142,11 @@ class TrainingRecipe:
                 raise InputError(f"{self._where}: {key} {getattr(self, key)}; it takes 1 or more")
         if not self.lr > 0:
             raise InputError(f"{self._where}: lr {self.lr}; it takes a number above 0")
+        if (self.optimizer == "muon") != (self.muon_lr > 0):
+            raise InputError(
+                f"{self._where}: optimizer {self.optimizer!r} with muon_lr {self.muon_lr}; "
+                "muon takes a number above 0, adam none"
+            )
         if not 0 <= self.ema_decay < 1:
             raise InputError(f"{self._where}: ema_decay {self.ema_decay}; it takes 0 to below 1")
         if not 0 < self.augmentation.scale[0] <= self.augmentation.scale[1]:

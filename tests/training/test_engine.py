@@ -80,7 +80,7 @@ def test_a_resumed_run_is_the_run(tmp_path):
     a, b = (torch.load(folder / CHECKPOINT, weights_only=True) for folder in (whole, parts))
     for key in ("trainee", "ema"):
         assert all(torch.equal(a[key][name], b[key][name]) for name in a[key]), key
-    moments = [state["optimizer"]["state"] for state in (a, b)]
+    moments = [state["optimizers"][0]["state"] for state in (a, b)]
     assert all(torch.equal(moments[0][i][k], moments[1][i][k]) for i in moments[0] for k in moments[0][i])
     assert totals(parts) == totals(whole)
 

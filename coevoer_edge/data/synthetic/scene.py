@@ -154,11 +154,11 @@ def draw_occluder(rng: Generator, domain: Domain) -> Occluder:
 def draw_camera(rng: Generator, domain: Domain) -> Camera:
     """Blur, exposure, colour, noise and compression."""
     kind = rng.random()
-    mean = rng.uniform(0.10, 0.2) if kind < 0.1 else rng.uniform(0.62, 0.8) if kind < 0.2 else rng.uniform(0.32, 0.55)
+    mean = rng.uniform(0.12, 0.25) if kind < 0.08 else rng.uniform(0.7, 0.85) if kind < 0.22 else rng.uniform(0.38, 0.65)
     return Camera(
         kernel=_draw_kernel(rng),
         low_resolution=int(rng.choice((1, 2, 3, 4), p=(0.82, 0.11, 0.05, 0.02))),
-        exposure=np.array((mean, rng.uniform(0.3, 0.9), rng.uniform(0.75, 1.3))),
+        exposure=np.array((mean, rng.uniform(0.5, 1.0), rng.uniform(0.75, 1.2))),
         balance=1 + rng.normal(0, 0.07) * np.array((1, 0.1, -1)) + rng.normal(0, 0.02, 3),
         contrast=float(rng.uniform(0.75, 1.25)),
         saturation=0.0 if rng.random() < 0.06 else float(rng.uniform(0.55, 1.25)),

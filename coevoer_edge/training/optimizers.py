@@ -1,0 +1,47 @@
+"""The optimisers of a recipe, and how their learning rates follow its schedule.
+
+In: a trainee, a recipe. Out: one optimiser or two. "adam" is the paper's. "muon" orthogonalises the momentum of hidden
+matrices (Jordan et al. 2024, by way of torch.optim.Muon) and leaves everything else to Adam.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from coevoer_edge.model import CoEvoer
+from coevoer_edge.training.dense import last_linears
+from coevoer_edge.training.recipe import TrainingRecipe
+from coevoer_edge.training.schedule import learning_rate
+
+_BASE_LR = "base_lr"
+
+
+def make_optimizers(trainee: nn.Module, network: CoEvoer, recipe: TrainingRecipe) -> list[Optimizer]:
+    """Cover every parameter of the trainee, the network and what exists in training only, once."""
+    hidden = _hidden_matrices(network) if recipe.optimizer == "muon" else []
+    taken = {id(parameter) for parameter in hidden}
+    others = [parameter for parameter in trainee.parameters() if id(parameter) not in taken]
+    optimizers: list[Optimizer] = [torch.optim.Adam(others, recipe.lr, recipe.adam_betas, fused=True)]
+    if hidden:
+        # The update's root mean square is that of Adam's at the same learning rate, whatever the matrix's shape.
+        optimizers.append(torch.optim.Muon(hidden, recipe.muon_lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group[_BASE_LR] = group["lr"]
+    return optimizers
+
+
+def set_learning_rate(optimizers: Sequence[Optimizer], recipe: TrainingRecipe, step: int) -> None:
+    """Give every group its own learning rate times the schedule's share at `step`."""
+    share = learning_rate(recipe, step) / recipe.lr
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = group[_BASE_LR] * share
+
+
+def _hidden_matrices(network: CoEvoer) -> list[nn.Parameter]:
+    """Weights of the network's Linear layers but those that end a head."""
+    ends = {id(layer) for layer in last_linears(network)}
+    return [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear) and id(layer) not in ends]
