@@ -13,6 +13,7 @@ import click
 
 from coevoer_edge import __version__
 from coevoer_edge.console import Command, Steps
+from coevoer_edge.data.folder import image_files
 from coevoer_edge.errors import InputError, PlatformError
 
 if TYPE_CHECKING:
@@ -89,6 +90,13 @@ def choose(sources: "Sequence[tuple[str, RecordSource]]", limit: int | None) -> 
 @click.option(
     "--figures", type=click.Path(path_type=Path), help="Folder for pictures of the first and the worst samples."
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Weights to draw beside in the figures; repeatable.",
+)
+@click.option("--photographs", type=click.Path(path_type=Path), help="Folder of photos to draw overlays of, too.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
 @click.option("--quiet", is_flag=True, help="Nothing but errors and the JSON.")
 def command(
@@ -101,6 +109,8 @@ def command(
     device: str | None,
     body: Path | None,
     figures: Path | None,
+    beside: tuple[Path, ...],
+    photographs: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -116,9 +126,13 @@ def command(
 
     place = _device(device)
     _check_folder(figures)
+    if figures is None and (beside or photographs):
+        raise InputError("--beside and --photographs draw figures; add --figures FOLDER")
+    photos = [] if photographs is None else image_files(photographs)
     body_model = BodyModel.open(body)
     measuring = MeasuringBody(body_model).to("cpu" if place == "mps" else place)  # which has no float64
     subjects = _subjects(model, checkpoint, bundle, place)
+    pictured = subjects + [_network(path, None, place) for path in beside]
     try:
         domains = choose(
             open_test(data, None if body is None else body_model, "cpu" if place == "mps" else place), limit
@@ -140,7 +154,7 @@ def command(
         steps.result(_report(subjects, tables, data, body_model))
         if figures is not None:
             steps.step(f"Draw {figures}")
-            for file in _draw(figures, subjects, domains, results[0], body_model):
+            for file in _draw(figures, pictured, domains, results[0], body_model, photos):
                 steps.result(f"Wrote {file}")
     finally:
         for subject in subjects:
@@ -152,33 +166,32 @@ def command(
 def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, device: str) -> list[Subject]:
     """The bundle if there is one, then the network if one is named or there is no bundle."""
     from coevoer_edge.bundle import Bundle
-    from coevoer_edge.checkpoint import DEFAULT_MODEL, load, load_embedded
 
     opened = None if bundle is None else Bundle.open(bundle)
     subjects = []
     if opened is None or model is not None or checkpoint is not None:
-        if checkpoint is not None:
-            network, described = load(checkpoint, model)
-        else:
-            network, described = load_embedded(model or DEFAULT_MODEL)
-        if opened is not None and opened.manifest.checkpoint.get("sha256") != described.sha256:
+        subject = _network(checkpoint, model, device)
+        if opened is not None and opened.manifest.checkpoint.get("sha256") != subject.facts["sha256"]:
             raise InputError(
                 f"{opened.path} was exported from {opened.manifest.checkpoint.get('source')}, not from "
-                f"{described.source} (their sha256 differ); give its own weights, or leave --model and --checkpoint out"
+                f"{subject.facts['source']} (their sha256 differ); give its own weights, or leave --model and "
+                "--checkpoint out"
             )
-        facts = {
-            "model": described.model,
-            "source": described.source,
-            "sha256": described.sha256,
-            "trained": described.trained,
-            "enhancer": described.enhancer,
-            "foreground": described.foreground,
-            "precision": "fp32",
-        }
-        subjects.append(Subject(described.model, network.to(device), facts))
+        subjects.append(subject)
     if opened is not None:
         subjects.insert(0, _artifact(opened))
     return subjects
+
+
+def _network(checkpoint: Path | None, model: str | None, device: str) -> Subject:
+    """A file's weights, or a model's embedded ones."""
+    from coevoer_edge.checkpoint import DEFAULT_MODEL, load, load_embedded
+
+    network, described = load_embedded(model or DEFAULT_MODEL) if checkpoint is None else load(checkpoint, model)
+    removed = [name for name in ("enhancer", "foreground") if not getattr(described, name)]
+    label = described.model + "".join(f" without {name}" for name in removed)
+    facts = {key: value for key, value in vars(described).items()} | {"precision": "fp32"}
+    return Subject(label, network.to(device), facts)
 
 
 def _artifact(bundle: "Bundle") -> Subject:
@@ -280,15 +293,19 @@ def _draw(
     domains: list[Domain],
     results: "dict[str, Result]",
     body: "BodyModel",
+    photos: list[Path],
 ) -> list[Path]:
-    """The first and the worst samples of each domain."""
+    """The first and the worst samples of each domain, and photographs."""
     from PIL import Image
 
-    from coevoer_edge.evaluation.figures import comparison
+    from coevoer_edge.evaluation.figures import comparison, photographs
 
     folder.mkdir(parents=True, exist_ok=True)
     untrained = not all(subject.facts["trained"] for subject in subjects)
-    networks = {subject.label: subject.network for subject in subjects}
+    labels = [subject.label for subject in subjects]
+    networks = {
+        s.label if labels.count(s.label) == 1 else f"{s.label}, {i + 1}": s.network for i, s in enumerate(subjects)
+    }
     files = []
     for domain in domains:
         stem = "-".join(domain.name.split())
@@ -299,6 +316,9 @@ def _draw(
             if indices:
                 files.append(folder / f"{stem}-{kind}.png")
                 Image.fromarray(comparison(domain.source, indices, networks, body, untrained)).save(files[-1])
+    if photos:
+        files.append(folder / "photographs.png")
+        Image.fromarray(photographs(photos, subjects[0].network, body, trained=not untrained)).save(files[-1])
     return files
 
 

@@ -53,17 +53,7 @@ def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
     folder = Path(folder)
     if count < 1:
         raise InputError(f"{count} images are asked for; give --num-calibration-samples 1 or more.")
-    if not folder.exists():
-        raise InputError(f"There is no folder {folder}; give a folder with at least {count} photos in it.")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; give the folder that holds the photos.")
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name)
-    except PermissionError:
-        raise InputError(f"{folder} may not be read; change its permissions or give a copy.") from None
-    files = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
-    if not files:
-        raise InputError(f"{folder} holds no images (JPEG, PNG, WebP, TIFF, BMP, GIF); {count} are needed.")
+    files = image_files(folder)
     if len(files) < count:
         one = len(files) == 1
         raise InputError(
@@ -74,6 +64,26 @@ def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
     images = tuple(_whole_frame(load_image(files[i])) for i in chosen)
     name = folder.resolve().name
     return _image_set(images, f"folder {name}, {count} of {len(files)} images, seed {seed}")
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder, by suffix, in the order of their names; not those in folders below it.
+
+    Raises:
+        InputError: no such folder, or no images in it.
+    """
+    if not folder.exists():
+        raise InputError(f"There is no folder {folder}; give a folder that holds photos.")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the folder that holds the photos.")
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except PermissionError:
+        raise InputError(f"{folder} may not be read; change its permissions or give a copy.") from None
+    files = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    if not files:
+        raise InputError(f"{folder} holds no images (JPEG, PNG, WebP, TIFF, BMP, GIF).")
+    return files
 
 
 def _whole_frame(image: Pixels) -> Pixels:

@@ -41,7 +41,7 @@ def set_learning_rate(optimizers: Sequence[Optimizer], recipe: TrainingRecipe, s
             group["lr"] = group[_BASE_LR] * share
 
 
-def _hidden_matrices(network: CoEvoer) -> list[nn.Parameter]:
+def _hidden_matrices(network: CoEvoer) -> list[torch.Tensor]:
     """Weights of the network's Linear layers but those that end a head."""
     ends = {id(layer) for layer in last_linears(network)}
     return [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear) and id(layer) not in ends]

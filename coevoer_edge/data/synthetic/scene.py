@@ -154,7 +154,9 @@ def draw_occluder(rng: Generator, domain: Domain) -> Occluder:
 def draw_camera(rng: Generator, domain: Domain) -> Camera:
     """Blur, exposure, colour, noise and compression."""
     kind = rng.random()
-    mean = rng.uniform(0.12, 0.25) if kind < 0.08 else rng.uniform(0.7, 0.85) if kind < 0.22 else rng.uniform(0.38, 0.65)
+    mean = (
+        rng.uniform(0.12, 0.25) if kind < 0.08 else rng.uniform(0.7, 0.85) if kind < 0.22 else rng.uniform(0.38, 0.65)
+    )
     return Camera(
         kernel=_draw_kernel(rng),
         low_resolution=int(rng.choice((1, 2, 3, 4), p=(0.82, 0.11, 0.05, 0.02))),
