@@ -4,7 +4,7 @@ In: tensors. Out: `Record`, `collate`. Rotations, boxes, camera and visibility a
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -63,6 +63,17 @@ class RecordSource(Protocol):
 
     def batch(self, indices: Sequence[int]) -> Record:
         """The samples of these indices, in their order."""
+
+
+@runtime_checkable
+class StagedSource(Protocol):
+    """A dataset whose `batch` is two stages: one for the CPUs of worker processes, one for the device that trains."""
+
+    def prepare(self, indices: Sequence[int]) -> Any:
+        """What `finish` needs of these samples; travels between processes."""
+
+    def finish(self, prepared: Any) -> Record:
+        """The samples, on the source's device."""
 
 
 @runtime_checkable

@@ -70,7 +70,7 @@ def open_test(
     raise InputError(f"no data {spec!r}; valid: {VALID}")
 
 
-def open_validation(spec: str, body: BodyModel | None = None) -> RecordSource:
+def open_validation(spec: str, body: BodyModel | None = None, device: torch.device | str = "cpu") -> RecordSource:
     """What training on a dataset is watched on: synthetic people of their own seed, or a licensed dataset's test part.
 
     Raises:
@@ -81,7 +81,7 @@ def open_validation(spec: str, body: BodyModel | None = None) -> RecordSource:
         return _licensed(name, Path(folder), "test", body)
     from coevoer_edge.data.synthetic.people import SyntheticPeople
 
-    return SyntheticPeople(VALIDATION_SEED, body=body)
+    return SyntheticPeople(VALIDATION_SEED, body=body, device=device)
 
 
 def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:

@@ -42,8 +42,8 @@ the training images, half with a look that training never saw. Millimetres, alig
 
 ## Limits
 
-- It has seen synthetic people only, of one body model without pose correctives, in procedural clothes: on photographs it
-  is off by more than on the test split, and by how much is not known. Look at its overlays before you rely on it.
+- It has seen synthetic people only, of one body model without pose correctives, in procedural clothes. On photographs
+  it is off by more than on the test split; by how much is not known. Look at its overlays before you rely on it.
 - One person in the crop, upper body first: legs are seen in few training images.
 - Betas and expression are those of the open body, not of the licensed SMPL-X model; rotations and joints carry over.
 - Do not use it to identify people or to judge them.

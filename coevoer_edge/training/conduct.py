@@ -89,8 +89,7 @@ def conduct(
     trainee, criterion = assemble(Parts(network, body, recipe, fabric, average, seed))
 
     steps.step(f"Open {settings.data}")
-    drawn_on = torch.device("cpu") if settings.num_workers else fabric.device  # a forked process has no GPU
-    source = open_source(settings.data, seed, drawn_on, body)
+    source = open_source(settings.data, seed, fabric.device, body)
     augmenter = Augmenter(recipe.augmentation, KeypointLayer(body).body, seed).to(fabric.device)
     if evaluate is None and recipe.evaluate_every and fabric.is_global_zero:
         evaluate = validation(settings.data, body, fabric.device)

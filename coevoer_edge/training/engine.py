@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from coevoer_edge.console import Steps
-from coevoer_edge.data.record import Record, RecordSource
+from coevoer_edge.data.record import Record, RecordSource, StagedSource
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.training.augment import Augmenter
@@ -104,6 +104,8 @@ class Trainer:
             )
         self.fabric, self.recipe, self.folder, self.options = fabric, recipe, folder, options
         self.criterion, self.augmenter, self.source, self.evaluate = criterion, augmenter, source, evaluate
+        # On a CPU the loader's processes draw whole batches; a GPU is shared by drawing and learning.
+        self._staged = source if isinstance(source, StagedSource) and fabric.device.type != "cpu" else None
         self.steps = steps or Steps(1, quiet=True)
         self.trainee = trainee
         network: CoEvoer = trainee.network  # type: ignore[assignment]
@@ -166,12 +168,12 @@ class Trainer:
         self._shipped.load_state_dict(self.ema if self.recipe.ema_decay else self.network.state_dict())
         return self._shipped
 
-    def _batches(self, first: int, last: int) -> Iterator[tuple[list[int], Record]]:
+    def _batches(self, first: int, last: int) -> Iterator[tuple[list[int], Any]]:
         order = Order(len(self.source), self.options.seed)
         fabric, workers = self.fabric, self.options.num_workers
         sampler = StepSampler(order, self.recipe.batch_size, first, last, fabric.global_rank, fabric.world_size)
         loader = DataLoader(
-            Batches(self.source),
+            Batches(self.source, staged=self._staged is not None),
             batch_size=None,  # the sampler gives whole batches
             sampler=sampler,
             num_workers=workers,
@@ -182,7 +184,8 @@ class Trainer:
         self._sampler = sampler
         return iter(loader)
 
-    def _train_step(self, record: Record, indices: list[int]) -> dict[str, Tensor]:
+    def _train_step(self, loaded: Any, indices: list[int]) -> dict[str, Tensor]:
+        record: Record = loaded if self._staged is None else self._staged.finish(loaded)
         set_learning_rate(self.optimizers, self.recipe, self.step)
         with torch.no_grad():
             record = self.augmenter(record.to(self.fabric.device), self._sampler.positions(self.step))
@@ -314,5 +317,5 @@ class _Due:
         self.evaluate = every(recipe.evaluate_every) or (recipe.evaluate_every > 0 and step == last)
 
 
-def _as_it_is(batch: tuple[list[int], Record]) -> tuple[list[int], Record]:
+def _as_it_is(batch: tuple[list[int], Any]) -> tuple[list[int], Any]:
     return batch

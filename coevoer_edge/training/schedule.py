@@ -5,11 +5,12 @@ In: seed, step. Out: indices, learning rate.
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from coevoer_edge.data.record import Record, RecordSource
+from coevoer_edge.data.record import RecordSource, StagedSource
 from coevoer_edge.training.recipe import TrainingRecipe
 
 ENDLESS = 2**24
@@ -68,11 +69,14 @@ class StepSampler(Sampler[list[int]]):
         return len(self.steps)
 
 
-class Batches(Dataset[Record]):
-    """A source as the data set of a `DataLoader` whose sampler gives lists of indices."""
+class Batches(Dataset[Any]):
+    """A source as the data set of a `DataLoader` whose sampler gives lists of indices.
 
-    def __init__(self, source: RecordSource) -> None:
-        self.source = source
+    With `staged`, the loader's processes do the source's first stage only.
+    """
 
-    def __getitem__(self, indices: list[int]) -> tuple[list[int], Record]:  # type: ignore[override]
-        return indices, self.source.batch(indices)
+    def __init__(self, source: RecordSource, *, staged: bool = False) -> None:
+        self._make = source.prepare if staged and isinstance(source, StagedSource) else source.batch
+
+    def __getitem__(self, indices: list[int]) -> tuple[list[int], Any]:  # type: ignore[override]
+        return indices, self._make(indices)

@@ -22,8 +22,9 @@ def validation(data: str, body: BodyModel, device: torch.device) -> Evaluate:
     Raises:
         InputError: the data set's test part cannot be opened, the body does not tell its hands and face.
     """
-    source = open_validation(data, body)
-    measuring = MeasuringBody(body).to("cpu" if device.type == "mps" else device)  # which has no float64
+    place = torch.device("cpu") if device.type == "mps" else device  # which has no float64
+    source = open_validation(data, body, place)
+    measuring = MeasuringBody(body).to(place)
     indices = range(min(_COUNT, len(source)))
 
     def figures(network: CoEvoer) -> dict[str, float]:

@@ -1,5 +1,7 @@
 """The synthetic dataset: always the same sample, exact labels."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from coevoer_edge.body.layer import PELVIS, KeypointLayer, all_coefficients, all
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.camera import VIRTUAL_CAMERA
 from coevoer_edge.data.annotated import annotate
-from coevoer_edge.data.record import BODY_PARTS, Record
+from coevoer_edge.data.record import BODY_PARTS, Record, StagedSource
 from coevoer_edge.data.shards import CHUNK, Shards, write_shards
 from coevoer_edge.data.sources import TEST_COUNT, open_source, open_test
 from coevoer_edge.data.synthetic.people import FirstSamples, SyntheticPeople
@@ -38,6 +40,12 @@ def test_a_sample_is_the_same_alone_and_in_a_batch(people, record):
     assert torch.equal(again.image[0], record.image[5])
     for name, one, many in zip(Record._fields, again, record, strict=True):
         torch.testing.assert_close(one.float(), many[[5, 2]].float(), rtol=0, atol=2e-3 if name == "camera" else 1e-4)
+
+
+def test_two_stages_give_the_same_batch_even_between_processes(people):
+    prepared = pickle.loads(pickle.dumps(people.prepare([4, 7])))
+    assert same(people.finish(prepared), people.batch([4, 7]))
+    assert isinstance(people, StagedSource)
 
 
 def test_seeds_and_domains_share_no_sample(record):

@@ -47,7 +47,7 @@ _DOMAIN_KEYS: dict[Domain, int] = {"train": 0, "held_out": 1}
 
 
 @dataclass(frozen=True)
-class _Scene:
+class Scene:
     """One sample before it is drawn."""
 
     person: SmplxParameters  # root in the level camera's frame
@@ -89,9 +89,13 @@ class SyntheticPeople:
 
     def batch(self, indices: Sequence[int]) -> Record:
         """Samples by index, drawn together; each is the same alone."""
-        return self.draw([self._scene(index) for index in indices])
+        return self.finish(self.prepare(indices))
 
-    def _scene(self, index: int) -> _Scene:
+    def prepare(self, indices: Sequence[int]) -> list[Scene]:
+        """Draw the random numbers: numpy and the CPU alone."""
+        return [self._scene(index) for index in indices]
+
+    def _scene(self, index: int) -> Scene:
         rng = np.random.default_rng((self.seed, _DOMAIN_KEYS[self.domain], index))
         framing = draw_framing(rng)
         person = draw_person(rng, legs_seen=framing in SHOWS_LEGS)
@@ -101,12 +105,12 @@ class SyntheticPeople:
         view = draw_view(rng, framing, joints.astype(np.float64) - joints[PELVIS])
         look = draw_look(rng, self.domain)
         frame = draw_frame(rng)
-        return _Scene(person, view, look, frame, rng.random() < _EMPTY_SHARE, framing in SHOWS_LEGS)
+        return Scene(person, view, look, frame, rng.random() < _EMPTY_SHARE, framing in SHOWS_LEGS)
 
     @torch.no_grad()
-    def draw(self, scenes: Sequence[_Scene]) -> Record:
-        """Pose, paint and label."""
-        B, device = len(scenes), self.device
+    def finish(self, prepared: Sequence[Scene]) -> Record:
+        """Pose, paint and label, on the source's device."""
+        scenes, B, device = prepared, len(prepared), self.device
         person = SmplxBatch.of([scene.person for scene in scenes], device)
         rotation = _tensor([scene.view.rotation for scene in scenes], device)  # B 3 3
         translation = _tensor([scene.view.translation_m for scene in scenes], device)  # B 3
