@@ -30,6 +30,10 @@ GAIN = 3.0
 """On every Linear weight: with ViT's initialisation alone hardly anything of the image reaches the outputs."""
 
 
+PLACES = 0.03
+"""On the position embeddings, which drown what untrained patches tell."""
+
+
 def tiny_network(*, enhancer: bool = True, foreground: bool = True, depth: int = SIZES.depth) -> CoEvoer:
     sizes = Sizes(SIZES.dim, depth, SIZES.heads, SIZES.decoder_dim, SIZES.reduced, SIZES.hidden)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
@@ -39,6 +43,7 @@ def tiny_network(*, enhancer: bool = True, foreground: bool = True, depth: int =
         for module in network.modules():
             if isinstance(module, torch.nn.Linear):
                 module.weight.mul_(GAIN)
+        network.encoder.pos_embed.mul_(PLACES)
     return network.eval()
 
 

@@ -16,7 +16,8 @@ from torchao.quantization.pt2e.observer import HistogramObserver, MinMaxObserver
 SMALLEST_SCALE = torch.finfo(torch.float16).smallest_normal  # 6.1e-5; below it float16 loses bits
 
 
-def _half(qparams: Any) -> tuple[Tensor, Tensor]:
+def half(qparams: Any) -> tuple[Tensor, Tensor]:
+    """Scale and zero point, the scale rounded to half precision."""
     scale, zero_point = qparams
     return scale.half().float(), zero_point
 
@@ -26,7 +27,7 @@ class HalfMinMax(MinMaxObserver):  # type: ignore[misc]  # torchao ships no type
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale and zero point of the tensor."""
-        return _half(super().calculate_qparams())
+        return half(super().calculate_qparams())
 
 
 class HalfHistogram(HistogramObserver):  # type: ignore[misc]
@@ -34,7 +35,7 @@ class HalfHistogram(HistogramObserver):  # type: ignore[misc]
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale and zero point of the tensor."""
-        return _half(super().calculate_qparams())
+        return half(super().calculate_qparams())
 
 
 class HalfPerChannelMinMax(PerChannelMinMaxObserver):  # type: ignore[misc]
@@ -42,4 +43,4 @@ class HalfPerChannelMinMax(PerChannelMinMaxObserver):  # type: ignore[misc]
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale and zero point of every channel."""
-        return _half(super().calculate_qparams())
+        return half(super().calculate_qparams())

@@ -5,18 +5,32 @@ In: float network, recipe, calibration images. Out: `torch.export.ExportedProgra
 
 import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
+from torch.fx import GraphModule
 
 from coevoer_edge.export.program import capture, example_input
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.quantization.bias_correction import correct
+from coevoer_edge.quantization.equalisation import equalise
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.rounding import roundings
+from coevoer_edge.quantization.smoothing import smooth
 from coevoer_edge.quiet import quietly
 from coevoer_edge.threads import one_thread
+
+
+@dataclass(frozen=True, eq=False)
+class Calibrated:
+    """A network that is ready to be converted."""
+
+    network: CoEvoer  # float, with the recipe's changes to its weights
+    prepared: GraphModule  # the same network as a graph, with observers whose ranges are set
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
@@ -27,18 +41,38 @@ def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixe
         recipe: what is quantized and how.
         images: calibration images (256, 192, 3) uint8 RGB; iterated once, and not at all without INT8.
     """
-    program = capture(network)
     if recipe.precision != "w8a8":
-        return program
+        return capture(network)
+    prepared = calibrate(network, recipe, images).prepared
     with quietly():
-        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+        from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-        prepared = prepare_pt2e(copy.deepcopy(program).module(), GemmQuantizer(recipe))
-    with torch.no_grad(), one_thread():
-        for image in images:
-            prepared(to_tensor(image))
-    with quietly():
         return torch.export.export(convert_pt2e(prepared), (example_input(),))
+
+
+def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> Calibrated:
+    """Change weights as the recipe asks, then set ranges; arguments as in `quantize`, the recipe a `w8a8` one."""
+    edited = copy.deepcopy(network).eval()
+    inputs: Iterable[Tensor] = map(to_tensor, images)
+    if recipe.equalisation_alphas or recipe.smoothing_alphas or recipe.bias_correction:
+        inputs = list(inputs)  # each of these looks at all images
+        if recipe.equalisation_alphas:
+            equalise(edited, recipe.equalisation_alphas, inputs, recipe.treatment)
+        if recipe.smoothing_alphas:
+            smooth(edited, recipe.smoothing_alphas, inputs, recipe.treatment)
+    with quietly():
+        from torchao.quantization.pt2e.quantize_pt2e import prepare_pt2e
+
+        prepared = prepare_pt2e(copy.deepcopy(capture(edited)).module(), GemmQuantizer(recipe))
+    with torch.no_grad(), one_thread():
+        for image in inputs:
+            prepared(image)
+        if recipe.bias_correction:
+            correct(edited, roundings(prepared), list(inputs))
+            for name, parameter in edited.named_parameters():
+                if name.endswith(".bias"):
+                    prepared.get_parameter(f"network.{name}").copy_(parameter)
+    return Calibrated(edited, prepared)
 
 
 def to_tensor(image: Pixels) -> Tensor:

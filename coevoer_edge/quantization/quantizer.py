@@ -7,7 +7,6 @@ LayerNorm, softmax, GELU and the sums between them stay float: quantizing those 
 """
 
 from fnmatch import fnmatchcase
-from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
@@ -16,10 +15,9 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
 from coevoer_edge.errors import InputError
 from coevoer_edge.export.program import GEMMS
-from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfHistogram, HalfMinMax, HalfPerChannelMinMax
+from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfPerChannelMinMax
+from coevoer_edge.quantization.ranges import activation_observer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
-
-_OBSERVERS: dict[str, Any] = {"minmax": HalfMinMax, "histogram": HalfHistogram}
 
 
 def module_path(node: Node) -> str:
@@ -39,7 +37,7 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
             quant_min=-128,
             quant_max=127,
             qscheme=torch.per_tensor_affine,
-            observer_or_fake_quant_ctr=_OBSERVERS[recipe.activation_observer].with_args(eps=SMALLEST_SCALE),
+            observer_or_fake_quant_ctr=activation_observer(recipe),
         )
         self._weight = QuantizationSpec(
             dtype=torch.int8,

@@ -13,7 +13,7 @@ from coevoer_edge.errors import InputError
 
 Precision = Literal["w8a8", "fp16", "fp32"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
-Observer = Literal["minmax", "histogram"]
+Observer = Literal["minmax", "histogram", "percentile", "mse"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class QuantizationRecipe:
     name: str
     precision: Precision
     activation_observer: Observer = "minmax"
+    activation_percentile: float = 99.99  # of the values below the upper end of a range; for "percentile"
+    smoothing_alphas: tuple[float, ...] = ()  # norm to Linear: none is off, one is used, of several the best each
+    equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
+    bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
     weight_only: tuple[str, ...] = ()  # int8 weights, float activations
     keep_float: tuple[str, ...] = ()  # not quantized at all
     num_calibration_samples: int = 0
@@ -40,6 +44,13 @@ class QuantizationRecipe:
                 f"recipe {self.name!r}: activation_observer {self.activation_observer!r}; "
                 f"valid: {', '.join(get_args(Observer))}"
             )
+        if not 50 < self.activation_percentile <= 100:
+            raise InputError(
+                f"recipe {self.name!r}: activation_percentile {self.activation_percentile}; valid: above 50, up to 100"
+            )
+        for field in ("smoothing_alphas", "equalisation_alphas"):
+            if outside := [alpha for alpha in getattr(self, field) if not 0 <= alpha <= 1]:
+                raise InputError(f"recipe {self.name!r}: {field} {outside[0]}; valid: 0 to 1, or an empty list for off")
         if self.precision == "w8a8" and self.num_calibration_samples < 1:
             raise InputError(f"recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1")
 

@@ -6,8 +6,8 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 
 KEYS = (
-    "activation_observer, keep_float, max_error_ratio, max_relative_error, name, num_calibration_samples, precision, "
-    "weight_only"
+    "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, max_error_ratio, "
+    "max_relative_error, name, num_calibration_samples, precision, smoothing_alphas, weight_only"
 )
 
 
@@ -24,6 +24,12 @@ def test_shipped_recipes_open_and_bear_the_name_of_their_precision(precision: st
     recipe = QuantizationRecipe.open(precision)
     assert (recipe.name, recipe.precision) == (precision, precision)
     assert isinstance(recipe.weight_only, tuple)
+
+
+def test_every_measure_is_off_unless_the_recipe_says_so() -> None:
+    recipe = QuantizationRecipe(name="mine", precision="w8a8", num_calibration_samples=1, max_error_ratio=1.1)
+    assert recipe.activation_observer == "minmax"
+    assert (recipe.smoothing_alphas, recipe.equalisation_alphas, recipe.bias_correction) == ((), (), False)
 
 
 def test_unknown_recipe() -> None:
@@ -48,7 +54,19 @@ def test_missing_key(tmp_path: Path) -> None:
         ('precision = "int4"', "recipe 'mine': precision 'int4'; valid: w8a8, fp16, fp32"),
         (
             'precision = "w8a8"\nactivation_observer = "kl"',
-            "recipe 'mine': activation_observer 'kl'; valid: minmax, histogram",
+            "recipe 'mine': activation_observer 'kl'; valid: minmax, histogram, percentile, mse",
+        ),
+        (
+            'precision = "w8a8"\nactivation_percentile = 50',
+            "recipe 'mine': activation_percentile 50; valid: above 50, up to 100",
+        ),
+        (
+            'precision = "w8a8"\nsmoothing_alphas = [0.5, 1.5]',
+            "recipe 'mine': smoothing_alphas 1.5; valid: 0 to 1, or an empty list for off",
+        ),
+        (
+            'precision = "w8a8"\nequalisation_alphas = [-0.5]',
+            "recipe 'mine': equalisation_alphas -0.5; valid: 0 to 1, or an empty list for off",
         ),
         (
             'precision = "w8a8"\nmax_error_ratio = 1.1',

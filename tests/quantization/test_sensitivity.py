@@ -1,0 +1,104 @@
+"""Millimetres: of each layer alone, of each measure, and what the two commands refuse."""
+
+import copy
+from dataclasses import asdict, replace
+
+import pytest
+import tiny
+import torch
+from click.testing import CliRunner
+
+from coevoer_edge.model import CoEvoer
+from coevoer_edge.quantization import ablation, sensitivity
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.rounding import gemms
+from coevoer_edge.quantization.trial import Trial
+
+RECIPE = QuantizationRecipe.open("w8a8")
+
+
+@pytest.fixture(scope="module")
+def network() -> CoEvoer:
+    return tiny.tiny_network(enhancer=False, foreground=False, depth=1)
+
+
+@pytest.fixture(scope="module")
+def trial(network: CoEvoer) -> Trial:
+    return Trial(network, tiny.images(2, 3))
+
+
+def test_a_network_is_no_distance_from_itself_in_any_batch(network: CoEvoer, trial: Trial) -> None:
+    assert trial.loss(network) == (0, 0, 0)
+    assert max(trial.loss(network, batch=1)) < 1e-3
+
+
+def test_the_loss_is_millimetres_with_parts_at_their_joint(network: CoEvoer, trial: Trial) -> None:
+    turned = copy.deepcopy(network)
+    with torch.no_grad():
+        turned.left_hand_head.out.bias += 0.3 * torch.randn(90, generator=torch.Generator().manual_seed(0))
+    loss = trial.loss(turned)
+    assert loss.face_mm < 1e-3 < 1 < loss.hand_mm
+    assert loss.all_mm < loss.hand_mm
+
+
+def test_every_layer_is_measured_costliest_first(network: CoEvoer, trial: Trial) -> None:
+    before = copy.deepcopy(network.state_dict())
+    rows = sensitivity.sensitivity(network, RECIPE, tiny.images(1, 2), trial, top=10)
+    assert [row.weight_only is not None for row in rows] == [i < 10 for i in range(len(rows))]
+    assert {row.path for row in rows} == set(gemms(network))
+    assert [row.loss.all_mm for row in rows] == sorted((row.loss.all_mm for row in rows), reverse=True)
+    assert sum(row.share for row in rows) == pytest.approx(1)
+    by_path = {row.path: row for row in rows}
+    assert by_path["body_head.out"].treatment == "weight_only"
+    measured = by_path["body_head.out"].weight_only
+    assert measured is not None
+    assert by_path["body_head.out"].loss.all_mm > measured.all_mm > 0
+    assert by_path["visibility_head.0"].loss == (0, 0, 0)  # no body depends on it
+    assert all(torch.equal(value, network.state_dict()[key]) for key, value in before.items())
+    table = sensitivity.as_markdown(rows).splitlines()
+    assert table[2].startswith(f"| `{rows[0].path}` | {rows[0].loss.all_mm:.3f} | ")
+    assert len(table) == 2 + len(rows)
+    assert {line.count("|") for line in table} == {10}
+
+
+def test_rows_of_the_ablation_differ_from_the_recipe_in_their_measure_only() -> None:
+    wanted = replace(RECIPE, bias_correction=True, smoothing_alphas=(0.4,), activation_observer="mse")
+    variants = ablation.variants(wanted)
+    assert variants.pop(ablation.RECIPE) == wanted
+    base = asdict(variants["min-max ranges, nothing else"])
+    assert base == asdict(RECIPE)
+    for name, recipe in variants.items():
+        changed = {field for field, value in asdict(recipe).items() if value != base[field]}
+        assert changed <= ablation.MEASURES[name].keys(), name
+        assert changed or name == "min-max ranges, nothing else"
+
+
+def test_an_ablation_measures_whole_programs(network: CoEvoer, trial: Trial) -> None:
+    recipes = {name: recipe for name, recipe in ablation.variants(RECIPE).items() if name.startswith("int8 weights")}
+    recipes["float"] = QuantizationRecipe.open("fp32")
+    weights, exact = ablation.ablation(network, recipes, tiny.images(1, 2), trial)
+    assert max(exact.loss) < 1e-3 < min(weights.loss)
+    assert ablation.as_markdown([weights]).splitlines()[2].startswith("| int8 weights, float activations | ")
+
+
+@pytest.mark.parametrize("command", [sensitivity.command, ablation.command])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--recipe", "fp16"], "recipe 'fp16' has precision 'fp16'; give a w8a8 recipe"),
+        (["--num-images", "129"], "The default golden set has 128 images; 129 are asked for: ask for fewer."),
+        (
+            ["--checkpoint", "none.safetensors"],
+            "no checkpoint 'none.safetensors'; give the path of a .safetensors file",
+        ),
+    ],
+)
+def test_what_the_commands_refuse(command, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(command, [*arguments, "--quiet"])
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {message}\n"
+
+
+def test_an_unknown_row_is_refused_by_name() -> None:
+    with pytest.raises(ablation.InputError, match="no row has 'median' in its name; rows: min-max ranges"):
+        ablation._chosen(ablation.variants(RECIPE), ["median"])
