@@ -16,6 +16,7 @@ _COMMANDS = {
     "train": "coevoer_edge.train",
     "distill": "coevoer_edge.distill",
     "evaluate": "coevoer_edge.evaluate",
+    "parity": "coevoer_edge.parity.__main__",
 }
 
 

@@ -190,7 +190,7 @@ def _network(checkpoint: Path | None, model: str | None, device: str) -> Subject
     network, described = load_embedded(model or DEFAULT_MODEL) if checkpoint is None else load(checkpoint, model)
     removed = [name for name in ("enhancer", "foreground") if not getattr(described, name)]
     label = described.model + "".join(f" without {name}" for name in removed)
-    facts = {key: value for key, value in vars(described).items()} | {"precision": "fp32"}
+    facts = vars(described) | {"precision": "fp32"}
     return Subject(label, network.to(device), facts)
 
 

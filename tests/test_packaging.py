@@ -15,9 +15,7 @@ from coevoer_edge.data.folder import DEFAULT_COUNTS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "coevoer_edge"
-RECIPES = {
-    f"{kind}/{path.name}" for kind in ("export", "quantization") for path in sorted((ROOT / kind).glob("*.toml"))
-}
+RECIPES = {p.relative_to(ROOT).as_posix() for kind in ("export", "quantization") for p in (ROOT / kind).rglob("*.toml")}
 MACHINE = {path for path in (ROOT, Path(sys.prefix), Path.home()) if len(path.parts) > 1}
 
 pytestmark = pytest.mark.skipif(not (ROOT / "pyproject.toml").is_file(), reason="not a checkout: nothing to build from")
@@ -111,7 +109,8 @@ def test_no_path_of_the_building_machine_is_inside(request, distribution):
 def test_the_unpacked_wheel_finds_its_recipes(unpacked_wheel, tmp_path):
     code = (
         "import coevoer_edge; from coevoer_edge import recipes; print(coevoer_edge.__file__);"
-        "[print(recipes.folder(kind), *recipes.names(kind)) for kind in ('export', 'quantization')]"
+        "[print(recipes.folder(kind), *recipes.names(kind)) for kind in ('export', 'quantization')];"
+        "from coevoer_edge.parity.budget import Budget; assert Budget.open('default').limits"
     )
     environment = os.environ | {"PYTHONPATH": str(unpacked_wheel)}
     command = [sys.executable, "-c", code]
@@ -121,7 +120,7 @@ def test_the_unpacked_wheel_finds_its_recipes(unpacked_wheel, tmp_path):
     for kind, line in zip(("export", "quantization"), kinds, strict=True):
         folder, *names = line.split()
         assert Path(folder) == unpacked_wheel / "coevoer_edge/_recipes" / kind
-        assert {f"{kind}/{name}.toml" for name in names} == {r for r in RECIPES if r.startswith(kind)}
+        assert {f"{kind}/{name}.toml" for name in names} == {r for r in RECIPES if Path(r).parent == Path(kind)}
 
 
 def test_the_sdist_holds_what_building_and_testing_needs(unpacked_sdist):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace bundles that exist.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of images and of --untrained.")
+@click.option("--skip-parity", is_flag=True, help="Do not measure the artifact; manifest and model card say so.")
 @click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
@@ -55,6 +56,7 @@ def command(
     output_dir: Path,
     overwrite: bool,
     seed: int,
+    skip_parity: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -82,6 +84,7 @@ def command(
         output_dir=output_dir,
         overwrite=overwrite,
         seed=seed,
+        skip_parity=skip_parity,
     )
     steps = Steps(number_of_steps(request), quiet=quiet)
     bundles = export(request, steps)
@@ -124,23 +127,29 @@ def _summary(bundle: "Bundle") -> dict[str, object]:
 def _report(bundles: list["Bundle"], steps: Steps) -> None:
     for bundle in bundles:
         manifest = bundle.manifest
-        mm = manifest.parity["mean_vertex_distance_mm"]["artifact"]["all"]
-        worst = max(manifest.parity["rms_error"]["ratio"].values())
         steps.result(
             f"Wrote {bundle.path} ({manifest.artifact_bytes / 1e6:.1f} MB, "
             f"{manifest.artifact_bytes / manifest.parameters:.2f} bytes per parameter)"
         )
-        limit = f", worst ratio to the quantized program {worst:.2f}" if manifest.precision == "w8a8" else ""
-        steps.result(
-            f"  parity {manifest.parity['verdict']}: {mm:.3g} mm from the float network{limit} "
-            f"({manifest.parity['kind']}: {manifest.parity['runtime']})"
-        )
+        steps.result(f"  {_parity(bundle)}")
     runnable = next((b for b in bundles if b.manifest.target != "coreml"), None)
     if runnable is not None:
         steps.result(f"Next: python -m coevoer_edge.run {runnable.path} photo.jpg -o out/")
     else:
         steps.result(f"Next: drag {bundles[0].artifact} into Xcode, or on a Mac:")
         steps.result(f"  python -m coevoer_edge.run {bundles[0].path} photo.jpg -o out/")
+
+
+def _parity(bundle: "Bundle") -> str:
+    parity = bundle.manifest.parity
+    if parity["verdict"] == "skipped":
+        return f"parity skipped; measure it with: python -m coevoer_edge.parity {bundle.path}"
+    mm = parity["mean_vertex_distance_mm"]["artifact"]["all"]
+    worst = max(parity["rms_error"]["ratio"].values())
+    limit = f", worst ratio to the quantized program {worst:.2f}" if bundle.manifest.precision == "w8a8" else ""
+    return (
+        f"parity {parity['verdict']}: {mm:.3g} mm from the float network{limit} ({parity['kind']}: {parity['runtime']})"
+    )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, refuse_im
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import refuse_unknown
-from coevoer_edge.parity.golden import GoldenParity, Network, measure
+from coevoer_edge.parity.golden import SKIPPED, GoldenParity, Network, measure, with_mirrors
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
@@ -55,6 +55,7 @@ class ExportRequest:
     output_dir: Path = Path("artifacts")
     overwrite: bool = False
     seed: int = 0
+    skip_parity: bool = False  # the bundle says so
 
 
 @dataclass(frozen=True)
@@ -146,10 +147,10 @@ def _load(request: ExportRequest, steps: Steps) -> _Float:
     steps.note(f"{source.model}, {parameters:,} parameters, {source.source}")
     if not source.trained:
         steps.note("untrained: random weights; what the artifact computes means nothing yet", style="bold yellow")
-    images = default_images("golden").images
-    # Rounding noise is drawn anew for a mirrored image: twice the samples, and steadier ratios, from the same files.
-    golden = (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
-
+    if request.skip_parity:
+        golden = default_images("golden", GOLDEN_IN_BUNDLE).images
+    else:
+        golden = with_mirrors(default_images("golden").images)
     return _Float(network, source, parameters, golden, _outputs(_eager(network), golden))
 
 
@@ -220,9 +221,12 @@ def _write(
         check_fusion(quantized.facts, facts, recipe)
         size = _size(artifact)
         _check_size(size, reference.parameters, quantized.recipe, recipe)
-        parity = _parity(reference, quantized, recipe, artifact, body)
-        if faults := parity.faults(quantized.recipe):
-            raise CheckFailed(f"{name} misses its parity limit: {'; '.join(faults)}. Nothing was written.")
+        summary = SKIPPED
+        if not request.skip_parity:
+            parity = _parity(reference, quantized, recipe, artifact, body)
+            if faults := parity.faults(quantized.recipe):
+                raise CheckFailed(f"{name} misses its parity limit: {'; '.join(faults)}. Nothing was written.")
+            summary = parity.summary(quantized.recipe)
         manifest = Manifest(
             **bundle.shared_tables(),
             model=reference.checkpoint.model,
@@ -240,7 +244,7 @@ def _write(
             body_model={"name": body.name, "licence": body.licence},
             licence=model_card.LICENCE,
             fusion=facts.summary(),
-            parity=parity.summary(quantized.recipe),
+            parity=summary,
         )
         text = json.dumps(asdict(manifest), indent=2)
         (unfinished / bundle.MANIFEST).write_text(text + "\n", encoding="utf-8")

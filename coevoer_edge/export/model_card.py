@@ -3,6 +3,8 @@
 In: `Manifest`. Out: Markdown.
 """
 
+from typing import Any
+
 from coevoer_edge.bundle import Manifest
 
 LICENCE = "Apache-2.0"
@@ -30,6 +32,15 @@ _CARD = """\
 
 ## Parity with the float network
 
+{parity}
+
+## Limits
+
+One person in the crop. The body shown with it is {body}; SMPL-X itself is licensed for non-commercial use and is not
+included. Tools: {tools}.
+"""
+
+_PARITY = """\
 {verdict}, over {images} golden images, run by {runtime} ({kind}).
 
 | mean vertex distance, mm | {parts} |
@@ -39,19 +50,14 @@ _CARD = """\
 
 | output | error, quantized | error, artifact | ratio |
 |---|---|---|---|
-{outputs}
+{outputs}"""
 
-## Limits
-
-One person in the crop. The body shown with it is {body}; SMPL-X itself is licensed for non-commercial use and is not
-included. Tools: {tools}.
-"""
+_SKIPPED = "Not measured (`export --skip-parity`). Measure it with `python -m coevoer_edge.parity` and this folder."
 
 
 def render(manifest: Manifest) -> str:
     """Fill the card."""
-    parity, calibration = manifest.parity, manifest.calibration
-    vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
+    calibration = manifest.calibration
     values = vars(manifest) | {
         "untrained": "" if manifest.trained else _UNTRAINED,
         "megabytes": manifest.artifact_bytes / 1e6,
@@ -59,19 +65,28 @@ def render(manifest: Manifest) -> str:
         "source": manifest.checkpoint["source"],
         "digest": f", sha256 `{manifest.checkpoint['sha256'][:16]}`" if manifest.checkpoint["sha256"] else "",
         "calibration": f"{calibration['count']} images, {calibration['source']}" if calibration else "none",
-        "verdict": parity["verdict"].capitalize(),
-        "images": parity["images"],
-        "runtime": parity["runtime"],
-        "kind": parity["kind"],
-        "parts": " | ".join(vertices["artifact"]),
-        "rules": "|".join("---" for _ in vertices["artifact"]),
-        "quantized_mm": " | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
-        "artifact_mm": " | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
-        "outputs": "\n".join(
-            f"| `{name}` | {rms['quantized'][name]:.3g} | {rms['artifact'][name]:.3g} | {ratio:.3g} |"
-            for name, ratio in rms["ratio"].items()
-        ),
+        "parity": _parity(manifest.parity),
         "body": manifest.body_model["name"],
         "tools": ", ".join(f"{tool} {version}" for tool, version in manifest.tools.items()),
     }
     return _CARD.format_map(values)
+
+
+def _parity(parity: dict[str, Any]) -> str:
+    if parity["verdict"] == "skipped":
+        return _SKIPPED
+    vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
+    return _PARITY.format(
+        verdict=parity["verdict"].capitalize(),
+        images=parity["images"],
+        runtime=parity["runtime"],
+        kind=parity["kind"],
+        parts=" | ".join(vertices["artifact"]),
+        rules="|".join("---" for _ in vertices["artifact"]),
+        quantized_mm=" | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
+        artifact_mm=" | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
+        outputs="\n".join(
+            f"| `{name}` | {rms['quantized'][name]:.3g} | {rms['artifact'][name]:.3g} | {ratio:.3g} |"
+            for name, ratio in rms["ratio"].items()
+        ),
+    )

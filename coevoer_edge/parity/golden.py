@@ -16,11 +16,15 @@ from numpy.typing import NDArray
 
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.image import Pixels
 from coevoer_edge.parameters import SmplxParameters
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.protocol import Outputs
 
 Network = Callable[[Any], Outputs]
+
+SKIPPED: dict[str, Any] = {"verdict": "skipped"}
+"""What a manifest says of a parity that `export --skip-parity` did not measure."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class GoldenParity:
     @property
     def ratio(self) -> dict[str, float]:
         """Artifact error over quantized error, by output; 1 where both are exact."""
-        return {name: _over(error, self.quantized_error[name], 1.0) for name, error in self.artifact_error.items()}
+        return {name: over(error, self.quantized_error[name], 1.0) for name, error in self.artifact_error.items()}
 
     def faults(self, recipe: QuantizationRecipe) -> list[str]:
         """What is over the recipe's limits, in words; empty when all is well."""
@@ -53,7 +57,7 @@ class GoldenParity:
         return [
             f"{name} is off by {relative:.2g} of its size (limit {recipe.max_relative_error})"
             for name, error in self.artifact_error.items()
-            if not (relative := _over(error, self.scale[name], 0.0)) <= recipe.max_relative_error
+            if not (relative := over(error, self.scale[name], 0.0)) <= recipe.max_relative_error
         ]
 
     def summary(self, recipe: QuantizationRecipe) -> dict[str, Any]:
@@ -75,11 +79,16 @@ class GoldenParity:
         }
 
 
-def _over(error: float, unit: float, both_zero: float) -> float:
+def over(error: float, unit: float, both_zero: float) -> float:
     """Error in units of another; infinite where only the unit is 0."""
     if unit:
         return error / unit
     return math.inf if error else both_zero
+
+
+def with_mirrors(images: Sequence[Pixels]) -> tuple[Pixels, ...]:
+    """The images and their mirror images: rounding noise is drawn anew, so ratios of errors are steadier."""
+    return (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
 
 def measure(
@@ -97,15 +106,17 @@ def measure(
         images=len(float_outputs),
         runtime=runtime,
         kind=kind,
-        quantized_error=_rms(quantized_outputs, float_outputs),
-        artifact_error=_rms(artifact_outputs, float_outputs),
-        scale=_rms(float_outputs, zeros),
+        quantized_error=rms(quantized_outputs, float_outputs),
+        artifact_error=rms(artifact_outputs, float_outputs),
+        scale=rms(float_outputs, zeros),
         quantized_vertices_mm=_distances_mm(quantized_outputs, meshes, body),
         artifact_vertices_mm=_distances_mm(artifact_outputs, meshes, body),
     )
 
 
-def _rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, float]:
+def rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, float]:
+    """Root mean square of the difference by output, over images and elements."""
+
     def squared(name: str) -> float:
         return float(np.mean([np.mean((a[name] - b[name]) ** 2) for a, b in zip(outputs, reference, strict=True)]))
 

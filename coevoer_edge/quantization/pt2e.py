@@ -43,11 +43,15 @@ def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixe
     """
     if recipe.precision != "w8a8":
         return capture(network)
-    prepared = calibrate(network, recipe, images).prepared
+    return convert(calibrate(network, recipe, images))
+
+
+def convert(calibrated: Calibrated) -> ExportedProgram:
+    """The quantized program of a calibrated network, which must not be used afterwards."""
     with quietly():
         from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e
 
-        return torch.export.export(convert_pt2e(prepared), (example_input(),))
+        return torch.export.export(convert_pt2e(calibrated.prepared), (example_input(),))
 
 
 def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> Calibrated:

@@ -78,5 +78,5 @@ class Batches(Dataset[Any]):
     def __init__(self, source: RecordSource, *, staged: bool = False) -> None:
         self._make = source.prepare if staged and isinstance(source, StagedSource) else source.batch
 
-    def __getitem__(self, indices: list[int]) -> tuple[list[int], Any]:  # type: ignore[override]
+    def __getitem__(self, indices: list[int]) -> tuple[list[int], Any]:
         return indices, self._make(indices)

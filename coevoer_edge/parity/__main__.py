@@ -1,0 +1,126 @@
+"""`python -m coevoer_edge.parity`, the same as `coevoer-edge parity`: what each step to the shipped file costs.
+
+In: bundles of one quantized program, images, a budget. Out: a table, reports; exit code 1 for what is over budget.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coevoer_edge.console import Command, Steps
+from coevoer_edge.errors import CheckFailed, InputError
+from coevoer_edge.quiet import quietly
+
+if TYPE_CHECKING:
+    from coevoer_edge.parity.ladder import Climb
+
+_REPORTS = ("parity.json", "parity.xml", "parity.md", "parity.html")
+_MOST = 12  # violations in the error; all of them stand in the reports
+
+
+@click.command(cls=Command, name="parity")
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--reference", type=click.Path(path_type=Path), help="Weights of the full network, to start from it.")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="The weights that were exported, if your own.")
+@click.option("--calibration-data", type=click.Path(path_type=Path), help="The folder that export --data was given.")
+@click.option("--data", help="Folder of photos, or a dataset as evaluate takes it.  [default: the golden set]")
+@click.option("--limit", type=click.IntRange(min=1), help="Number of images.  [default: 128, or all if fewer]")
+@click.option("--budget", type=click.Path(path_type=Path), help="Your own limits (.toml).")
+@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
+@click.option("--layers", is_flag=True, help="Compare layer by layer, even if all is within budget.")
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Folder for JSON, JUnit, Markdown and HTML.")
+@click.option("--overwrite", is_flag=True, help="Replace reports that exist.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors and the JSON.")
+def command(
+    bundles: tuple[Path, ...],
+    reference: Path | None,
+    checkpoint: Path | None,
+    calibration_data: Path | None,
+    data: str | None,
+    limit: int | None,
+    budget: Path | None,
+    body: Path | None,
+    layers: bool,
+    output_dir: Path | None,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Measure what each step to a bundle's artifact costs, and hold it to a budget.
+
+    Full network (with --reference), float student, quantized program, artifact: the quantized program is made again
+    from what the bundle says of itself. Several bundles of one export are also compared with each other.
+    """
+    with quietly():
+        from coevoer_edge.parity.budget import DEFAULT, Budget
+        from coevoer_edge.parity.ladder import ParityRequest, climb, number_of_steps
+        from coevoer_edge.parity.report import as_dict, as_text
+
+    _refuse_existing(output_dir, overwrite)
+    request = ParityRequest(
+        bundles=bundles,
+        reference=reference,
+        checkpoint=checkpoint,
+        calibration_data=calibration_data,
+        data=data,
+        limit=limit,
+        budget=Budget.open(budget or DEFAULT),
+        body=body,
+        layers=layers,
+    )
+    steps = Steps(number_of_steps(request) + (output_dir is not None), quiet=quiet)
+    found = climb(request, steps)
+    steps.result(as_text(found.ladders))
+    if output_dir is not None:
+        steps.step(f"Write reports to {output_dir}")
+        _write(found, output_dir, body, steps)
+    for ladder in found.ladders:
+        steps.result(f"Parity {ladder.verdict}: {ladder.bundle}, {ladder.images} images, budget {ladder.budget}")
+    if as_json:
+        click.echo(json.dumps(as_dict(found.ladders), allow_nan=False))
+    _refuse(found)
+
+
+def _refuse_existing(output_dir: Path | None, overwrite: bool) -> None:
+    if output_dir is None:
+        return
+    if output_dir.exists() and not output_dir.is_dir():
+        raise InputError(f"{output_dir} is a file; give a folder with -o")
+    existing = [output_dir / name for name in _REPORTS if (output_dir / name).exists()]
+    if existing and not overwrite:
+        raise InputError(f"{existing[0]} exists; add --overwrite, or give another folder with -o")
+
+
+def _write(found: "Climb", folder: Path, body: Path | None, steps: Steps) -> None:
+    from coevoer_edge.body.model import BodyModel
+    from coevoer_edge.parity.pictures import draw
+    from coevoer_edge.parity.report import as_html, as_json, as_junit, as_markdown
+
+    model = BodyModel.open(body)
+    pictures = {ladder.bundle: draw(found, number, model) for number, ladder in enumerate(found.ladders)}
+    texts = (
+        as_json(found.ladders),
+        as_junit(found.ladders),
+        as_markdown(found.ladders),
+        as_html(found.ladders, pictures),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in zip(_REPORTS, texts, strict=True):
+        (folder / name).write_text(text, encoding="utf-8")
+        steps.result(f"Wrote {folder / name}")
+
+
+def _refuse(found: "Climb") -> None:
+    from coevoer_edge.parity.ladder import all_violations
+
+    violations = [f"{bundle}: {violation}" for bundle, violation in all_violations(found.ladders)]
+    if violations:
+        more = [f"and {len(violations) - _MOST} more"] if len(violations) > _MOST else []
+        raise CheckFailed("\n  ".join(["over budget:", *violations[:_MOST], *more]))
+
+
+if __name__ == "__main__":
+    command(prog_name="python -m coevoer_edge.parity")

@@ -1,0 +1,143 @@
+"""How much each step of the ladder may cost, read from `quantization/budgets/*.toml`.
+
+In: a budget's name or file, figures. Out: `Budget`, and a `Violation` for each figure that is over its limit.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import get_args
+
+from coevoer_edge import contract, recipes
+from coevoer_edge.errors import InputError
+from coevoer_edge.evaluation.measure import SETS
+from coevoer_edge.parity.result import StatisticName, Statistics, Violation
+from coevoer_edge.quantization.recipe import PRECISIONS
+
+DEFAULT = "default"
+KIND = "quantization/budgets"
+
+FIGURES = (
+    *(f"{kind}.{part}" for kind in ("mpvpe_mm", "pa_mpvpe_mm") for part in SETS),
+    *(f"geodesic_deg.{part}" for part in ("global_orient", "upper_body", "legs", "hands", "jaw")),
+    *(f"keypoint_px.{part}" for part in ("all", "body", "hand", "face")),
+    *(f"{kind}.{name}" for kind in ("relative_error", "sqnr_db") for name in contract.OUTPUT_NAMES),
+)
+"""The figures of a `Loss`, in the order of reports."""
+
+ERROR_RATIOS = tuple(f"error_ratio.{name}" for name in contract.OUTPUT_NAMES)
+"""Artifact's distance from float over the quantized program's; one number over all images, so its statistic is mean."""
+
+WORST_VERTEX = "worst_vertex_mm.all"
+
+_FIGURES_OF_STEP: Mapping[str, tuple[str, ...]] = {
+    "distillation": FIGURES,
+    "quantization": FIGURES,
+    "lowering": (*FIGURES, *ERROR_RATIOS),
+    "export": FIGURES,  # quantization and lowering together
+    "agreement": (*FIGURES, WORST_VERTEX),  # between artifacts of one program
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that a figure may be; for `sqnr_db` the least. `figure` may have wildcards: `error_ratio.*`."""
+
+    step: str
+    figure: str
+    statistic: StatisticName
+    limit: float
+    reason: str
+    precision: tuple[str, ...] = PRECISIONS  # of the bundles that it is for
+
+    def __post_init__(self) -> None:
+        where = f"budget, {self.step}: {self.figure}"
+        _refuse_unknown("budget: step", self.step, tuple(_FIGURES_OF_STEP))
+        if not isinstance(self.figure, str) or not self.figures:
+            raise InputError(f"{where} is no figure of that step; valid: {', '.join(_FIGURES_OF_STEP[self.step])}")
+        _refuse_unknown(f"{where}: statistic", self.statistic, get_args(StatisticName))
+        if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not math.isfinite(self.limit):
+            raise InputError(f"{where}: limit {self.limit!r}; give a number")
+        if not isinstance(self.reason, str) or not self.reason.strip():
+            raise InputError(f"{where}: reason {self.reason!r}; say in a line where the limit is from")
+        if not isinstance(self.precision, tuple):
+            raise InputError(f"{where}: precision {self.precision!r}; give a list of {', '.join(PRECISIONS)}")
+        for precision in self.precision:
+            _refuse_unknown(f"{where}: precision", precision, PRECISIONS)
+        if set(self.figures) & set(ERROR_RATIOS) and (self.precision != ("w8a8",) or self.statistic != "mean"):
+            raise InputError(
+                f"{where}: an error ratio is one number, of int8 alone; give statistic 'mean' and precision ['w8a8']"
+            )
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Names of the figures that it is for."""
+        return tuple(name for name in _FIGURES_OF_STEP[self.step] if fnmatchcase(name, self.figure))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits by step and figure."""
+
+    name: str
+    limits: tuple[Limit, ...]
+
+    @classmethod
+    def open(cls, name_or_file: str | Path = DEFAULT) -> "Budget":
+        """Read a budget that comes with the package by its name, or a TOML file of your own.
+
+        Raises:
+            InputError: no such budget, not TOML, unknown keys, steps, figures or statistics.
+        """
+        where = f"budget {name_or_file}"
+        table = recipes.read(KIND, name_or_file)
+        if table.keys() != {"name", "limit"}:
+            raise InputError(
+                f"{where} has {', '.join(sorted(table)) or 'nothing'}; it takes a name and [[limit]] tables"
+            )
+        limits = table["limit"]
+        if not isinstance(limits, list) or not all(isinstance(limit, dict) for limit in limits):
+            raise InputError(f"{where}: 'limit' is not a list of tables; write each as [[limit]]")
+        return cls(table["name"], tuple(recipes.into(Limit, limit, where) for limit in limits))
+
+    def check(
+        self, step: str, figures: Mapping[str, Statistics], precision: str, called: str | None = None
+    ) -> tuple[Violation, ...]:
+        """What of a step is over its limit; NaN is. `called` names the step in the violation."""
+        return self._check(
+            step,
+            {name: {s: getattr(figure, s) for s in get_args(StatisticName)} for name, figure in figures.items()},
+            precision,
+            called or step,
+        )
+
+    def check_ratios(self, ratios: Mapping[str, float], precision: str) -> tuple[Violation, ...]:
+        """The same for the error ratios of `lowering`, by output."""
+        return self._check(
+            "lowering",
+            {f"error_ratio.{name}": {"mean": ratio} for name, ratio in ratios.items()},
+            precision,
+            "lowering",
+        )
+
+    def _check(
+        self, step: str, figures: Mapping[str, Mapping[StatisticName, float]], precision: str, called: str
+    ) -> tuple[Violation, ...]:
+        return tuple(
+            Violation(called, name, limit.statistic, value, limit.limit, limit.reason)
+            for limit in self.limits
+            if limit.step == step and precision in limit.precision
+            for name in limit.figures
+            if name in figures and not _within(name, value := figures[name][limit.statistic], limit.limit)
+        )
+
+
+def _within(figure: str, value: float, limit: float) -> bool:
+    return value >= limit if figure.startswith("sqnr_db.") else value <= limit  # NaN is neither
+
+
+def _refuse_unknown(what: str, name: str, valid: tuple[str, ...]) -> None:
+    if name not in valid:
+        raise InputError(f"{what} {name!r}; valid: {', '.join(valid)}")

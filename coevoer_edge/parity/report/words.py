@@ -1,0 +1,146 @@
+"""What all reports say in the same words: verdicts, steps, who ran a rung, units and numbers.
+
+In: `Ladder`s. Out: strings, and the ladder's parts in the order of reports.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from coevoer_edge.parity.result import Ladder, LayerLoss, Loss, Rung, Statistics, Violation
+
+Ladders = Ladder | Sequence[Ladder]
+
+STATISTICS = ("mean", "p50", "p95", "max")
+SHOWN_LAYERS = 12
+"""Layers in reports for people; JSON has all."""
+
+_UNITS = {
+    "mpvpe_mm": "mm",
+    "pa_mpvpe_mm": "mm",
+    "worst_vertex_mm": "mm",
+    "geodesic_deg": "deg",
+    "keypoint_px": "px",
+    "sqnr_db": "dB, higher is better",
+}
+_ROLES = {
+    "network": "network",
+    "runtime": "runtime",
+    "reference": "reference: interprets the file, is not what runs on a device",
+}
+
+
+def each(ladders: Ladders) -> tuple[Ladder, ...]:
+    """One ladder or several as a tuple."""
+    return (ladders,) if isinstance(ladders, Ladder) else tuple(ladders)
+
+
+def verdict(ladders: Ladders) -> str:
+    """`pass` where every ladder passes; `fail` for none at all."""
+    found = each(ladders)
+    return "pass" if found and all(ladder.verdict == "pass" for ladder in found) else "fail"
+
+
+def headline(ladder: Ladder) -> str:
+    """The verdict in a sentence."""
+    over = len(ladder.violations)
+    found = "within budget" if not over else f"{over} figure{'' if over == 1 else 's'} over budget"
+    return f"{ladder.verdict.upper()}: {ladder.bundle}, {found} {ladder.budget!r}"
+
+
+def circumstances(ladder: Ladder) -> str:
+    """What was run on what."""
+    return f"{ladder.target} {ladder.precision}, {ladder.images} images ({ladder.data}), {ladder.seconds:.0f} s"
+
+
+def steps(ladder: Ladder) -> dict[str, Loss]:
+    """Every comparison by the step's name, as violations spell it: the ladder's steps, the export, other bundles."""
+    found: dict[str, Loss] = dict(ladder.losses)
+    if ladder.export is not None:
+        found["export"] = ladder.export
+    return found | {f"agreement with {name}": loss for name, loss in ladder.agreement.items()}
+
+
+def rungs(ladder: Ladder) -> dict[str, Rung]:
+    """The ladder's rungs by name, in order."""
+    found: dict[str, Rung] = {}
+    for loss in ladder.losses.values():
+        found |= {loss.before.name: loss.before, loss.after.name: loss.after}
+    return found
+
+
+def ran_by(rung: Rung) -> str:
+    """What ran a rung; an interpreter is never called a runtime."""
+    return f"{rung.runtime} ({_ROLES[rung.kind]})"
+
+
+def is_reference(ladder: Ladder) -> bool:
+    """Whether the artifact was interpreted instead of run."""
+    return any(rung.kind == "reference" for rung in rungs(ladder).values())
+
+
+def unit(figure: str) -> str:
+    """Unit of a figure by its name; empty for relative errors and ratios."""
+    return _UNITS.get(figure.partition(".")[0], "")
+
+
+def number(value: float) -> str:
+    """Three significant digits; `nan` and `inf` as they are."""
+    return f"{value:.0f}" if 1000 <= abs(value) < math.inf else f"{value:.3g}"
+
+
+def values(figure: Statistics) -> list[str]:
+    """A figure's statistics, in the order of `STATISTICS`."""
+    return [number(getattr(figure, name)) for name in STATISTICS]
+
+
+def violations(ladder: Ladder, step: str, figure: str) -> list[Violation]:
+    """What of one figure is over budget."""
+    return [violation for violation in ladder.violations if (violation.step, violation.figure) == (step, figure)]
+
+
+def rows(ladder: Ladder) -> Iterator[tuple[str, str, Statistics]]:
+    """Every step, figure and its statistics; figures that no image counts for are left out, unless over budget."""
+    for step, loss in steps(ladder).items():
+        for name, figure in loss.figures.items():
+            if figure.count or violations(ladder, step, name):
+                yield step, name, figure
+
+
+def is_main(ladder: Ladder, step: str, figure: str) -> bool:
+    """Whether a short report shows a figure: mm and degrees, and all that is over budget."""
+    return figure.startswith(("mpvpe_mm.", "geodesic_deg.", "worst_vertex_mm.")) or bool(
+        violations(ladder, step, figure)
+    )
+
+
+def layers(ladder: Ladder) -> dict[str, tuple[LayerLoss, ...]]:
+    """The layers' losses by step, where they were looked at."""
+    found = {"quantization": ladder.quantization_layers, "lowering": ladder.lowering_layers}
+    return {step: losses for step, losses in found.items() if losses}
+
+
+def layers_note(ladder: Ladder, step: str) -> str:
+    """How the layers of a step were seen, and what their figures mean."""
+    meaning = "worst first by what a layer adds itself, given the same inputs"
+    if step == "quantization":
+        return f"Quantized program against float, {meaning}."
+    seen = {
+        "onnx": "by ONNX Runtime, with the layers added to the file's outputs",
+        "coreml": "by the reference interpreter, which is not what runs on a device",
+    }
+    if ladder.target in seen:
+        return f"Artifact against quantized program, run {seen[ladder.target]}; {meaning}."
+    return (
+        "Artifact against quantized program, outputs only: the network runs as one delegate that shows no value from "
+        "within. The same program lowered to ONNX can be looked into."
+    )
+
+
+def interpreted_note(ladder: Ladder) -> str:
+    """A sentence for ladders whose artifact was only interpreted; empty for others."""
+    if not is_reference(ladder):
+        return ""
+    return (
+        "The artifact was interpreted, not run: its figures say what the file means, not what a device computes. "
+        "Run this on macOS for Core ML's own."
+    )

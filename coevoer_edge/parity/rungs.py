@@ -1,0 +1,236 @@
+"""The networks of the ladder: found or made again from what a bundle's manifest says, and run.
+
+In: `Bundle`s. Out: float network, quantized program and artifacts, and their outputs on images.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from coevoer_edge import checkpoint, contract, recipes
+from coevoer_edge.bundle import SUMS, Bundle
+from coevoer_edge.checkpoint import Checkpoint
+from coevoer_edge.console import Steps
+from coevoer_edge.data.folder import DEFAULT_COUNTS, ImageSet, default_images, folder_images
+from coevoer_edge.errors import CheckFailed, CheckpointError, InputError
+from coevoer_edge.image import Pixels
+from coevoer_edge.model import CoEvoer
+from coevoer_edge.parity.golden import over, rms
+from coevoer_edge.parity.result import Rung
+from coevoer_edge.quantization.pt2e import calibrate, convert, to_tensor
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.runtime.open import open_artifact
+from coevoer_edge.runtime.protocol import Outputs, Runtime, to_outputs
+from coevoer_edge.threads import one_thread
+
+FLOAT_AGAIN = 1e-3
+"""Largest error of the float network on the golden images, over the output's size: another machine sums in another
+order, which is 1e-5."""
+
+QUANTIZED_AGAIN = 0.5
+"""Distance of the program made again from the bundle's, over its distance from float. The same program on another
+machine rounds a few values elsewhere; one of another calibration is 1.4 times as far."""
+
+_UNTRAINED = re.compile(r"random initialisation, seed (\d+)")
+_SHOWN = 16  # digits of a digest
+
+
+def name_of(bundle: Bundle) -> str:
+    """The bundle's folder, without where it lies."""
+    return bundle.path.resolve().name
+
+
+def one_program(bundles: Sequence[Bundle]) -> None:
+    """Refuse bundles that were not lowered from one quantized program, and two of one name.
+
+    Raises:
+        InputError: which two, and in what they differ.
+    """
+    if not bundles:
+        raise InputError("no bundle; give the folder that `python -m coevoer_edge.export` wrote")
+    first = bundles[0]
+    names = [name_of(bundle) for bundle in bundles]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"{', '.join(twice)} is given twice; give each bundle once, under a folder name of its own")
+    for bundle in bundles[1:]:
+        pairs = zip(_origin(first).items(), _origin(bundle).values(), strict=True)
+        if differing := [what for (what, mine), theirs in pairs if mine != theirs]:
+            raise InputError(
+                f"{name_of(bundle)} and {name_of(first)} are not of one quantized program: their "
+                f"{' and '.join(differing)} differ. Export both in one run, or measure them apart."
+            )
+
+
+def _origin(bundle: Bundle) -> dict[str, Any]:
+    manifest = bundle.manifest
+    return {
+        "checkpoint": (manifest.model, manifest.checkpoint),
+        "quantization recipe": manifest.recipes["quantization"],
+        "calibration": manifest.calibration.get("sha256"),
+    }
+
+
+def recipe_of(bundle: Bundle) -> QuantizationRecipe:
+    """The recipe that a bundle was quantized by."""
+    return recipes.into(QuantizationRecipe, bundle.manifest.recipes["quantization"], f"{bundle.path}: recipe")
+
+
+def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint]:
+    """The float network that a bundle was exported from: `file`, or the embedded or seeded weights that it names.
+
+    Raises:
+        CheckpointError: weights that are not at hand, or not those of the bundle.
+    """
+    manifest = bundle.manifest
+    source, digest = manifest.checkpoint["source"], manifest.checkpoint["sha256"]
+    seeded = _UNTRAINED.fullmatch(source)
+    if file is not None:
+        network, found = checkpoint.load(file, manifest.model)
+    elif seeded and not digest:
+        return checkpoint.untrained(manifest.model, int(seeded[1]))
+    elif manifest.model in checkpoint.embedded_models():
+        network, found = checkpoint.load_embedded(manifest.model)
+    else:
+        raise CheckpointError(
+            f"{name_of(bundle)} was exported from {source}, which does not come with the package; "
+            f"add --checkpoint with that file (sha256 {digest[:_SHOWN]})"
+        )
+    if found.sha256 != digest:
+        given = f"{file}" if file is not None else f"the embedded {found.source}"
+        raise CheckpointError(
+            f"{name_of(bundle)} was exported from {source} (sha256 {digest[:_SHOWN] or 'none'}), and {given} has "
+            f"sha256 {found.sha256[:_SHOWN]}; "
+            + ("give that file with --checkpoint, or export again" if digest else "leave --checkpoint out")
+        )
+    return network, found
+
+
+def calibration_images(bundle: Bundle, folder: Path | None) -> ImageSet | None:
+    """The images that a bundle was calibrated on; None where nothing is quantized.
+
+    Raises:
+        InputError: they are not at hand, or are not the same pixels.
+    """
+    stated = bundle.manifest.calibration
+    if not stated:
+        if folder is not None:
+            raise InputError(f"--calibration-data is for int8; {name_of(bundle)} is {bundle.manifest.precision}")
+        return None
+    advice = f"add --calibration-data with the folder that {name_of(bundle)} was calibrated on ({stated['source']})"
+    if folder is not None:
+        images = folder_images(folder, stated["count"], stated["seed"])
+    elif stated["count"] <= DEFAULT_COUNTS["calibration"]:
+        images = default_images("calibration", stated["count"])
+    else:
+        raise InputError(advice)
+    if images.sha256 != stated["sha256"]:
+        what = "the default calibration set" if folder is None else str(folder)
+        raise InputError(
+            f"{what} does not hold the images of {name_of(bundle)} (sha256 {stated['sha256'][:_SHOWN]}, not "
+            f"{images.sha256[:_SHOWN]}); {advice}, or export again"
+        )
+    return images
+
+
+def quantize_again(
+    bundle: Bundle, network: CoEvoer, calibration: ImageSet | None, steps: Steps
+) -> tuple[CoEvoer, ExportedProgram | None]:
+    """The quantized program, made as `export` made it (None where it is the float network itself), and before it the
+    float network with the recipe's changes to its weights: layer by layer, the program is to be compared with that."""
+    recipe = recipe_of(bundle)
+    if recipe.precision != "w8a8":
+        return network, None
+    images = calibration.images if calibration else ()
+    calibrated = calibrate(network, recipe, steps.track(images, lambda _: "calibrating"))
+    return calibrated.network, convert(calibrated)
+
+
+def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) -> None:
+    """Refuse to go on with networks that do not answer as those of the export did on the bundle's golden images.
+
+    Raises:
+        CheckFailed: how far off, and which versions differ.
+    """
+    with np.load(bundle.golden) as file:
+        golden = dict(file)
+    for kind, module in (("float", network), ("quantized", program)):
+        if module is None:
+            continue
+        again = run(module, golden["image"])
+        stated = _rows(golden, kind)
+        scales = {name: np.zeros_like(value) for name, value in stated[0].items()}
+        exact = [scales] * len(stated) if kind == "float" else _rows(golden, "float")
+        unit, found = rms(stated, exact), rms(again, stated)
+        limit = FLOAT_AGAIN if kind == "float" else QUANTIZED_AGAIN
+        ratios = {name: over(error, unit[name], 0.0) for name, error in found.items()}
+        name = max(ratios, key=lambda name: np.nan_to_num(ratios[name], nan=np.inf))
+        if not ratios[name] <= limit:  # NaN fails
+            of = "its own size" if kind == "float" else "its distance from float"
+            raise CheckFailed(
+                f"the {kind} network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
+                f"by {ratios[name]:.2g} times {of} (limit {limit:g}). {_versions(bundle)}"
+            )
+
+
+def _rows(golden: dict[str, Any], kind: str) -> list[Outputs]:
+    count = len(golden["image"])
+    return [{name: golden[f"{kind}_{name}"][i : i + 1] for name in contract.OUTPUT_NAMES} for i in range(count)]
+
+
+def _versions(bundle: Bundle) -> str:
+    tools = {tool: (was, _version(tool)) for tool, was in bundle.manifest.tools.items()}
+    differing = [f"{tool} {was}, here {now}" for tool, (was, now) in tools.items() if was != now]
+    return f"It was exported with {'; '.join(differing)}: export again." if differing else "Export again."
+
+
+def _version(tool: str) -> str:
+    try:
+        return version(tool)
+    except PackageNotFoundError:
+        return "none"
+
+
+def run(network: nn.Module, images: Iterable[Pixels], device: str = "cpu", *, threaded: bool = False) -> list[Outputs]:
+    """Run a torch network or an eager program image by image, on one thread unless `threaded`."""
+
+    def outputs(image: Pixels) -> Outputs:
+        return to_outputs([output.float().cpu().numpy() for output in network(to_tensor(image).to(device))])
+
+    if threaded:
+        with torch.inference_mode():
+            return [outputs(image) for image in images]
+    with torch.inference_mode(), one_thread():
+        return [outputs(image) for image in images]
+
+
+def run_artifact(bundle: Bundle, images: Iterable[Pixels]) -> tuple[Rung, list[Outputs]]:
+    """Run a bundle's artifact: by its real runtime, or, off macOS, Core ML by the reference interpreter."""
+    runtime = open_artifact(bundle.manifest.target, bundle.artifact, reference=True)
+    try:
+        outputs = [runtime(image) for image in images]
+    finally:
+        runtime.close()
+    return _artifact_rung(bundle, runtime), outputs
+
+
+def _artifact_rung(bundle: Bundle, runtime: Runtime) -> Rung:
+    lines = [line.partition("  ") for line in (bundle.path / SUMS).read_text(encoding="utf-8").splitlines()]
+    name = bundle.manifest.artifact
+    digests = [digest for digest, _, file in lines if file == name or file.startswith(f"{name}/")]
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    known = _version(runtime.name)
+    label = runtime.name if known == "none" else f"{runtime.name} {known}"
+    return Rung("artifact", bundle.manifest.model, f"{name}, sha256 {digest[:_SHOWN]}", label, runtime.kind)
+
+
+def weights_label(found: Checkpoint) -> str:
+    """A checkpoint as reports name it."""
+    return f"{found.source}, sha256 {found.sha256[:_SHOWN]}" if found.sha256 else found.source
