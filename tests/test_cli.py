@@ -7,6 +7,8 @@ from click.testing import CliRunner, Result
 from coevoer_edge import __version__
 from coevoer_edge.cli import main
 
+COMMANDS = ("bench", "distill", "evaluate", "export", "parity", "run", "train")
+
 
 def cli(*arguments: str) -> Result:
     return CliRunner().invoke(main, list(arguments), prog_name="coevoer-edge")
@@ -16,11 +18,7 @@ def test_help_lists_the_commands() -> None:
     result = cli("--help")
     assert result.exit_code == 0
     commands = result.stdout.partition("Commands:\n")[2].splitlines()
-    assert [line.split()[0] for line in commands if line.startswith("  ") and line[2] != " "] == [
-        "bench",
-        "export",
-        "run",
-    ]
+    assert [line.split()[0] for line in commands if line.startswith("  ") and line[2] != " "] == [*COMMANDS]
 
 
 def test_version() -> None:
@@ -29,11 +27,11 @@ def test_version() -> None:
 
 
 def test_unknown_command() -> None:
-    result = cli("train")
+    result = cli("trian")
     assert result.exit_code == 2
     assert result.stderr == (
         "Usage: coevoer-edge [OPTIONS] COMMAND [ARGS]...\nTry 'coevoer-edge --help' for help.\n\n"
-        "Error: No such command 'train'.\n"
+        "Error: No such command 'trian'.\n"
     )
     assert result.stdout == ""
 
@@ -44,7 +42,7 @@ def test_no_command_shows_the_help() -> None:
     assert result.output.startswith("Usage: coevoer-edge [OPTIONS] COMMAND [ARGS]...\n")
 
 
-@pytest.mark.parametrize("command", ["bench", "export", "run"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_each_command(command: str) -> None:
     result = cli(command, "--help")
     assert result.exit_code == 0

@@ -35,7 +35,7 @@ def world(monkeypatch, body):
 
     state.runtime = KnowingRuntime(Knowing(people, turn))
     sources = ModuleType("coevoer_edge.data.sources")
-    sources.open_test = lambda spec, body=None: (
+    sources.open_test = lambda spec, body=None, device="cpu": (
         state.asked.append((spec, body)) or [("training look", people), ("held-out look", people)]
     )
     monkeypatch.setitem(sys.modules, "coevoer_edge.data.sources", sources)
