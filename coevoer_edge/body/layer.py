@@ -182,8 +182,13 @@ class KeypointLayer(nn.Module):
     def forward(self, rotations: Tensor, coefficients: Tensor) -> Tensor:
         """Rotations (B, 55, 3, 3) and coefficients (B, 20) to keypoints (B, K, 3), m."""
         vertices, joints = self.body(rotations, coefficients)
-        corners = vertices[:, self.corners].view(len(vertices), *self.shares.shape, 3)  # B n 3 3: point, corner, xyz
-        return torch.cat((joints, (corners * self.shares[..., None]).sum(2)), dim=1)
+        return with_surface_points(joints, vertices, self.corners, self.shares)
+
+
+def with_surface_points(joints: Tensor, vertices: Tensor, corners: Tensor, shares: Tensor) -> Tensor:
+    """Joints (B, 55, 3), then the points on the surface: shares (n, 3) of the vertices at corners (n * 3,)."""
+    around = vertices[:, corners].view(len(vertices), *shares.shape, 3)  # B n 3 3: point, corner, xyz
+    return torch.cat((joints, (around * shares[..., None]).sum(2)), dim=1)
 
 
 PELVIS = JOINT_NAMES.index("pelvis")

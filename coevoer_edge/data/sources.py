@@ -39,12 +39,7 @@ def open_source(spec: str, seed: int, device: torch.device, body: BodyModel | No
         from coevoer_edge.data.synthetic.people import SyntheticPeople
 
         return SyntheticPeople(TRAINING_SEED_OFFSET + seed, body=body, device=device)
-    name, separator, folder = spec.partition(":")
-    if separator and name in ("ubody", "agora", "ehf"):
-        return _licensed(name, Path(folder), "train", body)
-    if Path(spec).is_dir():
-        return Shards(spec)
-    raise InputError(f"no data {spec!r}; valid: {VALID}")
+    return _on_disk(spec, "train", body)
 
 
 def open_test(
@@ -62,12 +57,7 @@ def open_test(
             ("training look", FirstSamples(SyntheticPeople(TEST_SEED, "train", body, device), TEST_COUNT)),
             ("held-out look", FirstSamples(SyntheticPeople(TEST_SEED, "held_out", body, device), TEST_COUNT)),
         ]
-    name, separator, folder = spec.partition(":")
-    if separator and name in ("ubody", "agora", "ehf"):
-        return [(name, _licensed(name, Path(folder), "test", body))]
-    if Path(spec).is_dir():
-        return [(Path(spec).name, Shards(spec))]
-    raise InputError(f"no data {spec!r}; valid: {VALID}")
+    return [(_licensed_name(spec) or Path(spec).name, _on_disk(spec, "test", body))]
 
 
 def open_validation(spec: str, body: BodyModel | None = None, device: torch.device | str = "cpu") -> RecordSource:
@@ -76,12 +66,30 @@ def open_validation(spec: str, body: BodyModel | None = None, device: torch.devi
     Raises:
         InputError: missing folder.
     """
-    name, separator, folder = spec.partition(":")
-    if separator and name in ("ubody", "agora", "ehf"):
-        return _licensed(name, Path(folder), "test", body)
+    if _licensed_name(spec):
+        return _on_disk(spec, "test", body)
     from coevoer_edge.data.synthetic.people import SyntheticPeople
 
     return SyntheticPeople(VALIDATION_SEED, body=body, device=device)
+
+
+def _licensed_name(spec: str) -> str:
+    """The name in NAME:FOLDER of a licensed dataset; empty for anything else."""
+    name, separator, _ = spec.partition(":")
+    return name if separator and name in ("ubody", "agora", "ehf") else ""
+
+
+def _on_disk(spec: str, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:
+    """A licensed dataset, or a folder of drawn samples.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if name := _licensed_name(spec):
+        return _licensed(name, Path(spec.partition(":")[2]), split, body)
+    if Path(spec).is_dir():
+        return Shards(spec)
+    raise InputError(f"no data {spec!r}; valid: {VALID}")
 
 
 def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.keypoints import Keypoints
-from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations
+from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations, with_surface_points
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import InputError
 
@@ -80,8 +80,7 @@ class MeasuringBody(nn.Module):
 
     def of_vertices(self, vertices: Tensor, joints: Tensor) -> Meshes:
         """Meshes (B, V, 3) and joints (B, 55, 3) as they are."""
-        corners = vertices[:, self.corners].view(len(vertices), *self.shares.shape, 3)  # B 61 3 3: point, corner, xyz
-        keypoints = torch.cat((joints, (corners * self.shares[..., None]).sum(2)), dim=1)  # B K 3
+        keypoints = with_surface_points(joints, vertices, self.corners, self.shares)  # B K 3
         return Meshes(vertices, self.regressor @ vertices, keypoints)
 
     def known_vertices(self, known: Tensor) -> Tensor:
