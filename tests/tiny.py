@@ -40,6 +40,9 @@ def tiny_network(*, enhancer: bool = True, foreground: bool = True, depth: int =
         torch.manual_seed(0)
         network = _assemble("tiny", sizes, enhancer=enhancer, foreground=foreground)
         _initialise(network)
+        for block in network.encoder.blocks:  # as it starts, an untrained task token looks at itself
+            for layer in block.attention.children():
+                torch.nn.init.trunc_normal_(layer.weight, std=0.02)
         for module in network.modules():
             if isinstance(module, torch.nn.Linear):
                 module.weight.mul_(GAIN)

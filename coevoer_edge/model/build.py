@@ -12,7 +12,7 @@ from torch import nn
 from coevoer_edge import contract
 from coevoer_edge.body.joints import BODY_JOINT_NAMES
 from coevoer_edge.errors import InputError
-from coevoer_edge.model.attention import Mlp
+from coevoer_edge.model.attention import Attention, Mlp
 from coevoer_edge.model.boxes import ROI_SIZE, BoxNet, PartFeatures
 from coevoer_edge.model.coevoer import CoEvoer
 from coevoer_edge.model.encoder import BODY_TASKS, GRID, Encoder
@@ -105,6 +105,9 @@ def _initialise(model: CoEvoer) -> None:
     for key, parameter in model.named_parameters():
         if key.endswith("task_tokens") or ".queries." in key:
             nn.init.trunc_normal_(parameter, std=0.02)
+    for module in model.encoder.modules():
+        if isinstance(module, Attention):
+            _look_around(module)
     with torch.no_grad():
         model.encoder.pos_embed.copy_(_sines(*GRID, model.encoder.pos_embed.shape[-1]))
         num_body = len(BODY_JOINT_NAMES)
@@ -121,6 +124,26 @@ _ARM_DOWN_RAD = math.radians(65)
 
 def _logit(p: float) -> float:
     return math.log(p / (1 - p))
+
+
+@torch.no_grad()
+def _look_around(attention: Attention) -> None:
+    """Start as trained attention looks: to what resembles a token, its neighbours first, and away from itself.
+
+    Query times key is near the identity, so that tokens attend to those of like content and place; value times output
+    is near minus the identity. Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers
+    (arXiv:2305.09828), whose numbers these are.
+    """
+    dim = attention.query.weight.shape[0]
+    noise = dim**-0.5
+    for rows in torch.arange(dim).chunk(attention.heads):
+        u, s, v = torch.linalg.svd(0.7 * noise * torch.randn(dim, dim) + 0.7 * torch.eye(dim))
+        root = s[: len(rows)].sqrt()[:, None]
+        attention.query.weight[rows] = root * u.T[: len(rows)]
+        attention.key.weight[rows] = root * v[: len(rows)]
+    u, s, v = torch.linalg.svd(0.4 * noise * torch.randn(dim, dim) - 0.4 * torch.eye(dim))
+    attention.value.weight.copy_(s.sqrt()[:, None] * u.T)
+    attention.fc.weight.copy_(v.T * s.sqrt())
 
 
 def _sines(rows: int, columns: int, dim: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 FOLDER = Path(__file__).parent / "recipes"
 
-Schedule = Literal["constant", "cosine"]
+Schedule = Literal["constant", "cosine", "wsd"]
 Precision = Literal["fp32", "bf16"]
 OptimizerName = Literal["adam", "muon"]
 
@@ -119,7 +119,8 @@ class TrainingRecipe:
     adam_betas: tuple[float, float] = (0.9, 0.999)
     warmup_steps: int = 0
     schedule: Schedule = "constant"
-    final_lr_share: float = 1.0  # cosine: the last step's learning rate, of `lr`
+    final_lr_share: float = 1.0  # cosine, wsd: the last step's learning rate, of `lr`
+    decay_share: float = 0.0  # wsd: of all steps, over which the learning rate falls at the end
     clip_norm: float = 0.0  # of the gradient; 0: not clipped
     ema_decay: float = 0.0  # of the averaged weights; 0: the weights themselves are written
     precision: Precision = "fp32"
@@ -146,6 +147,11 @@ class TrainingRecipe:
             raise InputError(
                 f"{self._where}: optimizer {self.optimizer!r} with muon_lr {self.muon_lr}; "
                 "muon takes a number above 0, adam none"
+            )
+        if (self.schedule == "wsd") != (0 < self.decay_share <= 1):
+            raise InputError(
+                f"{self._where}: schedule {self.schedule!r} with decay_share {self.decay_share}; "
+                "wsd takes one above 0 and at most 1, the others none"
             )
         if not 0 <= self.ema_decay < 1:
             raise InputError(f"{self._where}: ema_decay {self.ema_decay}; it takes 0 to below 1")

@@ -18,12 +18,20 @@ ENDLESS = 2**24
 
 
 def learning_rate(recipe: TrainingRecipe, step: int) -> float:
-    """Of step `step`, the first being 0: linear warm-up, then constant or a half cosine."""
+    """Of step `step`, the first being 0: linear warm-up; then constant, a half cosine, or warm-up, stable, decay.
+
+    "wsd" (Hu et al. 2024, MiniCPM, arXiv:2404.06395) is constant until the last `decay_share` of the steps and falls
+    linearly there: a run whose budget grows goes on from a checkpoint before the fall as if it had been planned so.
+    """
     warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
     if recipe.schedule == "constant" or step < recipe.warmup_steps:
         return recipe.lr * warm
-    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
     share = recipe.final_lr_share
+    if recipe.schedule == "wsd":
+        falls = recipe.steps * recipe.decay_share
+        left = min(1.0, max(0, recipe.steps - step) / max(1.0, falls))
+        return recipe.lr * (share + (1 - share) * left) * warm
+    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
     return recipe.lr * (share + (1 - share) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
 
 

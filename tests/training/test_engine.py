@@ -171,3 +171,17 @@ def test_half_precision_keeps_the_last_layers_in_float32(tmp_path):
     assert {output.dtype for output in predictions.outputs} == {torch.float32}
     error = predictions.outputs.body_pose @ predictions.outputs.body_pose.transpose(-1, -2) - torch.eye(3)
     assert error.abs().max() < 1e-4
+
+
+def test_attention_in_bf16_is_attention(tmp_path):
+    """On a CPU a bf16 step computes attention as two products; the network's function stays, the setting comes back."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 20, 16) for _ in range(3))
+    exact = torch.nn.functional.scaled_dot_product_attention(q, k, v)
+    trainer = trainer_of(one_process(), replace(RECIPE, precision="bf16"), tmp_path)
+    before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+    with trainer._attention():
+        assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()
+        rounded = torch.nn.functional.scaled_dot_product_attention(*(t.bfloat16() for t in (q, k, v)))
+    assert torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed() == before
+    assert 0 < (rounded.float() - exact).abs().max() < 0.02

@@ -1,5 +1,7 @@
 """Training recipes, and what follows from a seed and a step."""
 
+from dataclasses import replace
+
 import pytest
 
 from coevoer_edge.errors import InputError
@@ -26,6 +28,8 @@ def test_the_paper_s_learning_rate():
         (MINIMAL + "momentum = 1", "unknown 'momentum'"),
         (MINIMAL + "[loss]\nhands = 1.0", r"\[loss\]: unknown 'hands'"),
         (MINIMAL + 'precision = "int8"', "precision 'int8'; valid: fp32, bf16"),
+        (MINIMAL + 'schedule = "wsd"', "schedule 'wsd' with decay_share 0.0; wsd takes one above 0"),
+        (MINIMAL + "decay_share = 0.5", "schedule 'constant' with decay_share 0.5"),
         (MINIMAL + "ema_decay = 1.0", "ema_decay 1.0; it takes 0 to below 1"),
         (MINIMAL + "[augmentation]\nscale = [0.0, 1.0]", "it takes \\[low, high\\] above 0"),
         ("= 3", "is not a TOML file"),
@@ -52,6 +56,19 @@ def test_the_learning_rate_warms_up_and_falls(tmp_path):
     assert max(rates) == rates[9] == rates[10] == 1e-3
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[100] == pytest.approx(1e-4)
+
+
+def test_a_longer_run_goes_on_as_if_it_had_been_planned_so(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(MINIMAL + 'warmup_steps = 10\nschedule = "wsd"\ndecay_share = 0.2\nfinal_lr_share = 0.1')
+    recipe = TrainingRecipe.open(path)
+    rates = [learning_rate(recipe, step) for step in range(101)]
+    assert rates[0] == pytest.approx(1e-4)
+    assert set(rates[9:81]) == {1e-3}
+    assert rates[90] == pytest.approx(5.5e-4)
+    assert rates[100] == pytest.approx(1e-4)
+    longer = replace(recipe, steps=200)
+    assert [learning_rate(longer, step) for step in range(81)] == rates[:81]
 
 
 def test_every_epoch_shows_each_sample_once():
