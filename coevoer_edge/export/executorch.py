@@ -14,7 +14,7 @@ from typing import Any
 from torch.export import ExportedProgram
 
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.passes import decompose_for_xnnpack, fold_weight_only
+from coevoer_edge.export.passes import decompose_for_xnnpack
 from coevoer_edge.export.recipe import ExportRecipe, refuse_impossible
 from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
@@ -36,7 +36,7 @@ def lower(
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 
         edge = to_edge_transform_and_lower(
-            fold_weight_only(decompose_for_xnnpack(program)),
+            decompose_for_xnnpack(program),
             partitioner=[XnnpackPartitioner()],
             compile_config=EdgeCompileConfig(_check_ir_validity=False),
             constant_methods=dict(metadata),

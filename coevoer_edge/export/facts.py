@@ -28,16 +28,14 @@ class ProgramFacts:
 
     attentions: int
     gemms: int  # Linear and Conv2d
-    int8_gemms: int  # with int8 weights and activations
-    weight_only_gemms: int  # with int8 weights and float activations
+    int8_gemms: int
 
     @classmethod
     def of(cls, program: ExportedProgram) -> "ProgramFacts":
         """Count them."""
         gemms = [node for node in program.graph.nodes if node.target in GEMMS]
         int8 = [node for node in gemms if is_from(node.args[1], DEQUANTIZE_WEIGHT)]
-        weight_only = [node for node in int8 if not is_from(node.args[0], DEQUANTIZE_ACTIVATION)]
-        return cls(count_attentions(program), len(gemms), len(int8) - len(weight_only), len(weight_only))
+        return cls(count_attentions(program), len(gemms), len(int8))
 
 
 def is_from(node: Any, target: object) -> bool:
@@ -80,7 +78,7 @@ def check_fusion(program: ProgramFacts, file: FileFacts, recipe: ExportRecipe) -
         faults.append(f"{file.attentions} fused attentions instead of {program.attentions}")
     if file.gemms != program.gemms:
         faults.append(f"{file.gemms} Linear and Conv operators instead of {program.gemms}")
-    if len(file.float_gemms) > _float_gemms_allowed(program, recipe):
+    if len(file.float_gemms) > program.gemms - program.int8_gemms:
         faults.append(f"weights that are not int8: {', '.join(file.float_gemms)}")
     if recipe.max_delegates and (file.delegates or 0) > recipe.max_delegates:
         faults.append(f"{file.delegates} delegates instead of {recipe.max_delegates}")
@@ -88,9 +86,3 @@ def check_fusion(program: ProgramFacts, file: FileFacts, recipe: ExportRecipe) -
         faults.append(f"outside the delegate: {', '.join(f'{op} x{file.outside[op]}' for op in foreign)}")
     if faults:
         raise CheckFailed(f"The {recipe.target} artifact breaks its fusion contract: {'; '.join(faults)}.")
-
-
-def _float_gemms_allowed(program: ProgramFacts, recipe: ExportRecipe) -> int:
-    kept_float = program.gemms - program.int8_gemms - program.weight_only_gemms
-    # XNNPACK has no kernel for int8 weights with float activations: see passes.fold_weight_only.
-    return kept_float + (program.weight_only_gemms if recipe.target == "executorch" else 0)

@@ -9,9 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
-
-from coevoer_edge.export.facts import DEQUANTIZE_ACTIVATION, DEQUANTIZE_WEIGHT, is_from
 
 aten = torch.ops.aten
 
@@ -56,34 +53,3 @@ def decompose_for_xnnpack(program: ExportedProgram) -> ExportedProgram:
     """Rewrite what XNNPACK does not take whole."""
     decomposed: ExportedProgram = program.run_decompositions(XNNPACK_DECOMPOSITIONS)
     return decomposed
-
-
-def fold_weight_only(program: ExportedProgram) -> ExportedProgram:
-    """Store int8 weights whose activations are float as the float values they stand for (in place).
-
-    XNNPACK has no static kernel for them. In the shipped recipe they are 1 % of the weights.
-    """
-    from executorch.backends.transforms.utils import create_constant_placeholder
-
-    for node in list(program.graph.nodes):
-        if not is_from(node, DEQUANTIZE_WEIGHT):
-            continue
-        (gemm,) = node.users
-        if is_from(gemm.args[0], DEQUANTIZE_ACTIVATION):
-            continue
-        weight, scale, zero_point, *rest = node.args
-        constants = [_constant(program, argument.name) for argument in (weight, scale, zero_point)]
-        with program.graph.inserting_before(weight):
-            folded = create_constant_placeholder(
-                program, program.graph, f"{node.name}_folded", InputKind.BUFFER, node.target(*constants, *rest), True
-            )
-        node.replace_all_uses_with(folded)
-        program.graph.erase_node(node)
-    return program
-
-
-def _constant(program: ExportedProgram, placeholder: str) -> Tensor:
-    signature = program.graph_signature
-    name = signature.inputs_to_buffers.get(placeholder) or signature.inputs_to_parameters[placeholder]
-    constant: Tensor = (program.state_dict if name in program.state_dict else program.constants)[name]
-    return constant

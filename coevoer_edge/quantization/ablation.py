@@ -54,9 +54,8 @@ MEASURES: Mapping[str, Mapping[str, Any]] = {
         "equalisation_alphas": _ALPHAS,
         "bias_correction": True,
     },
-    "int8 weights, float activations": {"weight_only": ("*",)},
 }
-"""Fields that differ from `BASE`, by the row's name. The last row is no measure: it is what ranges cannot gain."""
+"""Fields that differ from `BASE`, by the row's name."""
 
 RECIPE = "the recipe as it stands"
 

@@ -20,7 +20,7 @@ from coevoer_edge.quantization.rounding import Gemm, Grid, gemm
 from coevoer_edge.threads import one_thread
 
 Treatment = Callable[[str], str]
-"""Module path to "w8a8", "weight_only" or "float": `QuantizationRecipe.treatment`."""
+"""Module path to "w8a8" or "float": `QuantizationRecipe.treatment`."""
 
 _SAMPLED_IMAGES = 8  # whose tensors are kept to compare factors on
 _DEAD = 1e-4  # of the largest channel: below it a channel counts as this large
@@ -154,7 +154,7 @@ def _error(
     """Squared error of the readers' outputs over the outputs' variance, summed over the readers."""
     total = 0.0
     for path, reader in readers.items():
-        if (how := treatment(path)) == "float":
+        if treatment(path) == "float":
             continue
         x, weight = torch.cat(readings[path].sample), reader.weight
         exact = reader(x)
@@ -162,8 +162,7 @@ def _error(
             axis = _channel_axis(reader)
             x = x / (factor.view(-1, 1, 1) if axis == 1 else factor)
             weight = _columns_scaled(reader, factor)
-        if how == "w8a8":
-            x = Grid.of_activation(x).rounded(x)
+        x = Grid.of_activation(x).rounded(x)
         rounded = functional_call(reader, {"weight": Grid.of_weight(weight).rounded(weight)}, (x,))
         total += float((rounded - exact).square().mean() / exact.var().clamp(min=torch.finfo().tiny))
     return total

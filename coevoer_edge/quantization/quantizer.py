@@ -57,14 +57,12 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
         gemms = [node for node in model.graph.nodes if node.target in GEMMS]
         self._refuse_idle_patterns([module_path(node) for node in gemms])
         for node in gemms:
-            treatment = self.recipe.treatment(module_path(node))
-            if treatment == "float":
+            if self.recipe.treatment(module_path(node)) == "float":
                 continue
-            activation = self._activation if treatment == "w8a8" else None
             data, weight = node.args[:2]
             node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
-                input_qspec_map={data: activation, weight: self._weight},
-                output_qspec=activation,  # XNNPACK's int8 kernels write int8
+                input_qspec_map={data: self._activation, weight: self._weight},
+                output_qspec=self._activation,  # XNNPACK's int8 kernels write int8
                 _annotated=True,
             )
         return model
@@ -73,7 +71,7 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
         """Nothing to refuse: the annotations are the same for every target."""
 
     def _refuse_idle_patterns(self, paths: list[str]) -> None:
-        for pattern in (*self.recipe.weight_only, *self.recipe.keep_float):
+        for pattern in self.recipe.keep_float:
             if not any(fnmatchcase(path, pattern) for path in paths):
                 raise InputError(
                     f"recipe {self.recipe.name!r}: pattern {pattern!r} matches no Linear or Conv2d; "

@@ -30,8 +30,7 @@ class QuantizationRecipe:
     smoothing_alphas: tuple[float, ...] = ()  # norm to Linear: none is off, one is used, of several the best each
     equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
     bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
-    weight_only: tuple[str, ...] = ()  # int8 weights, float activations
-    keep_float: tuple[str, ...] = ()  # not quantized at all
+    keep_float: tuple[str, ...] = ()  # not quantized
     num_calibration_samples: int = 0
     max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's, each output
     max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
@@ -63,8 +62,8 @@ class QuantizationRecipe:
         """Read a recipe that comes with the package by its name, or a TOML file of your own."""
         return recipes.into(cls, recipes.read("quantization", name_or_file), f"quantization recipe {name_or_file}")
 
-    def treatment(self, module_path: str) -> Literal["w8a8", "weight_only", "float"]:
+    def treatment(self, module_path: str) -> Literal["w8a8", "float"]:
         """How the Linear or Conv2d at a module path is quantized."""
         if self.precision != "w8a8" or any(fnmatchcase(module_path, p) for p in self.keep_float):
             return "float"
-        return "weight_only" if any(fnmatchcase(module_path, p) for p in self.weight_only) else "w8a8"
+        return "w8a8"

@@ -73,7 +73,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What of a Linear or Conv2d is rounded; float activations have no grid."""
+    """What of a Linear or Conv2d is rounded; without a grid, activations stay float."""
 
     weight: Grid
     data: Grid | None

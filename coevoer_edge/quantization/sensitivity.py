@@ -3,7 +3,8 @@
 In: weights and a recipe. Out: every Linear and Conv2d, the costliest first, as a Markdown table.
 
 Every other layer stays float, so the figures do not add up to the program's loss; they tell which layers to name in a
-recipe's `weight_only` or `keep_float`. Layers that the recipe names there are measured as if it did not.
+recipe's `keep_float`, and whether their weights or their activations are to blame. Layers that the recipe names there
+are measured as if it did not.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class Sensitivity:
 
     path: str
     loss: Loss  # weights and activations in int8
-    weight_only: Loss | None  # weights in int8, activations float; None where it was not measured
+    of_weights: Loss | None  # weights in int8, activations float; None where it was not measured
     share: float  # of all weights of Linear and Conv2d
     treatment: str  # by the recipe
 
@@ -48,7 +49,7 @@ def sensitivity(
     Equalisation and smoothing are in force. Bias correction is not: it makes up for all layers at once.
     """
     steps = steps or Steps(1, quiet=True)
-    everything = replace(recipe, weight_only=(), keep_float=(), bias_correction=False)
+    everything = replace(recipe, keep_float=(), bias_correction=False)
     calibrated = calibrate(network, everything, calibration)
     layers = roundings(calibrated.prepared)
     sizes = {path: gemm(calibrated.network, path).weight.numel() for path in layers}
@@ -70,12 +71,12 @@ def sensitivity(
 def as_markdown(rows: Sequence[Sensitivity]) -> str:
     """A table, mm."""
     lines = [
-        "| Layer | all | hand | face | weight only: all | hand | face | weights, % | recipe |",
+        "| Layer | all | hand | face | of the weights: all | hand | face | weights, % | recipe |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---|",
     ]
     for row in rows:
-        weight_only = row.weight_only.cells() if row.weight_only else "- | - | -"
-        figures = f"{row.loss.cells()} | {weight_only} | {100 * row.share:.2f}"
+        of_weights = row.of_weights.cells() if row.of_weights else "- | - | -"
+        figures = f"{row.loss.cells()} | {of_weights} | {100 * row.share:.2f}"
         lines.append(f"| `{row.path}` | {figures} | {row.treatment} |")
     return "\n".join(lines)
 

@@ -15,8 +15,6 @@ def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads or 0
     # Else its threads keep spinning after each run and take the cores from whatever comes next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
-    # Else layers with int8 weights and float inputs get those inputs rounded to int8, too (about 1 % off).
-    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
     return options
 
 

@@ -80,11 +80,10 @@ def test_written_file_keeps_the_fusion_contract(target: str, lowered: Lower, pro
     assert facts.gemms == program_facts.gemms
 
 
-def test_every_gemm_is_int8(target: str, lowered: Lower, program_facts: ProgramFacts) -> None:
+def test_every_gemm_is_int8_but_what_the_recipe_keeps(target: str, lowered: Lower, program_facts: ProgramFacts) -> None:
     facts = facts_of(target, lowered(target, "w8a8"))
-    # XNNPACK has no kernel for int8 weights with float activations: there the heads' last layers are folded.
-    assert len(facts.float_gemms) == (program_facts.weight_only_gemms if target == "executorch" else 0)
-    assert facts.summary()["int8_gemms"] == facts.gemms - len(facts.float_gemms)
+    assert len(facts.float_gemms) == 6  # the last Linear of each head
+    assert facts.summary()["int8_gemms"] == program_facts.int8_gemms == facts.gemms - 6
 
 
 def test_whole_network_is_one_delegate(lowered: Lower) -> None:
@@ -148,11 +147,11 @@ def test_half_precision_is_refused_for_executorch(float_program: ExportedProgram
     assert not list(tmp_path.iterdir())
 
 
-PROGRAM = ProgramFacts(attentions=11, gemms=69, int8_gemms=63, weight_only_gemms=6)
+PROGRAM = ProgramFacts(attentions=11, gemms=69, int8_gemms=63)
 GOOD = {
-    "coreml": FileFacts(Counter(), 11, 69, ()),
+    "coreml": FileFacts(Counter(), 11, 69, ("linear",) * 6),
     "executorch": FileFacts(Counter(), 11, 69, ("XNNFullyConnected of xnn_datatype_fp32",) * 6, delegates=1),
-    "onnx": FileFacts(Counter(), 11, 69, ()),
+    "onnx": FileFacts(Counter(), 11, 69, ("Gemm",) * 6),
 }
 
 

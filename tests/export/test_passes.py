@@ -1,7 +1,5 @@
 """Rewrites for XNNPACK are the identity: against torch's own operators, and over whole programs."""
 
-import copy
-
 import numpy as np
 import pytest
 import tiny
@@ -9,12 +7,10 @@ import torch
 from torch.export import ExportedProgram
 from torch.nn import functional as F
 
-from coevoer_edge.export.facts import DEQUANTIZE_WEIGHT, ProgramFacts, is_from
 from coevoer_edge.export.passes import (
     XNNPACK_DECOMPOSITIONS,
     attention_as_bmm,
     decompose_for_xnnpack,
-    fold_weight_only,
     layer_norm_as_means,
 )
 from coevoer_edge.export.program import ATTENTION, count_attentions
@@ -91,20 +87,3 @@ def test_decomposing_moves_the_quantized_program_by_less_than_quantizing_does(
         quantized = quantized_outputs[name][:IMAGES]
         moved = np.sqrt(((values - quantized) ** 2).mean())
         assert moved < FLIPS * np.sqrt(((quantized - float_outputs[name][:IMAGES]) ** 2).mean()), name
-
-
-def test_folding_weight_only_layers_changes_no_bit_of_the_outputs(
-    decomposed: ExportedProgram, pictures: list[Pixels]
-) -> None:
-    folded = fold_weight_only(copy.deepcopy(decomposed))
-    before, after = (tiny.outputs(program.module(), pictures[:2]) for program in (decomposed, folded))
-    for name in before:
-        np.testing.assert_array_equal(before[name], after[name], err_msg=name)
-
-
-def test_folding_leaves_int8_gemms_and_folds_the_others(quantized_program: ExportedProgram) -> None:
-    before, folded = ProgramFacts.of(quantized_program), fold_weight_only(copy.deepcopy(quantized_program))
-    after = ProgramFacts.of(folded)
-    assert before.weight_only_gemms > 0
-    assert (after.gemms, after.int8_gemms, after.weight_only_gemms) == (before.gemms, before.int8_gemms, 0)
-    assert sum(is_from(node, DEQUANTIZE_WEIGHT) for node in folded.graph.nodes) == before.int8_gemms

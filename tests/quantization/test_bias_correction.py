@@ -29,7 +29,7 @@ def network() -> CoEvoer:
 
 @pytest.fixture(scope="module")
 def calibrated(network: CoEvoer) -> Calibrated:
-    return calibrate(network, recipe(weight_only=("*_head.out",), keep_float=("visibility_head.2",)), PICTURES)
+    return calibrate(network, recipe(keep_float=("*_head.out", "visibility_head.2")), PICTURES)
 
 
 def mean_errors(network: CoEvoer, layers: dict[str, Rounding], exact: dict[str, Tensor]) -> dict[str, float]:

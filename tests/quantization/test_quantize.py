@@ -26,7 +26,7 @@ SNR_DB = 15.0
 
 QUANTIZE_ACTIVATION = torch.ops.quantized_decomposed.quantize_per_tensor.default
 ATTENTIONS = 2 + 3 + 6  # encoder blocks, foreground queries, enhancer
-WEIGHT_ONLY = {
+KEPT_FLOAT = {
     "body_head.out",
     "face_head.out",
     "left_hand_head.out",
@@ -38,6 +38,10 @@ WEIGHT_ONLY = {
 
 def gemms(program: ExportedProgram) -> dict[str, Node]:
     return {module_path(node): node for node in program.graph.nodes if node.target in GEMMS}
+
+
+def int8_gemms(program: ExportedProgram) -> dict[str, Node]:
+    return {path: node for path, node in gemms(program).items() if path not in KEPT_FLOAT}
 
 
 def constant(program: ExportedProgram, node: Node) -> Tensor:
@@ -54,11 +58,11 @@ def recipe(**changes: object) -> QuantizationRecipe:
 def test_counts_of_the_program(quantized_program: ExportedProgram, tiny_network: CoEvoer) -> None:
     layers = sum(isinstance(m, torch.nn.Linear | torch.nn.Conv2d) for m in tiny_network.modules())
     facts = ProgramFacts.of(quantized_program)
-    assert facts == ProgramFacts(ATTENTIONS, layers, layers - len(WEIGHT_ONLY), len(WEIGHT_ONLY))
+    assert facts == ProgramFacts(ATTENTIONS, layers, layers - len(KEPT_FLOAT))
 
 
 def test_every_weight_is_int8_with_a_scale_for_each_output_channel(quantized_program: ExportedProgram) -> None:
-    for path, gemm in gemms(quantized_program).items():
+    for path, gemm in int8_gemms(quantized_program).items():
         dequantize = gemm.args[1]
         assert is_from(dequantize, DEQUANTIZE_WEIGHT), path
         weight, scale, zero_point = (constant(quantized_program, node) for node in dequantize.args[:3])
@@ -73,7 +77,7 @@ def test_every_weight_is_int8_with_a_scale_for_each_output_channel(quantized_pro
 def test_int8_weights_are_within_half_a_step_of_the_float_ones(
     quantized_program: ExportedProgram, tiny_network: CoEvoer
 ) -> None:
-    for path, gemm in gemms(quantized_program).items():
+    for path, gemm in int8_gemms(quantized_program).items():
         weight, scale = (constant(quantized_program, node) for node in gemm.args[1].args[:2])
         original = tiny_network.get_submodule(path).weight.detach().flatten(1)
         step = scale.float()[:, None]
@@ -102,13 +106,14 @@ def test_float_operations_write_float(quantized_program: ExportedProgram) -> Non
             assert readers <= set(GEMMS), (node, readers)
 
 
-def test_last_layers_of_the_heads_have_float_activations(quantized_program: ExportedProgram) -> None:
+def test_last_layers_of_the_heads_stay_float(quantized_program: ExportedProgram) -> None:
     nodes = gemms(quantized_program)
+    float_weight = {path for path, node in nodes.items() if not is_from(node.args[1], DEQUANTIZE_WEIGHT)}
     float_input = {path for path, node in nodes.items() if not is_from(node.args[0], DEQUANTIZE_ACTIVATION)}
     float_output = {
         path for path, node in nodes.items() if any(user.target is not QUANTIZE_ACTIVATION for user in node.users)
     }
-    assert float_input == float_output == WEIGHT_ONLY
+    assert float_weight == float_input == float_output == KEPT_FLOAT
 
 
 def test_keep_float_keeps_float() -> None:
@@ -124,7 +129,7 @@ def test_keep_float_keeps_float() -> None:
 def test_pattern_that_matches_nothing_is_refused() -> None:
     network = tiny.tiny_network(enhancer=False, foreground=False, depth=1)
     with pytest.raises(InputError) as error:
-        quantize(network, recipe(weight_only=("*_head.out", "decoder.*")), tiny.images(1, 1))
+        quantize(network, recipe(keep_float=("*_head.out", "decoder.*")), tiny.images(1, 1))
     assert str(error.value) == (
         "recipe 'mine': pattern 'decoder.*' matches no Linear or Conv2d; "
         "module paths look like 'encoder.blocks.0.attention.query', 'visibility_head.2'"
@@ -154,7 +159,7 @@ def test_float_recipes_only_capture_and_look_at_no_image(precision: str) -> None
     network = tiny.tiny_network(enhancer=False, foreground=False, depth=1)
     program = quantize(network, QuantizationRecipe.open(precision), never())
     facts = ProgramFacts.of(program)
-    assert (facts.int8_gemms, facts.weight_only_gemms) == (0, 0)
+    assert facts.int8_gemms == 0
     assert not any("quantize" in str(node.target) for node in program.graph.nodes)
 
 

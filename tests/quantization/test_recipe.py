@@ -7,7 +7,7 @@ from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 
 KEYS = (
     "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, max_error_ratio, "
-    "max_relative_error, name, num_calibration_samples, precision, smoothing_alphas, weight_only"
+    "max_relative_error, name, num_calibration_samples, precision, smoothing_alphas"
 )
 
 
@@ -23,7 +23,7 @@ def message_of(folder: Path, text: str) -> tuple[str, Path]:
 def test_shipped_recipes_open_and_bear_the_name_of_their_precision(precision: str) -> None:
     recipe = QuantizationRecipe.open(precision)
     assert (recipe.name, recipe.precision) == (precision, precision)
-    assert isinstance(recipe.weight_only, tuple)
+    assert isinstance(recipe.keep_float, tuple)
 
 
 def test_every_measure_is_off_unless_the_recipe_says_so() -> None:
@@ -92,13 +92,11 @@ def test_patterns_choose_the_treatment() -> None:
     recipe = QuantizationRecipe(
         name="mine",
         precision="w8a8",
-        weight_only=("*_head.out", "box_net.*"),
-        keep_float=("box_net.mlp.4",),
+        keep_float=("*_head.out", "box_net.*"),
         num_calibration_samples=1,
         max_error_ratio=1.1,
     )
     assert recipe.treatment("encoder.blocks.0.mlp.0") == "w8a8"
-    assert recipe.treatment("body_head.out") == "weight_only"
-    assert recipe.treatment("box_net.mlp.0") == "weight_only"
-    assert recipe.treatment("box_net.mlp.4") == "float"  # keep_float goes first
+    assert recipe.treatment("body_head.out") == "float"
+    assert recipe.treatment("box_net.mlp.0") == "float"
     assert QuantizationRecipe.open("fp16").treatment("encoder.blocks.0.mlp.0") == "float"

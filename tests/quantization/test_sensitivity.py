@@ -44,13 +44,13 @@ def test_the_loss_is_millimetres_with_parts_at_their_joint(network: CoEvoer, tri
 def test_every_layer_is_measured_costliest_first(network: CoEvoer, trial: Trial) -> None:
     before = copy.deepcopy(network.state_dict())
     rows = sensitivity.sensitivity(network, RECIPE, tiny.images(1, 2), trial, top=10)
-    assert [row.weight_only is not None for row in rows] == [i < 10 for i in range(len(rows))]
+    assert [row.of_weights is not None for row in rows] == [i < 10 for i in range(len(rows))]
     assert {row.path for row in rows} == set(gemms(network))
     assert [row.loss.all_mm for row in rows] == sorted((row.loss.all_mm for row in rows), reverse=True)
     assert sum(row.share for row in rows) == pytest.approx(1)
     by_path = {row.path: row for row in rows}
-    assert by_path["body_head.out"].treatment == "weight_only"
-    measured = by_path["body_head.out"].weight_only
+    assert by_path["body_head.out"].treatment == "float"
+    measured = by_path["body_head.out"].of_weights
     assert measured is not None
     assert by_path["body_head.out"].loss.all_mm > measured.all_mm > 0
     assert by_path["visibility_head.0"].loss == (0, 0, 0)  # no body depends on it
@@ -74,11 +74,10 @@ def test_rows_of_the_ablation_differ_from_the_recipe_in_their_measure_only() -> 
 
 
 def test_an_ablation_measures_whole_programs(network: CoEvoer, trial: Trial) -> None:
-    recipes = {name: recipe for name, recipe in ablation.variants(RECIPE).items() if name.startswith("int8 weights")}
-    recipes["float"] = QuantizationRecipe.open("fp32")
-    weights, exact = ablation.ablation(network, recipes, tiny.images(1, 2), trial)
-    assert max(exact.loss) < 1e-3 < min(weights.loss)
-    assert ablation.as_markdown([weights]).splitlines()[2].startswith("| int8 weights, float activations | ")
+    recipes = {"int8": RECIPE, "float": QuantizationRecipe.open("fp32")}
+    rounded, exact = ablation.ablation(network, recipes, tiny.images(1, 2), trial)
+    assert max(exact.loss) < 1e-3 < min(rounded.loss)
+    assert ablation.as_markdown([rounded]).splitlines()[2].startswith("| int8 | ")
 
 
 @pytest.mark.parametrize("command", [sensitivity.command, ablation.command])
