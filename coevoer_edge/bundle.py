@@ -6,6 +6,8 @@ In: a folder. Out: `Bundle`, complete, unaltered and true to the contract, or an
       coevoer-t-onnx-w8a8.onnx   the artifact (.onnx, .pte, or the folder .mlpackage)
       manifest.json              what it is, what goes in, what comes out, how exact it is
       golden.npz                 inputs with the outputs to expect, for a self-check on the device
+      body.safetensors           the body that the parameters pose (docs/pipeline.md, section 5)
+      conformance.safetensors    cases that every implementation of the pipeline passes (section 9)
       MODEL_CARD.md
       SHA256SUMS                 of every other file; `sha256sum -c SHA256SUMS` checks it too
 """
@@ -23,6 +25,7 @@ from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.errors import BundleError, InputError
 from coevoer_edge.image import CROP_RULE
+from coevoer_edge.pipeline import PIPELINE, Pipeline
 
 MANIFEST, GOLDEN, CARD, SUMS = "manifest.json", "golden.npz", "MODEL_CARD.md", "SHA256SUMS"
 
@@ -48,7 +51,8 @@ class Manifest:
     outputs: list[dict[str, Any]]
     camera: dict[str, Any]  # the virtual camera of the crop
     joint_names: list[str]
-    body_model: dict[str, str]
+    pipeline: dict[str, Any]  # constants of tracking and smoothing; `conformance`: file name
+    body_model: dict[str, str]  # name, licence, file
     licence: str
     fusion: dict[str, Any]  # read back from the artifact
     parity: dict[str, Any]  # verdict and figures
@@ -78,9 +82,18 @@ class Manifest:
         for key, ours in (("input", input_table()), ("outputs", output_tables())):
             if table[key] != ours:
                 raise BundleError(f"{path}: its {key} are not those of this contract; export the bundle again")
-        artifact = table["artifact"]
-        if not isinstance(artifact, str) or Path(artifact).name != artifact:
-            raise BundleError(f"{path}: artifact {artifact!r} is not the name of a file beside it; export it again")
+        files = {
+            "artifact": table["artifact"],
+            "body_model.file": _entry(table["body_model"], "file"),
+            "pipeline.conformance": _entry(table["pipeline"], "conformance"),
+        }
+        for key, name in files.items():
+            if not isinstance(name, str) or not name or Path(name).name != name:
+                raise BundleError(f"{path}: {key} {name!r} is not the name of a file beside it; export it again")
+        try:
+            Pipeline.from_table(table["pipeline"])
+        except BundleError as error:
+            raise BundleError(f"{path}: {error}") from error
         return cls(**table)
 
 
@@ -101,6 +114,16 @@ class Bundle:
         """Inputs with the outputs to expect; keys `image`, `float_<output>`, `quantized_<output>`."""
         return self.path / GOLDEN
 
+    @property
+    def body(self) -> Path:
+        """The portable body."""
+        return self.path / str(self.manifest.body_model["file"])
+
+    @property
+    def conformance(self) -> Path:
+        """The conformance kit."""
+        return self.path / str(self.manifest.pipeline["conformance"])
+
     @classmethod
     def open(cls, path: str | Path) -> "Bundle":
         """Open a bundle folder and check every digest and the contract.
@@ -117,9 +140,11 @@ class Bundle:
             raise BundleError(f"{path} is not a bundle: it has no {' and no '.join(missing)}")
         _verify(path)
         manifest = Manifest.read(path / MANIFEST)
-        if not (path / manifest.artifact).exists():
-            raise BundleError(f"{path}: the manifest names {manifest.artifact}, which is not there")
-        return cls(path, manifest)
+        opened = cls(path, manifest)
+        for file in (opened.artifact, opened.body, opened.conformance):
+            if not file.exists():
+                raise BundleError(f"{path}: the manifest names {file.name}, which is not there")
+        return opened
 
 
 def input_table() -> dict[str, Any]:
@@ -150,6 +175,7 @@ def shared_tables() -> dict[str, Any]:
             "frame": "x right, y down, z into the scene; pixel (0, 0) has its centre at (0.5, 0.5)",
         },
         "joint_names": list(JOINT_NAMES),
+        "pipeline": PIPELINE.to_table(),
     }
 
 
@@ -184,6 +210,10 @@ def refuse_existing(folder: Path, *, overwrite: bool) -> None:
     nearest = next(parent for parent in folder.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; give a folder with --output-dir")
+
+
+def _entry(table: object, key: str) -> object:
+    return table.get(key) if isinstance(table, dict) else None
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ In: nothing. Out: `INPUT`, `OUTPUTS` and the sizes that follow from them.
 from dataclasses import dataclass
 from typing import Literal
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # Crop seen by the network. OSX main/config.py: input_body_shape.
 IMAGE_HEIGHT_PX = 256

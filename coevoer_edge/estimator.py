@@ -1,10 +1,11 @@
-"""One photograph in, one person out: the running chain put together.
+"""The running chain put together: a photograph or a stream of frames in, a person out.
 
-In: an image, a runtime, a body. Out: `Person`: SMPL-X parameters, full-image camera, joints in pixels, mesh on demand.
+In: images, a runtime, a body. Out: `Person`, and for streams `TrackedFrame`. docs/pipeline.md is the definition.
 No torch, so that it runs where only a runtime is installed.
 """
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,106 +13,162 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from coevoer_edge import contract
-from coevoer_edge.body.joints import JOINT_NAMES
-from coevoer_edge.camera import Crop, PinholeCamera
-from coevoer_edge.errors import BundleError, CoEvoerError, InputError
-from coevoer_edge.image import CROP_RULE, ImageSource, Pixels, extract_crop, read_image
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import nearest_rotation
+from coevoer_edge.camera import Crop, convert_translation
+from coevoer_edge.errors import CoEvoerError, InputError
+from coevoer_edge.image import ImageSource, Pixels, extract_crop, read_image
+from coevoer_edge.person import Decoded, Person, decode, embody, frame_camera
+from coevoer_edge.pipeline import PIPELINE, Pipeline
+from coevoer_edge.smoothing import PersonSmoother
+from coevoer_edge.tracking import State, Tracker, next_crop
 
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.runtime import Runtime
 
+__all__ = ["DEFAULT_PASSES", "Array", "Estimator", "Person", "TrackedFrame"]
+
 Array = NDArray[np.float64]
 
 DEFAULT_PASSES = 2
-SMALLEST_CROP = 1 / 16
-"""Of the whole frame's crop. A body smaller than that was 16 px high where it was found: too little to trust."""
-SMALLEST_OVERLAP = 1 / 10
-"""Part of the body's box that lies in the image. A face that fills the frame still leaves more than that."""
-
-_FOLLOWED = [JOINT_NAMES.index(name) for name in CROP_RULE.next_crop_joints]
 
 
 @dataclass(frozen=True, eq=False)
-class Person:
-    """One person in the full image, upright as `read_image` gives it.
+class TrackedFrame:
+    """What became of one frame of a stream."""
 
-    Camera frame: x right, y down, z into the scene, m. Pixels: x right, y down, the first centre at (0.5, 0.5).
-    """
-
-    parameters: SmplxParameters  # rotations projected onto SO(3)
-    translation_m: Array  # 3, camera frame: SMPL-X's `transl`
-    camera: PinholeCamera  # of the full image, a long lens; `camera.convert_translation` moves to another
-    crop: Crop  # what the network saw
-    part_boxes_px: Array  # 3 4, x1 y1 x2 y2 of contract.PARTS; may reach outside the image
-    visibility: Array  # 4, probabilities of contract.VISIBILITY
-    joints_cam: Array  # 55 3, camera frame
-    joints_px: Array  # 55 2
-    trained: bool  # False: the weights are random, and so are these numbers
-    _vertices_body: Array = field(repr=False)  # V 3, before the translation
-
-    def mesh(self) -> Array:
-        """Vertices (V, 3) in the camera frame, m; the faces are the body's."""
-        return self._vertices_body + self.translation_m
+    index: int  # among the frames given, from 0; skipped frames leave a hole
+    timestamp_ms: float
+    state: State  # after the frame
+    crop: Crop  # what the network looked at
+    person: Person | None  # in the frame camera, parameters smoothed; None where nobody was accepted
 
 
 class Estimator:
-    """Finds the person in an image. The first crop is the whole frame; the next ones follow the predicted body.
+    """Finds the person in an image, or follows one person through a stream.
 
-    `passes` counts runs of the network on one image: 1 looks at the whole frame only, 2 (the default) once more at
-    the crop around the upper body it found there. Where that body is no usable guide (`next_crop` tells which), the
-    last crop stays. Give `trained=False` with random weights, so that every `Person` says so.
+    Single images: the first crop is the whole frame; the next ones follow the predicted body. `passes` counts runs of
+    the network on one image: 1 looks at the whole frame only, 2 (the default) once more at the crop around the upper
+    body it found there. Where that body is no usable guide (`tracking.next_crop` tells which), the last crop stays.
+
+    Streams: one crop a frame, which follows the person of the frame before. One estimator holds one stream; `smooth`
+    switches the smoothing of its parameters. Give `trained=False` with random weights, so that every `Person` says so.
     """
 
-    def __init__(self, runtime: "Runtime", body: "BodyModel", *, trained: bool, passes: int = DEFAULT_PASSES) -> None:
+    def __init__(
+        self,
+        runtime: "Runtime",
+        body: "BodyModel",
+        *,
+        trained: bool,
+        passes: int = DEFAULT_PASSES,
+        smooth: bool = True,
+        pipeline: Pipeline = PIPELINE,
+    ) -> None:
         if passes < 1:
             raise InputError(f"passes is {passes}; give 1 (whole frame only) or more.")
         self.runtime = runtime
         self.body = body
         self.trained = trained
         self.passes = passes
+        self._tracker = Tracker(pipeline)
+        self._smoother = PersonSmoother(pipeline.smoothing) if smooth else None
+        self._frames = 0
         self._closed = False
 
     @classmethod
-    def open(cls, bundle_path: str | Path, body: str | Path | None = None, *, passes: int = DEFAULT_PASSES) -> Self:
+    def open(
+        cls,
+        bundle_path: str | Path,
+        body: str | Path | None = None,
+        *,
+        passes: int = DEFAULT_PASSES,
+        smooth: bool = True,
+    ) -> Self:
         """Open a bundle folder, with the user's own SMPLX_NEUTRAL.npz as `body` or the open body without one."""
         from coevoer_edge.bundle import Bundle
 
-        return cls.from_bundle(Bundle.open(bundle_path), body, passes=passes)
+        return cls.from_bundle(Bundle.open(bundle_path), body, passes=passes, smooth=smooth)
 
     @classmethod
-    def from_bundle(cls, bundle: "Bundle", body: str | Path | None = None, *, passes: int = DEFAULT_PASSES) -> Self:
+    def from_bundle(
+        cls,
+        bundle: "Bundle",
+        body: str | Path | None = None,
+        *,
+        passes: int = DEFAULT_PASSES,
+        smooth: bool = True,
+    ) -> Self:
         """As `open`, for a bundle that is already open and verified."""
         from coevoer_edge.body.model import BodyModel
         from coevoer_edge.runtime import open_runtime
 
         body_model = BodyModel.open(body)  # before the runtime, which holds resources
-        return cls(open_runtime(bundle), body_model, trained=bundle.manifest.trained, passes=passes)
+        pipeline = Pipeline.from_table(bundle.manifest.pipeline)
+        trained = bundle.manifest.trained
+        return cls(open_runtime(bundle), body_model, trained=trained, passes=passes, smooth=smooth, pipeline=pipeline)
 
     def __call__(self, image: ImageSource) -> Person:
         """Estimate the person in a path, a PIL image or a uint8 RGB array (H, W, 3).
 
         Raises `InputError` for an unusable image, `BundleError` when the network breaks its contract.
         """
-        if self._closed:
-            raise CoEvoerError("The estimator is closed; open another with Estimator.open(bundle).")
+        self._refuse_closed()
         pixels = read_image(image)
         height, width = pixels.shape[:2]
-        person = self._look(pixels, Crop.whole_frame(width, height))
+        person = self._person(pixels, Crop.whole_frame(width, height))
         for _ in range(self.passes - 1):
             crop = next_crop(person.joints_cam, person.joints_px, width, height)
             if crop is None:
                 break
-            person = self._look(pixels, crop)
+            person = self._person(pixels, crop)
         return person
 
     def detect(self, image: ImageSource) -> Person:
         """`estimator(image)` under MediaPipe's name, image mode."""
         return self(image)
+
+    def detect_for_video(self, frame: ImageSource, timestamp_ms: float) -> TrackedFrame:
+        """The next frame of the stream, upright, with its time in milliseconds.
+
+        Raises:
+            InputError: an unusable image, or a timestamp at or before the last one; the stream goes on unchanged.
+            BundleError: the network breaks its contract.
+        """
+        self._refuse_closed()
+        pixels = read_image(frame)
+        height, width = pixels.shape[:2]
+        crop = self._tracker.look(timestamp_ms, width, height)
+        index, self._frames = self._frames, self._frames + 1
+        self._forget_the_lost()
+        decoded = self._decoded(pixels, crop)
+        person = None
+        seen = embody(decoded, self.body, trained=self.trained)
+        if self._tracker.judge(seen):
+            person = self._in_frame_camera(decoded, timestamp_ms, width, height)
+        self._forget_the_lost()
+        return TrackedFrame(index, timestamp_ms, self._tracker.state, crop, person)
+
+    def track(self, frames: Iterable[tuple[ImageSource, float]]) -> Iterator[TrackedFrame]:
+        """Follow one person through frames with their times in milliseconds; begins a new stream.
+
+        A frame whose time does not come after the last one's is skipped: nothing is given for it, and the next
+        `index` is one higher.
+        """
+        self.start_stream()
+        last_ms = -np.inf
+        for frame, timestamp_ms in frames:
+            if timestamp_ms <= last_ms:
+                self._frames += 1
+                continue
+            yield self.detect_for_video(frame, timestamp_ms)
+            last_ms = timestamp_ms
+
+    def start_stream(self) -> None:
+        """Begin another stream: nobody is followed, times start anew."""
+        self._tracker.reset()
+        self._forget_the_lost()
+        self._frames = 0
 
     def close(self) -> None:
         """Free the runtime. Closing twice is harmless."""
@@ -127,73 +184,33 @@ class Estimator:
     ) -> None:
         self.close()
 
-    def _look(self, pixels: Pixels, crop: Crop) -> Person:
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise CoEvoerError("The estimator is closed; open another with Estimator.open(bundle).")
+
+    def _decoded(self, pixels: Pixels, crop: Crop) -> Decoded:
         """One run of the network on one crop."""
-        outputs = self.runtime(extract_crop(pixels, crop))
-        _check_outputs(outputs, self.runtime.name)
-        parameters = _on_so3(SmplxParameters.from_outputs(outputs))
-        translation = outputs["camera"][0].astype(np.float64)
-        camera = crop.camera()
-        posed = self.body.pose(parameters)
-        joints_cam = np.asarray(posed.joints, np.float64) + translation
-        in_crop = outputs["part_boxes"][0].astype(np.float64).reshape(-1, 2)  # two corners a part, fractions
-        boxes = crop.crop_to_image(in_crop * (contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX)).reshape(-1, 4)
-        return Person(
+        return decode(self.runtime(extract_crop(pixels, crop)), crop, self.runtime.name)
+
+    def _person(self, pixels: Pixels, crop: Crop) -> Person:
+        return embody(self._decoded(pixels, crop), self.body, trained=self.trained)
+
+    def _in_frame_camera(self, decoded: Decoded, timestamp_ms: float, width: int, height: int) -> Person:
+        """The accepted person as the stream reports it."""
+        camera = frame_camera(width, height)
+        translation = convert_translation(decoded.translation_m, decoded.crop.camera(), camera)
+        parameters = decoded.parameters
+        if self._smoother is not None:
+            parameters, translation = self._smoother(timestamp_ms, parameters, translation, camera.focal_px / height)
+        return embody(
+            decoded,
+            self.body,
+            trained=self.trained,
             parameters=parameters,
             translation_m=translation,
             camera=camera,
-            crop=crop,
-            part_boxes_px=boxes,
-            visibility=outputs["visibility"][0].astype(np.float64),
-            joints_cam=joints_cam,
-            joints_px=camera.project(joints_cam),
-            trained=self.trained,
-            _vertices_body=np.asarray(posed.vertices, np.float64),
         )
 
-
-def next_crop(joints_cam: Array, joints_px: Array, image_width_px: int, image_height_px: int) -> Crop | None:
-    """The crop that follows a predicted body by `CROP_RULE`, or None when the body is no usable guide.
-
-    `joints_cam` is (55, 3), m; `joints_px` (55, 2). The box of the upper body (pelvis upwards, with hands and face) is
-    clipped to the image, as OSX does (common/utils/preprocessing.py sanitize_bbox), so that the crop spends no pixels
-    on what is out of sight. None when a followed joint is not finite or not in front of the camera, when less than
-    `SMALLEST_OVERLAP` of the box lies in the image, or when the crop would be below `SMALLEST_CROP` of the whole
-    frame's.
-    """
-    depth_m, points = joints_cam[_FOLLOWED, 2], joints_px[_FOLLOWED]
-    if not (np.isfinite(points).all() and (depth_m > 0).all()):
-        return None
-    frame = np.array((image_width_px, image_height_px), np.float64)
-    low, high = points.min(0), points.max(0)
-    seen_low, seen_high = np.maximum(low, 0), np.minimum(high, frame)
-    if (seen_low >= seen_high).any() or np.prod((seen_high - seen_low) / (high - low)) < SMALLEST_OVERLAP:
-        return None
-    crop = Crop.around(np.concatenate((seen_low, seen_high)), CROP_RULE.next_crop_scale)
-    if crop.width < SMALLEST_CROP * Crop.whole_frame(image_width_px, image_height_px).width:
-        return None
-    return crop
-
-
-def _check_outputs(outputs: dict[str, NDArray[np.float32]], runtime: str) -> None:
-    for output in contract.OUTPUTS:
-        value = outputs.get(output.name)
-        shape = None if value is None else value.shape
-        if value is None or shape != output.shape:
-            raise BundleError(
-                f"Runtime {runtime} gave {output.name} with shape {shape}; the contract says {output.shape}. "
-                "Export the bundle again."
-            )
-        if not np.isfinite(value).all():
-            raise BundleError(
-                f"Runtime {runtime} gave values in {output.name} that are not finite. "
-                "Check the bundle with `coevoer-edge parity`, or export it with --precision fp32."
-            )
-
-
-def _on_so3(parameters: SmplxParameters) -> SmplxParameters:
-    """Project every rotation onto SO(3); see `rotations.nearest_rotation` for why the network's are not quite there."""
-    values = {f.name: getattr(parameters, f.name) for f in fields(parameters)}
-    return SmplxParameters(
-        **{name: nearest_rotation(value) if value.shape[-2:] == (3, 3) else value for name, value in values.items()}
-    )
+    def _forget_the_lost(self) -> None:
+        if self._smoother is not None and self._tracker.state == "searching":
+            self._smoother.reset()

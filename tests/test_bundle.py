@@ -15,6 +15,7 @@ from coevoer_edge import bundle, contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.bundle import SUMS, Bundle, Manifest
 from coevoer_edge.errors import BundleError, InputError
+from coevoer_edge.pipeline import CONFORMANCE_FILE, PIPELINE, Pipeline
 
 NAME = "coevoer-t-onnx-w8a8"
 ARTIFACT = f"{NAME}.onnx"
@@ -35,7 +36,7 @@ def manifest(**changed: Any) -> Manifest:
         "recipes": {"quantization": {}, "export": {}},
         "calibration": {},
         "tools": {},
-        "body_model": {"name": "open body", "licence": "CC0-1.0"},
+        "body_model": {"name": "open body", "licence": "CC0-1.0", "file": "body.safetensors"},
         "licence": "Apache-2.0",
         "fusion": {},
         "parity": {"verdict": "pass"},
@@ -48,6 +49,8 @@ def fill(folder: Path, content: Manifest) -> None:
     (folder / bundle.MANIFEST).write_text(json.dumps(asdict(content), indent=2) + "\n", encoding="utf-8")
     (folder / bundle.CARD).write_text("# Card\n", encoding="utf-8")
     (folder / bundle.GOLDEN).write_bytes(b"golden")
+    (folder / "body.safetensors").write_bytes(b"body")
+    (folder / CONFORMANCE_FILE).write_bytes(b"kit")
 
 
 def write(folder: Path, content: Manifest | None = None, *, overwrite: bool = False) -> Path:
@@ -89,6 +92,8 @@ def test_opens(sound: Path) -> None:
     assert opened.manifest == manifest()
     assert opened.artifact == sound / ARTIFACT
     assert opened.golden == sound / "golden.npz"
+    assert opened.body == sound / "body.safetensors"
+    assert opened.conformance == sound / "conformance.safetensors"
     assert Bundle.open(str(sound)) == opened
 
 
@@ -125,11 +130,15 @@ def test_manifest_tells_the_whole_contract() -> None:
     assert table["camera"]["focal_px"] == contract.VIRTUAL_FOCAL_PX
     assert table["camera"]["principal_point_px"] == [96.0, 128.0]
     assert table["joint_names"] == list(JOINT_NAMES)
+    assert Pipeline.from_table(table["pipeline"]) == PIPELINE
+    assert table["pipeline"]["conformance"] == CONFORMANCE_FILE
 
 
 def test_digests_are_those_that_sha256sum_checks(sound: Path) -> None:
     lines = (sound / SUMS).read_text().splitlines()
-    assert [line.partition("  ")[2] for line in lines] == ["MODEL_CARD.md", ARTIFACT, "golden.npz", "manifest.json"]
+    assert [line.partition("  ")[2] for line in lines] == [
+        *("MODEL_CARD.md", "body.safetensors", ARTIFACT, "conformance.safetensors", "golden.npz", "manifest.json")
+    ]
     for line in lines:
         digest, _, name = line.partition("  ")
         assert digest == hashlib.sha256((sound / name).read_bytes()).hexdigest()
@@ -195,7 +204,9 @@ def test_truncated_manifest(sound: Path) -> None:
 
 def test_empty_digests(sound: Path) -> None:
     (sound / SUMS).write_text("")
-    names = ("MODEL_CARD.md", ARTIFACT, "golden.npz", "manifest.json")
+    names = (
+        *("MODEL_CARD.md", "body.safetensors", ARTIFACT, "conformance.safetensors", "golden.npz", "manifest.json"),
+    )
     assert refusal(sound) == unmatched(sound, "; ".join(f"{name} is not listed" for name in names))
 
 
@@ -231,9 +242,9 @@ def test_json_that_is_no_manifest(sound: Path, text: str, reason: str) -> None:
 
 
 def test_other_schema_version(sound: Path) -> None:
-    edit_manifest(sound, lambda table: table.update(schema_version=2, news="a key of the future"))
+    edit_manifest(sound, lambda table: table.update(schema_version=3, news="a key of the future"))
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'} has schema version 2, this is version 1; "
+        f"{sound / 'manifest.json'} has schema version 3, this is version 2; "
         "export the bundle again, or install the coevoer-edge that wrote it"
     )
 
@@ -272,7 +283,34 @@ def test_manifest_names_an_artifact_that_is_not_there(sound: Path) -> None:
     assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is not there"
 
 
-@pytest.mark.parametrize("artifact", [5, "../elsewhere.onnx"])
+def test_body_and_kit_must_be_there(sound: Path) -> None:
+    for edit, name in (
+        (lambda table: table["body_model"].update(file="other.safetensors"), "other.safetensors"),
+        (lambda table: table["pipeline"].update(conformance="else.safetensors"), "else.safetensors"),
+    ):
+        kept = (sound / bundle.MANIFEST).read_text()
+        edit_manifest(sound, edit)
+        assert refusal(sound) == f"{sound}: the manifest names {name}, which is not there"
+        (sound / bundle.MANIFEST).write_text(kept)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t["body_model"].pop("file"), "body_model.file None is not the name of a file beside it; export it"),
+        (lambda t: t["pipeline"].pop("conformance"), "pipeline.conformance None is not the name of a file"),
+        (lambda t: t["body_model"].update(file="../x"), "body_model.file '../x' is not the name of a file beside it"),
+        (lambda t: t["pipeline"].pop("tile_step"), "pipeline: missing or unknown keys ['tile_step']; export the"),
+        (lambda t: t.update(pipeline=[]), "pipeline.conformance None is not the name"),
+        (lambda t: t["pipeline"].update(max_gap_ms="long"), "pipeline.max_gap_ms is 'long', not a number; export the"),
+    ],
+)
+def test_body_and_pipeline_are_checked(sound: Path, edit: Callable[[dict[str, Any]], object], message: str) -> None:
+    edit_manifest(sound, edit)
+    assert refusal(sound).startswith(f"{sound / 'manifest.json'}: {message}")
+
+
+@pytest.mark.parametrize("artifact", [5, "../elsewhere.onnx", ""])
 def test_artifact_must_be_a_file_of_the_bundle(sound: Path, artifact: object) -> None:
     edit_manifest(sound, lambda table: table.update(artifact=artifact))
     message = f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file beside it; export it again"

@@ -14,8 +14,9 @@ from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.camera import VIRTUAL_CAMERA, Crop
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError
-from coevoer_edge.estimator import Estimator, next_crop
+from coevoer_edge.estimator import Estimator
 from coevoer_edge.image import extract_crop, load_image
+from coevoer_edge.tracking import next_crop
 
 PORTRAIT = Path(__file__).parent / "data" / "astronaut.jpg"
 
@@ -167,7 +168,9 @@ def test_no_torch_in_the_running_chain():
         "import coevoer_edge.run\n"
         "from coevoer_edge.body.model import BodyModel; from coevoer_edge.estimator import Estimator\n"
         "from fakes import FakeRuntime\n"
-        "Estimator(FakeRuntime(), BodyModel.open(), trained=True)(np.zeros((9, 9), np.uint8)).mesh()\n"
+        "estimator = Estimator(FakeRuntime(), BodyModel.open(), trained=True)\n"
+        "estimator(np.zeros((9, 9), np.uint8)).mesh()\n"
+        "list(estimator.track((np.zeros((9, 9), np.uint8), 33.0 * i) for i in range(3)))\n"
         "print(sorted({'torch', 'smplx', 'trimesh', 'onnx', 'rich'} & set(sys.modules)))"
     )
     done = subprocess.run(

@@ -4,6 +4,7 @@ In: `ExportRequest`. Out: one `Bundle` for each target, all lowered from the sam
 """
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
@@ -17,9 +18,11 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, bundle, checkpoint, contract
+from coevoer_edge.body import pack
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle, Manifest
 from coevoer_edge.checkpoint import Checkpoint
+from coevoer_edge.conformance.kit import KIT_PATH
 from coevoer_edge.console import Steps
 from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
@@ -30,6 +33,7 @@ from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import refuse_unknown
 from coevoer_edge.parity.golden import SKIPPED, GoldenParity, Network, measure, with_mirrors
+from coevoer_edge.pipeline import CONFORMANCE_FILE
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
@@ -167,10 +171,7 @@ def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRe
     images = calibration.images if calibration else ()
     program = quantize(reference.network, recipe, steps.track(images, lambda _: "calibrating"))
     facts = ProgramFacts.of(program)
-    steps.note(
-        f"{facts.gemms} Linear and Conv layers, {facts.int8_gemms + facts.weight_only_gemms} with int8 weights; "
-        f"{facts.attentions} attentions"
-    )
+    steps.note(f"{facts.gemms} Linear and Conv layers, {facts.int8_gemms} in int8; {facts.attentions} attentions")
     if calibration is None:
         return _Quantized(program, facts, recipe, {}, reference.outputs)
     described = {
@@ -241,7 +242,7 @@ def _write(
             recipes={"quantization": asdict(quantized.recipe), "export": asdict(recipe)},
             calibration=quantized.calibration,
             tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
-            body_model={"name": body.name, "licence": body.licence},
+            body_model={"name": body.name, "licence": body.licence, "file": pack.FILE_NAME},
             licence=model_card.LICENCE,
             fusion=facts.summary(),
             parity=summary,
@@ -250,6 +251,8 @@ def _write(
         (unfinished / bundle.MANIFEST).write_text(text + "\n", encoding="utf-8")
         (unfinished / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
         _write_golden(unfinished / bundle.GOLDEN, reference, quantized)
+        pack.write_body(body, unfinished / pack.FILE_NAME)
+        shutil.copyfile(KIT_PATH, unfinished / CONFORMANCE_FILE)
     return Bundle.open(folder)
 
 

@@ -1,0 +1,57 @@
+"""Hold answers against a kit.
+
+In: a `Kit`, a body. Out: a `Verdict` for each case, with the worst error of each tensor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.conformance.answers import answer, is_refused
+from coevoer_edge.conformance.kit import Case, Kit, Tensors
+from coevoer_edge.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one case: empty `faults` when it passed."""
+
+    case: Case
+    worst: Mapping[str, float]  # of each expected tensor, as a share of what is allowed; exact ones: 0 or inf
+    faults: tuple[str, ...]
+
+
+def check(kit: Kit, body: BodyModel) -> list[Verdict]:
+    """This package's own answers to all cases, with the kit's constants."""
+    rule = Pipeline.from_table(kit.pipeline)
+    verdicts = []
+    for case in kit.cases:
+        if case.kind == "refuse":
+            faults = () if is_refused(case, body, rule) else (f"{case.prefix}: was not refused ({case.about})",)
+            verdicts.append(Verdict(case, {}, faults))
+        else:
+            verdicts.append(compare(case, answer(case, body, rule), kit.tolerances))
+    return verdicts
+
+
+def compare(case: Case, answers: Tensors, tolerances: Mapping[str, tuple[float, float]]) -> Verdict:
+    """Hold the answers to one case against what is expected."""
+    worst, faults = {}, []
+    for name, expected in case.expected.items():
+        given = np.asarray(answers[name], np.float64)
+        if given.shape != expected.shape:
+            faults.append(f"{case.prefix}.{name}: shape {given.shape}, expected {expected.shape}")
+            worst[name] = np.inf
+            continue
+        absolute, relative = tolerances[name]
+        allowed = absolute + relative * np.abs(expected.astype(np.float64))
+        error = np.abs(given - expected)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            shares = np.nan_to_num(np.where(error == 0, 0.0, error / allowed), nan=np.inf)
+        worst[name] = float(shares.max(initial=0.0))
+        if not worst[name] <= 1:
+            at = tuple(int(i) for i in np.unravel_index(int(shares.argmax()), shares.shape))
+            faults.append(f"{case.prefix}.{name}{list(at)}: {given[at]:g}, expected {expected[at]:g} ({case.about})")
+    return Verdict(case, worst, tuple(faults))

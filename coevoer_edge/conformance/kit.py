@@ -1,0 +1,125 @@
+"""The kit as a file: reading and writing.
+
+In: a safetensors file. Out: `Kit`, its cases with what is given and what is expected. A tensor's name is
+`{kind}.{number}.{name}`; the metadata holds tolerances, constants and what each case is about, as JSON.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from coevoer_edge.errors import InputError
+from coevoer_edge.tensor_file import write_tensors
+
+KIT_PATH = Path(__file__).with_name("kit.safetensors")
+FORMAT = "coevoer-edge conformance kit 1"
+
+Array = NDArray[Any]
+Tensors = dict[str, Array]
+
+EXPECTED: Mapping[str, tuple[str, ...]] = {
+    "crop": ("tensor",),
+    "decode": (
+        *("decoded_global_orient", "decoded_body_pose", "decoded_left_hand_pose", "decoded_right_hand_pose"),
+        *("decoded_jaw_pose", "decoded_betas", "decoded_expression", "translation_crop", "translation_frame"),
+        *("boxes_px", "joints_cam", "joints_px"),
+    ),
+    "pose": ("joints", "vertices"),
+    "search": ("crops",),
+    "track": ("crops", "states", "accepted", "person_global_orient", "person_translation", "person_joints_px"),
+    "smooth": (
+        *("smoothed_global_orient", "smoothed_body_pose", "smoothed_left_hand_pose", "smoothed_right_hand_pose"),
+        *("smoothed_jaw_pose", "smoothed_betas", "smoothed_expression", "smoothed_translation"),
+    ),
+    "refuse": (),
+}
+"""Of each kind of case, the tensors that an implementation computes; all others are given."""
+
+_ROTATION, _COEFFICIENT = (1e-4, 0.0), (1e-5, 1e-5)
+_PIXELS, _METRES = (0.02, 1e-5), (1e-4, 1e-5)
+TOLERANCES: Mapping[str, tuple[float, float]] = {
+    "tensor": (1.0, 0.0),
+    **dict.fromkeys((*EXPECTED["decode"][:5], *EXPECTED["smooth"][:5], "person_global_orient"), _ROTATION),
+    **dict.fromkeys((*EXPECTED["decode"][5:7], *EXPECTED["smooth"][5:7]), _COEFFICIENT),
+    **dict.fromkeys(("boxes_px", "joints_px", "crops", "person_joints_px"), _PIXELS),
+    **dict.fromkeys(("translation_crop", "translation_frame", "joints_cam"), _METRES),
+    **dict.fromkeys(("smoothed_translation", "person_translation"), _METRES),
+    "joints": (1e-5, 0.0),
+    "vertices": (1e-5, 0.0),
+    "states": (0.0, 0.0),
+    "accepted": (0.0, 0.0),
+}
+"""Absolute and relative: |given - expected| <= absolute + relative |expected|. Enough for float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One case."""
+
+    kind: str
+    number: int
+    about: str
+    tensors: Tensors
+
+    @property
+    def prefix(self) -> str:
+        """Of its tensors in the file, without the last dot."""
+        return f"{self.kind}.{self.number}"
+
+    @property
+    def expected(self) -> Tensors:
+        """What an implementation has to compute."""
+        return {name: self.tensors[name] for name in EXPECTED[self.kind]}
+
+
+@dataclass(frozen=True, eq=False)
+class Kit:
+    """All cases, and the constants that they were made with (the manifest's `pipeline` table)."""
+
+    pipeline: Mapping[str, Any]
+    tolerances: Mapping[str, tuple[float, float]]
+    cases: Sequence[Case]
+
+    @classmethod
+    def open(cls, path: Path = KIT_PATH) -> "Kit":
+        """Read a kit. Raises `InputError` for a file that is none."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, framework="numpy") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            if metadata.get("format") != FORMAT:
+                raise InputError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; give a bundle's kit")
+            about = json.loads(metadata["cases"])
+            tolerances = {name: (pair[0], pair[1]) for name, pair in json.loads(metadata["tolerances"]).items()}
+            pipeline = json.loads(metadata["pipeline"])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path} is no conformance kit ({error}); export the bundle again") from error
+        cases = []
+        for prefix, words in about.items():
+            kind, number = prefix.split(".")
+            own = {n.removeprefix(f"{prefix}."): value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
+            cases.append(Case(kind, int(number), words, own))
+        return cls(pipeline, tolerances, cases)
+
+    def of(self, kind: str) -> list[Case]:
+        """The cases of one kind."""
+        return [case for case in self.cases if case.kind == kind]
+
+    def write(self, path: Path) -> None:
+        """Write the kit; the same cases give the same bytes."""
+        tensors = {f"{case.prefix}.{name}": value for case in self.cases for name, value in case.tensors.items()}
+        metadata = {
+            "format": FORMAT,
+            "tolerances": json.dumps(self.tolerances),
+            "pipeline": json.dumps(self.pipeline),
+            "cases": json.dumps({case.prefix: case.about for case in self.cases}),
+        }
+        write_tensors(path, tensors, metadata)

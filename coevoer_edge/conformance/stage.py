@@ -1,0 +1,161 @@
+"""A stage for the tracker: people with exact truth, and an oracle that says what a network would say of a crop.
+
+In: actors, a crop, a time. Out: the contract's outputs. The oracle sees whoever is nearest to the crop's centre, with
+noise; its rotations are as little orthonormal as int8 leaves them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from coevoer_edge import contract
+from coevoer_edge.body.joints import JOINT_NAMES
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.camera import Crop, convert_translation
+from coevoer_edge.image import CROP_RULE
+from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.person import frame_camera
+from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.runtime.protocol import Outputs
+
+Array = NDArray[np.float64]
+
+NOISE_DEG = {"global_orient": 1.5, "body_pose": 1.5, "left_hand_pose": 3.0, "right_hand_pose": 3.0, "jaw_pose": 1.5}
+NOISE_PX, NOISE_DEPTH = 0.6, 0.01  # of the crop's 192 x 256; of ln z
+_LEVELS = 127  # of int8
+_LEAST_TORSO_PX = 10.0  # in the crop: whoever is smaller is not seen
+_EVEN_SHARE, _STEEPNESS = 0.35, 12.0  # of the upper body in sight: visibility 0.5 there
+_PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
+_UPPER = [JOINT_NAMES.index(name) for name in CROP_RULE.next_crop_joints]
+_PARTS = [
+    [i for i, n in enumerate(JOINT_NAMES) if n in ("head", "jaw") or "eye" in n],
+    [i for i, n in enumerate(JOINT_NAMES) if n.startswith("left_") and i >= JOINT_NAMES.index("left_index1")],
+    [i for i, n in enumerate(JOINT_NAMES) if n.startswith("right_") and i >= JOINT_NAMES.index("left_index1")],
+]
+_SIZE = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX), np.float64)
+
+
+class Place(NamedTuple):
+    """Where somebody stands, in frame heights (x from the left edge): the pelvis, and the torso's length."""
+
+    x: float
+    y: float
+    torso: float
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who moves. `place` gives None while they are not there or covered."""
+
+    posture: Callable[[float], SmplxParameters]  # s
+    place: Callable[[float], Place | None]  # s
+
+
+class Body(NamedTuple):
+    """An actor at one time, in the frame camera."""
+
+    parameters: SmplxParameters
+    translation_m: Array
+    joints_px: Array  # 55 2
+    torso_px: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Actors before one camera."""
+
+    actors: Sequence[Actor]
+    model: BodyModel
+
+    def at(self, time_s: float, width_px: int, height_px: int) -> list[Body]:
+        """Who is to be seen."""
+        bodies = []
+        camera = frame_camera(width_px, height_px)
+        for actor in self.actors:
+            place = actor.place(time_s)
+            if place is None:
+                continue
+            parameters = actor.posture(time_s)
+            joints = np.asarray(self.model.pose(parameters).joints, np.float64)
+            torso_px = place.torso * height_px
+            depth = camera.focal_px * float(np.linalg.norm(joints[_NECK] - joints[_PELVIS])) / torso_px
+            pixel = np.array((place.x, place.y)) * height_px
+            pelvis = np.array((*((pixel - camera.principal_point_px) * depth / camera.focal_px), depth))
+            translation = pelvis - joints[_PELVIS]
+            bodies.append(Body(parameters, translation, camera.project(joints + translation), torso_px))
+        return bodies
+
+
+def oracle(bodies: Sequence[Body], crop: Crop, width_px: int, height_px: int, rng: Generator) -> Outputs:
+    """What a network would say of the crop."""
+    seen = [body for body in bodies if body.torso_px / crop.scale >= _LEAST_TORSO_PX]
+    shares = [float(_in_sight(body.joints_px[_UPPER], crop, width_px, height_px).mean()) for body in seen]
+    seen = [body for body, share in zip(seen, shares, strict=True) if share > 0.1]
+    if not seen:
+        return nobody(rng)
+    centre = np.array((crop.x0 + crop.width / 2, crop.y0 + crop.height / 2))
+    body = min(seen, key=lambda body: float(np.linalg.norm(_middle(body.joints_px) - centre)))
+    share = float(_in_sight(body.joints_px[_UPPER], crop, width_px, height_px).mean())
+    in_crop = crop.image_to_crop(body.joints_px)
+    boxes, visible = np.zeros((3, 4)), np.zeros(4)
+    visible[0] = share
+    for i, joints in enumerate(_PARTS):
+        visible[1 + i] = float(_in_sight(body.joints_px[joints], crop, width_px, height_px).mean())
+        low, high = in_crop[joints].min(0), in_crop[joints].max(0)
+        middle, half = (low + high) / 2, (high - low) * 0.7 + rng.normal(0, NOISE_PX, 2)
+        boxes[i] = np.concatenate(((middle - half) / _SIZE, (middle + half) / _SIZE))
+    camera = convert_translation(body.translation_m, frame_camera(width_px, height_px), crop.camera())
+    camera[:2] += rng.normal(0, NOISE_PX, 2) * camera[2] / contract.VIRTUAL_FOCAL_PX
+    depth = camera[2] * np.exp(rng.normal(0, NOISE_DEPTH))
+    camera = np.array((*(camera[:2] * depth / camera[2]), depth))
+    return as_outputs(
+        noisy(body.parameters, rng), camera, boxes, 1 / (1 + np.exp(_STEEPNESS * (_EVEN_SHARE - visible)))
+    )
+
+
+def nobody(rng: Generator) -> Outputs:
+    """A crop without a person: some body, and a visibility that says that it is none."""
+    rest = SmplxParameters.rest()
+    turned = {"global_orient": axis_angle_to_matrix((np.pi, 0, 0)) @ rest.global_orient}
+    body = SmplxParameters(**{f.name: getattr(rest, f.name) for f in fields(rest)} | turned)
+    camera = np.array((0.0, 0.3, 25.0)) + rng.normal(0, 0.1, 3)
+    return as_outputs(noisy(body, rng), camera, np.tile((0.4, 0.4, 0.6, 0.6), (3, 1)), rng.uniform(0.01, 0.1, 4))
+
+
+def noisy(parameters: SmplxParameters, rng: Generator, factor: float = 1.0) -> SmplxParameters:
+    """With a network's errors from frame to frame: rotations turned by `NOISE_DEG`, coefficients by 0.1."""
+    values = {}
+    for entry in fields(parameters):
+        value = np.asarray(getattr(parameters, entry.name), np.float64)
+        if entry.name in NOISE_DEG:
+            sigma = factor * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # of each axis
+            value = value @ axis_angle_to_matrix(rng.normal(0, sigma, (len(value), 3)))
+        else:
+            value = value + factor * rng.normal(0, 0.1, value.shape)
+        values[entry.name] = value
+    return SmplxParameters(**values)
+
+
+def as_outputs(parameters: SmplxParameters, camera: Array, boxes: Array, visibility: Array) -> Outputs:
+    """The contract's outputs, float32, rotations rounded as int8 does."""
+    values: dict[str, Array] = {"camera": camera, "part_boxes": boxes, "visibility": visibility}
+    for entry in fields(parameters):
+        value = np.asarray(getattr(parameters, entry.name), np.float64)
+        values[entry.name] = np.round(value * _LEVELS) / _LEVELS if entry.name in NOISE_DEG else value
+    return {name: values[name][None].astype(np.float32) for name in contract.OUTPUT_NAMES}
+
+
+def _in_sight(points_px: Array, crop: Crop, width_px: int, height_px: int) -> NDArray[np.bool_]:
+    low = np.maximum((crop.x0, crop.y0), 0.0)
+    high = np.minimum((crop.x0 + crop.width, crop.y0 + crop.height), (width_px, height_px))
+    return np.asarray(((points_px > low) & (points_px < high)).all(-1))
+
+
+def _middle(joints_px: Array) -> Array:
+    points = joints_px[_UPPER]
+    result: Array = (points.min(0) + points.max(0)) / 2
+    return result

@@ -1,0 +1,133 @@
+"""Synthetic sequences with exact truth, and what a network says of them frame by frame.
+
+In: a seed, or a bundle's runtime. Out: `Sequence`: parameters and translations over time, true and raw. The errors of a
+network are drawn (part from frame to frame, part drifting), or they are those of the given network, which looks at
+drawn pictures of the moving person.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.camera import VIRTUAL_CAMERA
+from coevoer_edge.conformance.stage import NOISE_DEG, NOISE_DEPTH, NOISE_PX, Actor, Place, Stage
+from coevoer_edge.data.synthetic.motion import Motion
+from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.person import frame_camera, on_so3
+from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.runtime.protocol import Runtime
+
+Array = NDArray[np.float64]
+
+FRAME_RATE_HZ = 30.0
+WIDTH_PX, HEIGHT_PX = 1280, 720
+DRIFT_S = 0.5
+"""Time constant of the part of the errors that lasts; it is as large as the part from frame to frame."""
+COEFFICIENT_NOISE = 0.1  # standard deviations of shape and expression
+_TORSO = 0.22  # of the frame's height
+_CAMERA_NOISE = 2.0  # of 255, from frame to frame, on drawn pictures
+_CROP_PX = _TORSO * HEIGHT_PX / 50  # px of the frame to one of the crop around such a torso
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Frames at `FRAME_RATE_HZ`. Parameters have a leading axis T; translations (T, 3) are in the frame camera."""
+
+    truth: SmplxParameters
+    truth_translation_m: Array
+    raw: SmplxParameters
+    raw_translation_m: Array
+    focal_in_heights: float
+
+
+def drawn_noise(seed: int, number: int, seconds: float, model: BodyModel, noise: float = 1.0) -> Sequence:
+    """Somebody gestures and sways or walks; errors `noise` times those that a network of this kind makes."""
+    rng = np.random.default_rng((seed, number))
+    motion = Motion(rng, seconds)
+    speed, sway_hz = rng.uniform(-0.25, 0.25), rng.uniform(0.2, 0.6, 2)
+    middle = WIDTH_PX / HEIGHT_PX / 2
+
+    def place(time_s: float) -> Place:
+        walk = speed * (time_s - seconds / 2) if number % 2 else 0.0
+        x = middle + walk + 0.05 * np.sin(2 * np.pi * sway_hz[0] * time_s)
+        nearer = 0.15 * np.sin(2 * np.pi * sway_hz[1] * time_s)
+        return Place(float(x), 0.7, _TORSO * float(np.exp(nearer)))
+
+    stage = Stage([Actor(motion.at, place)], model)
+    T = round(seconds * FRAME_RATE_HZ)
+    bodies = [stage.at(i / FRAME_RATE_HZ, WIDTH_PX, HEIGHT_PX)[0] for i in range(T)]
+    truth = stacked([body.parameters for body in bodies])
+    translation = np.stack([body.translation_m for body in bodies])
+    shift = noise * _noise(rng, (T, 2)) * NOISE_PX * _CROP_PX / frame_camera(WIDTH_PX, HEIGHT_PX).focal_px
+    depth = translation[:, 2] * np.exp(noise * _noise(rng, (T, 1))[:, 0] * NOISE_DEPTH)
+    raw = np.concatenate(((translation[:, :2] / translation[:, 2:] + shift) * depth[:, None], depth[:, None]), axis=1)
+    focal_in_heights = frame_camera(WIDTH_PX, HEIGHT_PX).focal_px / HEIGHT_PX
+    return Sequence(truth, translation, noised(rng, truth, noise), raw, focal_in_heights)
+
+
+def seen_by(runtime: Runtime, seed: int, number: int, seconds: float, model: BodyModel) -> Sequence:
+    """Pictures of somebody who gestures before one background, and what the network says of each.
+
+    The crop stays; the truth is in its camera, which stands in for the frame camera.
+    """
+    from dataclasses import replace
+
+    from coevoer_edge.data.synthetic.people import SyntheticPeople
+
+    rng = np.random.default_rng((seed, number))
+    source = SyntheticPeople(seed, "held_out", model)
+    index = number * 1000
+    while (scene := source.prepare([index])[0]).empty:
+        index += 1
+    motion = Motion(rng, seconds)
+    truths, raws, true_translations, raw_translations = [], [], [], []
+    for i in range(round(seconds * FRAME_RATE_HZ)):
+        record = source.finish([replace(scene, person=motion.at(i / FRAME_RATE_HZ))])
+        picture = record.image[0].numpy().transpose(1, 2, 0) + rng.normal(0, _CAMERA_NOISE, (256, 192, 3))
+        outputs = runtime(picture.round().clip(0, 255).astype(np.uint8))
+        truths.append(SmplxParameters.from_outputs({f.name: getattr(record, f.name).numpy() for f in _FIELDS}))
+        raws.append(on_so3(SmplxParameters.from_outputs(outputs)))
+        true_translations.append(record.camera[0].numpy().astype(np.float64))
+        raw_translations.append(outputs["camera"][0].astype(np.float64))
+    return Sequence(
+        stacked(truths),
+        np.stack(true_translations),
+        stacked(raws),
+        np.stack(raw_translations),
+        VIRTUAL_CAMERA.focal_px / 256,
+    )
+
+
+_FIELDS = fields(SmplxParameters)
+
+
+def stacked(people: list[SmplxParameters]) -> SmplxParameters:
+    """With a leading axis."""
+    return SmplxParameters(**{f.name: np.stack([getattr(person, f.name) for person in people]) for f in _FIELDS})
+
+
+def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParameters:
+    """Parameters (T, ...) with errors: `noise` times `NOISE_DEG` from frame to frame, and as much that drifts."""
+    values = {}
+    for entry in _FIELDS:
+        value = np.asarray(getattr(truth, entry.name), np.float64)
+        if entry.name in NOISE_DEG:
+            sigma = noise * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # of each axis
+            values[entry.name] = value @ axis_angle_to_matrix(sigma * _noise(rng, value.shape[:-1]))
+        else:
+            values[entry.name] = value + noise * COEFFICIENT_NOISE * _noise(rng, value.shape)
+    return SmplxParameters(**values)
+
+
+def _noise(rng: Generator, shape: tuple[int, ...]) -> Array:
+    """(T, ...): white, plus as much of a first-order drift with `DRIFT_S`; standard deviation 1 each."""
+    keep = np.exp(-1 / (DRIFT_S * FRAME_RATE_HZ))
+    steps = rng.standard_normal(shape) * np.sqrt(1 - keep**2)
+    drift = np.empty(shape)
+    drift[0] = rng.standard_normal(shape[1:])
+    for i in range(1, shape[0]):
+        drift[i] = keep * drift[i - 1] + steps[i]
+    return np.asarray(drift + rng.standard_normal(shape))
