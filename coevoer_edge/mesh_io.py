@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
 from numpy.typing import ArrayLike, NDArray
 
 from coevoer_edge.errors import InputError
 
 DEFAULT_COLOR = (0.62, 0.77, 0.94)  # sRGB
+ROUGHNESS = 0.65
 
 CAMERA_TO_GLTF = np.diag([1.0, -1.0, -1.0])
 """Half a turn about x: (x right, y down, z into the scene) to glTF's (x right, y up, z towards the viewer).
@@ -38,16 +38,18 @@ def write_glb(
     or floats in [0, 1]. `extras` (such as the body model's licence) goes into the file's `asset.extras`, `name` names
     its mesh. Vertices and faces keep their order; normals are smooth; one opaque, single-sided material.
     """
+    import trimesh
+
     vertices, triangles = _check(vertices_cam, faces)
-    colors = None if vertex_colors is None else _linear_colors(vertex_colors, len(vertices))
+    colors = None if vertex_colors is None else linear_colors(vertex_colors, len(vertices))
     turned = vertices @ CAMERA_TO_GLTF.T
-    mesh = trimesh.Trimesh(turned, triangles, vertex_normals=_normals(turned, triangles), process=False)
+    mesh = trimesh.Trimesh(turned, triangles, vertex_normals=smooth_normals(turned, triangles), process=False)
     mesh.visual = trimesh.visual.TextureVisuals(
         material=trimesh.visual.material.PBRMaterial(
             name="body",
-            baseColorFactor=[255, 255, 255, 255] if colors is not None else _linear_colors([DEFAULT_COLOR], 1)[0],
+            baseColorFactor=[255, 255, 255, 255] if colors is not None else linear_colors([DEFAULT_COLOR], 1)[0],
             metallicFactor=0.0,
-            roughnessFactor=0.65,
+            roughnessFactor=ROUGHNESS,
             alphaMode="OPAQUE",
             doubleSided=False,
         )
@@ -81,7 +83,7 @@ def _check(vertices_cam: ArrayLike, faces: ArrayLike) -> tuple[NDArray[np.float6
     return vertices, triangles.astype(np.int64)
 
 
-def _normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+def smooth_normals(vertices: NDArray[np.float64], faces: NDArray[np.integer]) -> NDArray[np.float64]:
     """(V, 3) unit normals weighted by area; straight up where a vertex has no face, since glTF wants unit length."""
     corner = vertices[faces]  # F 3 3
     normal = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])  # F 3
@@ -92,7 +94,7 @@ def _normals(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray
     return np.where(length > 0, total / np.where(length > 0, length, 1), [0.0, 1.0, 0.0])
 
 
-def _linear_colors(colors: ArrayLike, count: int) -> NDArray[np.uint8]:
+def linear_colors(colors: ArrayLike, count: int) -> NDArray[np.uint8]:
     """SRGB (V, 3) to linear RGBA (V, 4) uint8: glTF's factors and vertex colours are linear."""
     given = np.asarray(colors)
     if given.shape != (count, 3):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from coevoer_edge.body.joints import JOINT_NAMES, LEFT_HAND_JOINT_NAMES, PARENTS, RIGHT_HAND_JOINT_NAMES
 from coevoer_edge.errors import InputError
@@ -54,11 +55,14 @@ def draw_overlay(
     *,
     color: Color = MESH_COLOR,
     opacity: float = 0.75,
+    detail_px: int | None = None,
 ) -> Picture:
     """Blend the shaded mesh over the photo.
 
     `vertices_cam` (V, 3), `faces` (F, 3), outward faces counterclockwise. Edges are smoothed by 2 x 2 samples a pixel
     unless the mesh is larger than 2048 px on screen. Only the rows and columns that the mesh covers are computed.
+    `detail_px`, for video: the most samples along the longer side of what the mesh covers; a larger mesh is stretched,
+    and faces that are turned away are left out.
     """
     _check_image(image)
     vertices = np.asarray(vertices_cam, np.float64)
@@ -79,18 +83,44 @@ def draw_overlay(
     normals = vertex_normals(torch.from_numpy(vertices).float()[None], face_index)
     colors = (torch.tensor(color) / 255).expand_as(normals)
     lights = Lights.headlight()
+    if detail_px is not None and max(x1 - x0, y1 - y0) > detail_px / scale:
+        share = detail_px / max(x1 - x0, y1 - y0)
+        w, h = (max(1, math.ceil(side * share)) for side in (x1 - x0, y1 - y0))
+        moved = (points - torch.tensor([x0, y0, 0.0])) * torch.tensor([w / (x1 - x0), h / (y1 - y0), 1.0])
+        layer = _mesh_layer(moved, face_index, normals, colors, lights, h, w, cull_backfaces=True)
+        layer = torch.nn.functional.interpolate(layer, (y1 - y0, x1 - x0), mode="bilinear")
+        _blend(out[y0:y1, x0:x1], layer, opacity)
+        return out
     rows = max(1, _BAND_SAMPLES // ((x1 - x0) * scale**2))
     for top in range(y0, y1, rows):
         bottom = min(top + rows, y1)
         moved = (points - torch.tensor([x0, top, 0.0])) * torch.tensor([scale, scale, 1.0])
-        fragments = rasterize(moved, face_index, (bottom - top) * scale, (x1 - x0) * scale)
-        shaded = shade(fragments, face_index, normals, colors, lights)  # 1 sH sW 3
-        layer = torch.cat([shaded, fragments.mask[..., None]], -1).movedim(-1, 1)  # 1 4 sH sW
-        layer = torch.nn.functional.avg_pool2d(layer, scale)[0].movedim(0, -1)  # H W 4: premultiplied colour, cover
-        mesh, cover = (part.numpy() * opacity for part in layer.split_with_sizes([3, 1], -1))
-        under = out[top:bottom, x0:x1].astype(np.float32)
-        out[top:bottom, x0:x1] = np.rint(under * (1 - cover) + 255 * mesh).clip(0, 255).astype(np.uint8)
+        layer = _mesh_layer(moved, face_index, normals, colors, lights, (bottom - top) * scale, (x1 - x0) * scale)
+        _blend(out[top:bottom, x0:x1], torch.nn.functional.avg_pool2d(layer, scale), opacity)
     return out
+
+
+def _mesh_layer(
+    points: Tensor,
+    faces: Tensor,
+    normals: Tensor,
+    colors: Tensor,
+    lights: Lights,
+    height: int,
+    width: int,
+    *,
+    cull_backfaces: bool = False,
+) -> Tensor:
+    """(1, 4, height, width): premultiplied colour and cover."""
+    fragments = rasterize(points, faces, height, width, cull_backfaces=cull_backfaces)
+    shaded = shade(fragments, faces, normals, colors, lights)  # 1 H W 3
+    return torch.cat([shaded, fragments.mask[..., None]], -1).movedim(-1, 1)
+
+
+def _blend(under: Picture, layer: Tensor, opacity: float) -> None:
+    """Lay a mesh layer (1, 4, H, W) over a part of a picture (H, W, 3), in place."""
+    mesh, cover = (part.numpy() * opacity for part in layer[0].movedim(0, -1).split_with_sizes([3, 1], -1))
+    under[:] = np.rint(under.astype(np.float32) * (1 - cover) + 255 * mesh).clip(0, 255).astype(np.uint8)
 
 
 def draw_joints(image: Picture, joints_cam: ArrayLike, camera: Camera) -> Picture:

@@ -25,24 +25,40 @@ RUNNING = (
     "parameters",
     "camera",
     "image",
+    "tensor_file",
+    "pipeline",
+    "smoothing",
+    "media",
     "body.model_file",
     "body.model",
+    "person",
+    "tracking",
     "mesh_io",
+    "animation",
+    "avatar",
     "render",
     "overlay",
     "console",
+    "progress",
     "quiet",
     "threads",
     "bundle",
     "runtime.protocol",
     "runtime",
     "estimator",
+    "run_files",
+    "viewer",
+    "stream_files",
+    "run_images",
+    "run_stream",
     "run",
 )
 """Image -> crop -> network (a bundle's artifact) -> SMPL-X parameters -> body."""
 
 BUILDING = (
     "body",  # derive*: how the open body was made
+    "body.pack",
+    "avatar.derive_arkit",
     "recipes",
     "export.recipe",
     "quantization.recipe",
@@ -52,6 +68,7 @@ BUILDING = (
     "body.keypoints",
     "body.layer",
     "data",
+    "conformance",
     "export.program",
     "quantization",
     "evaluation",
@@ -74,7 +91,10 @@ BUILDING = (
 ORDER = (*RUNNING, *BUILDING)
 OWN_PATTERNS = "tests/test_imports.py"  # spells out what no other file may contain
 
-HEAVY = {"torch", "torchao", "coremltools", "executorch", "onnx", "onnxruntime", "onnxscript", "smplx", "trimesh"}
+HEAVY = {
+    *("torch", "torchao", "coremltools", "executorch", "onnx", "onnxruntime", "onnxscript"),
+    *("smplx", "trimesh", "av", "rerun"),
+}
 
 
 @cache
@@ -122,7 +142,9 @@ def test_importing_the_package_is_instant():
     assert imported_by("import coevoer_edge") == set()
 
 
-@pytest.mark.parametrize("module", ["contract", "image", "body.model", "bundle", "runtime", "estimator", "run"])
+@pytest.mark.parametrize(
+    "module", ["contract", "image", "body.model", "bundle", "runtime", "tracking", "smoothing", "estimator", "run"]
+)
 def test_the_running_chain_starts_without_the_heavy_packages(module):
     assert imported_by(f"import coevoer_edge.{module}") & HEAVY == set()
 

@@ -105,6 +105,18 @@ def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(draw_overlay(photo(), *sphere(0, 0, 4, 0.5), CAMERA), whole)
 
 
+@pytest.mark.parametrize("detail_px", [1000, 60])
+def test_less_detail_draws_nearly_the_same(detail_px: int) -> None:
+    """More detail than the mesh has changes nothing; a coarser mesh is the same but for its edges."""
+    full = draw_overlay(photo(), *sphere(0, 0, 4, 0.5), CAMERA).astype(int)
+    less = draw_overlay(photo(), *sphere(0, 0, 4, 0.5), CAMERA, detail_px=detail_px)
+    difference = np.abs(full - less).max(-1)
+    if detail_px == 1000:
+        assert not difference.any()
+    assert (difference > 12).mean() < 0.02
+    assert (less != photo()).any(-1).sum() == pytest.approx((full != photo()).any(-1).sum(), rel=0.05)
+
+
 def test_joints_are_coloured_by_side_and_legs_left_out() -> None:
     joints = np.tile([0.0, 0.0, 4.0], (len(JOINT_NAMES), 1))
     for name, x in (("left_wrist", 0.5), ("right_wrist", -0.5), ("left_knee", 0.0)):

@@ -19,10 +19,17 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
 from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import BundleError, CheckFailed, InputError
+from coevoer_edge.pipeline import PIPELINE
 from coevoer_edge.run import UNTRAINED, command, find_images, run
 
 PORTRAIT = Path(__file__).parent / "data" / "astronaut.jpg"
 SUFFIXES = [".glb", ".json", ".npz", ".overlay.png"]
+
+
+def bundle_of(path, trained: bool) -> SimpleNamespace:
+    opened = fake_bundle(path, trained)
+    opened.manifest.pipeline = PIPELINE.to_table()
+    return opened
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def world(monkeypatch):
     def open_bundle(path):
         if not Path(path).name.startswith("bundle"):
             raise BundleError(f"No bundle at {path}.")
-        return fake_bundle(path, state.trained)
+        return bundle_of(path, state.trained)
 
     bundle, runtime = ModuleType("coevoer_edge.bundle"), ModuleType("coevoer_edge.runtime")
     bundle.Bundle = SimpleNamespace(open=open_bundle)

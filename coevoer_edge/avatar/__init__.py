@@ -1,0 +1,1 @@
+"""What drives other people's avatars: ARKit blendshape weights and VRM humanoid poses."""

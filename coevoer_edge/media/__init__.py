@@ -1,0 +1,1 @@
+"""Moving pictures: video files and cameras to upright frames with timestamps, and frames to video files."""

@@ -1,0 +1,194 @@
+"""A video file as upright frames with timestamps.
+
+In: a path. Out: `VideoFile`, an iterable of `Frame`s that counts what it leaves out and says how the file ended.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from coevoer_edge.errors import InputError
+from coevoer_edge.image import Pixels
+from coevoer_edge.media.pyav import load_av
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv"),
+    *(".flv", ".ogv", ".mjpeg"),
+    *(".mp3", ".m4a", ".wav", ".aac", ".flac", ".ogg"),  # sound only, but found, so that it is said
+)
+_SHORT_S = 0.25  # a stream that ends this much before it promised, and by more than two frames, is cut off
+_FILE_SHORT_S = 1.0  # the same where only the file promises: sound may last longer, pictures begin later
+_DEFAULT_RATE = 30.0
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One upright frame."""
+
+    index: int  # among the frames decoded, from 0
+    timestamp_ms: float  # from the first frame on
+    pixels: Pixels  # H W 3, RGB
+
+
+@dataclass
+class Count:
+    """What a source left out."""
+
+    decoded: int = 0
+    unordered: int = 0  # with a timestamp at or before the last one
+    damaged: int = 0  # packets refused and frames patched up by the decoder
+
+
+class FrameSource(Protocol):
+    """A video file or a camera: frames of one size, in order."""
+
+    name: str  # for file names and messages
+    size_px: tuple[int, int]  # width, height, upright
+    frames_per_second: float  # nominal
+    frames: int | None  # how many to expect, if that is known
+    live: bool
+    count: Count
+    problem: str | None  # after the last frame: what was wrong, in a sentence; None where all was well
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def close(self) -> None:
+        """Free the file or the device."""
+
+
+class VideoFile:
+    """The first video stream of a file: turned upright by its display matrix, pixels made square, 8-bit RGB.
+
+    Timestamps are the file's own, from the first frame on, also where the rate varies. Frames of another size than the
+    first are resized to it. Raises `InputError` for a file that has no picture to decode.
+    """
+
+    live: bool = False
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        self.name = path.stem
+        self.path = path
+        self.count = Count()
+        self.problem: str | None = None
+        if not path.is_file():
+            raise InputError(f"No video at {path}; give a video file, an image, a folder of images or camera[:N].")
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty (0 bytes); copy it again.")
+        self._av = load_av()
+        try:
+            self._container = self._av.open(str(path))
+        except self._av.FFmpegError as error:
+            raise InputError(
+                f"{path} cannot be opened as a video ({error.strerror}): it is cut off, damaged or of another kind. "
+                "Copy it again, or convert it to MP4."
+            ) from None
+        try:
+            self._open_stream()
+        except BaseException:
+            self._container.close()
+            raise
+
+    def _open_stream(self) -> None:
+        streams = self._container.streams.video
+        if not streams:
+            kinds = sorted({stream.type for stream in self._container.streams}) or ["nothing"]
+            raise InputError(f"{self.path} has no video stream, only {', '.join(kinds)}; give a file with pictures.")
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+        self.frames_per_second = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE)
+        self.frames: int | None = self._stream.frames or None
+        self._pending = self._decode()
+        self._first = next(self._pending, None)
+        if self._first is None:
+            reason = self.problem or "it holds no frames"
+            raise InputError(f"{self.path} has no frame that can be decoded: {reason.rstrip('.')}. Copy it again.")
+        self._pixel_aspect = float(self._stream.sample_aspect_ratio or 1)
+        turned = upright(self._first, None, self._pixel_aspect)
+        self.size_px = (turned.shape[1], turned.shape[0])
+        if self.frames is None and self._container.duration:
+            self.frames = round(self._container.duration / self._av.time_base * self.frames_per_second)
+
+    def __iter__(self) -> Iterator[Frame]:
+        start_s, last_ms = None, -1.0
+        raw = self._first
+        while raw is not None:
+            step_ms = 1000 / self.frames_per_second
+            if raw.time is None:
+                time_ms = last_ms + step_ms if last_ms >= 0 else 0.0
+            else:
+                start_s = raw.time if start_s is None else start_s
+                time_ms = (raw.time - start_s) * 1000
+            index = self.count.decoded
+            self.count.decoded += 1
+            if time_ms > last_ms:
+                yield Frame(index, time_ms, upright(raw, self.size_px, self._pixel_aspect))
+                last_ms = time_ms
+            else:
+                self.count.unordered += 1
+            raw = next(self._pending, None)
+        self._judge(last_ms / 1000 + 1 / self.frames_per_second)
+
+    def _decode(self) -> Iterator[Any]:
+        """Frames as FFmpeg gives them; what is refused is counted."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except self._av.FFmpegError as error:
+                self.problem = f"Reading broke off ({error.strerror})."
+                return
+            try:
+                frames = packet.decode()
+            except self._av.FFmpegError as error:
+                self.count.damaged += 1
+                self.problem = self.problem or f"A part of it cannot be decoded ({error.strerror})."
+                continue
+            for frame in frames:
+                self.count.damaged += bool(frame.is_corrupt)
+                yield frame
+
+    def _judge(self, seconds: float) -> None:
+        """After the last frame: was that all?"""
+        stream, decoded = self._stream, self.count.decoded
+        promised_s, least_s = None, max(_SHORT_S, 2 / self.frames_per_second)
+        if stream.duration:
+            promised_s = float(stream.duration * stream.time_base)
+        elif self._container.duration:
+            promised_s, least_s = self._container.duration / self._av.time_base, _FILE_SHORT_S
+        missing = (stream.frames - decoded) if stream.frames else 0
+        if promised_s is not None and promised_s - seconds > least_s and (missing > 2 or not stream.frames):
+            self.problem = f"It ends after {seconds:.1f} of {promised_s:.1f} s: it is cut off or damaged."
+        elif self.count.damaged:
+            self.problem = f"{self.count.damaged} of its {decoded + self.count.damaged} frames are damaged."
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def upright(frame: Any, size_px: tuple[int, int] | None, pixel_aspect: float = 1.0) -> Pixels:
+    """A PyAV frame as (H, W, 3) RGB, turned by its display matrix, its pixels made square.
+
+    `pixel_aspect` is the width of a stored pixel over its height. A frame of another size than `size_px` is resized.
+    """
+    turns = round(frame.rotation / 90) % 4  # counterclockwise
+    width, height = max(1, round(frame.width * pixel_aspect)), frame.height
+    if size_px is not None:
+        width, height = size_px if turns % 2 == 0 else size_px[::-1]
+    pixels = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
+    return np.ascontiguousarray(np.rot90(pixels, turns))
