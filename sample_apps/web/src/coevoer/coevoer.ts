@@ -1,0 +1,201 @@
+/**
+ * The class that apps use, in MediaPipe's form. It talks to a worker, so every result is a promise.
+ */
+
+import type { EngineOptions, Info, Progress } from "./engine.js";
+import { CoEvoerError, messageOf } from "./errors.js";
+import type { Answers, Reply, Request } from "./messages.js";
+import type { Detection } from "./person.js";
+import { defaultThreads, type Provider } from "./runtime.js";
+
+export interface CoEvoerOptions {
+  /** URL of the bundle folder, relative to the page or absolute. */
+  readonly bundle: string | URL;
+  /** URL of the folder that serves onnxruntime-web's files (`RUNTIME_FILES`). */
+  readonly runtime: string | URL;
+  /** "auto" (the default) takes WebGPU where it is exact and faster, else WebAssembly. */
+  readonly delegate?: "auto" | Provider;
+  /** Let "auto" and "webgpu" use a software adapter, for tests. Default false. */
+  readonly allowSoftwareGpu?: boolean;
+  /** WebAssembly threads; the default follows the machine. 1 without cross-origin isolation. */
+  readonly threads?: number;
+  /** One-Euro smoothing of streams. Default true. */
+  readonly smooth?: boolean;
+  /** Give the mesh with each person. Default true. */
+  readonly mesh?: boolean;
+  /** Runs of the network on a single image: whole frame, then the body found there. Default 2. */
+  readonly passes?: number;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Listener of `detectAsync`. */
+  readonly onResult?: (detection: Detection) => void;
+  /** Listener of what goes wrong in `detectAsync`; without one it is reported as an uncaught error. */
+  readonly onError?: (error: CoEvoerError) => void;
+}
+
+interface Pending {
+  readonly resolve: (answer: Answers[keyof Answers]) => void;
+  readonly reject: (error: CoEvoerError) => void;
+}
+
+const DELEGATES: readonly string[] = ["auto", "wasm", "webgpu"];
+const SILENCE_MS = 60_000; // a worker that says nothing for so long is taken for dead
+
+export class CoEvoer {
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 0;
+  private watch: ReturnType<typeof setTimeout> | undefined;
+  private ended: CoEvoerError | null = null;
+  private busy = false;
+  private waiting: { frame: Promise<ImageBitmap>; timestampMs: number } | null = null;
+  private opened: Info | null = null;
+
+  private constructor(
+    private readonly worker: Worker,
+    private readonly options: CoEvoerOptions,
+  ) {
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.receive(data);
+    worker.onerror = (event) => this.end("runtime", `The worker stopped: ${event.message || "its script did not load"}.`);
+  }
+
+  /** Loads a bundle, starts the runtime and checks it against golden images. Rejects with `CoEvoerError`. */
+  static async createFromOptions(options: CoEvoerOptions): Promise<CoEvoer> {
+    if (typeof OffscreenCanvas === "undefined" || typeof createImageBitmap === "undefined") {
+      throw new CoEvoerError("platform", "This browser lacks OffscreenCanvas; use Chrome 69, Firefox 105, Safari 16.4 or newer.");
+    }
+    const { delegate = "auto" } = options;
+    if (!DELEGATES.includes(delegate)) {
+      throw new CoEvoerError("input", `delegate is ${JSON.stringify(delegate)}; give one of ${DELEGATES.join(", ")}.`);
+    }
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const coevoer = new CoEvoer(worker, options);
+    const page = document.baseURI;
+    const engine: EngineOptions = {
+      bundle: folder(options.bundle, page),
+      runtime: folder(options.runtime, page),
+      delegate,
+      allowSoftwareGpu: options.allowSoftwareGpu ?? false,
+      threads: options.threads ?? defaultThreads(),
+      smooth: options.smooth ?? true,
+      mesh: options.mesh ?? true,
+      passes: options.passes ?? 2,
+    };
+    try {
+      coevoer.opened = await coevoer.ask({ kind: "create", options: engine });
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+    return coevoer;
+  }
+
+  /** What was loaded: manifest, provider, self-check, the body's faces. */
+  get info(): Info {
+    if (!this.opened) throw new CoEvoerError("closed", "The estimator is not open.");
+    return this.opened;
+  }
+
+  /** The person in a single image. */
+  async detect(image: ImageBitmapSource): Promise<Detection> {
+    const frame = await toBitmap(image);
+    return this.ask({ kind: "image", frame }, [frame]);
+  }
+
+  /** The person in the next frame of a stream, followed and smoothed. Timestamps grow. */
+  async detectForVideo(image: ImageBitmapSource, timestampMs: number): Promise<Detection> {
+    const frame = await toBitmap(image);
+    return this.ask({ kind: "video", frame, timestampMs }, [frame]);
+  }
+
+  /**
+   * The next frame of a live stream; the result goes to `onResult`. A frame that comes while another is worked on
+   * waits, and is replaced by the next one: the newest is never late.
+   */
+  detectAsync(image: ImageBitmapSource, timestampMs: number): void {
+    const frame = toBitmap(image);
+    frame.catch(() => undefined); // reported when its turn comes
+    this.waiting?.frame.then((skipped) => skipped.close(), () => undefined);
+    this.waiting = { frame, timestampMs };
+    if (!this.busy) void this.drain();
+  }
+
+  /** Begins another stream: the next timestamp may be anything. */
+  async resetStream(): Promise<void> {
+    await this.ask({ kind: "reset" });
+  }
+
+  /** Frees the runtime and ends the worker. Closing twice is harmless. */
+  async close(): Promise<void> {
+    if (this.ended) return;
+    await this.ask({ kind: "close" }).catch(() => null);
+    this.end("closed", "The estimator is closed; create another one.");
+  }
+
+  private async drain(): Promise<void> {
+    this.busy = true;
+    while (this.waiting) {
+      const { frame, timestampMs } = this.waiting;
+      this.waiting = null;
+      try {
+        const bitmap = await frame;
+        const detection = await this.ask({ kind: "video", frame: bitmap, timestampMs }, [bitmap]);
+        this.options.onResult?.(detection);
+      } catch (error) {
+        const own = error instanceof CoEvoerError ? error : new CoEvoerError("runtime", messageOf(error), { cause: error });
+        (this.options.onError ?? reportError)(own);
+      }
+    }
+    this.busy = false;
+  }
+
+  private ask<R extends Request>(request: R, transfer: Transferable[] = []): Promise<Answers[R["kind"]]> {
+    return new Promise((resolve, reject) => {
+      if (this.ended) return reject(this.ended);
+      const id = this.nextId++;
+      this.pending.set(id, { resolve: resolve as Pending["resolve"], reject });
+      this.listen();
+      this.worker.postMessage({ id, request }, transfer);
+    });
+  }
+
+  private receive(reply: Reply): void {
+    if ("progress" in reply) {
+      this.listen();
+      return this.options.onProgress?.(reply.progress);
+    }
+    const pending = this.pending.get(reply.id);
+    this.pending.delete(reply.id);
+    this.listen();
+    if ("answer" in reply) pending?.resolve(reply.answer);
+    else pending?.reject(new CoEvoerError(reply.error.code, reply.error.message));
+  }
+
+  /** Waits for the next sign of life, while something is asked for. */
+  private listen(): void {
+    clearTimeout(this.watch);
+    if (!this.pending.size) return;
+    const message = `The worker has not answered for ${SILENCE_MS / 1000} s; reload the page.`;
+    this.watch = setTimeout(() => this.end("runtime", message), SILENCE_MS);
+  }
+
+  private end(code: CoEvoerError["code"], message: string): void {
+    this.ended ??= new CoEvoerError(code, message);
+    clearTimeout(this.watch);
+    this.worker.terminate();
+    for (const { reject } of this.pending.values()) reject(this.ended);
+    this.pending.clear();
+  }
+}
+
+async function toBitmap(image: ImageBitmapSource): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(image);
+  } catch (error) {
+    throw new CoEvoerError("input", `The frame has no readable pixels (${messageOf(error)}); give one that has loaded.`);
+  }
+}
+
+/** An address with a slash at its end, so that file names can follow. */
+function folder(url: string | URL, page: string): string {
+  const { href } = new URL(url, page);
+  return href.endsWith("/") ? href : `${href}/`;
+}

@@ -1,0 +1,31 @@
+/** What the page and the worker say to each other. Every request is answered once, in order; progress comes between. */
+
+import type { EngineOptions, Info, Progress } from "./engine.js";
+import type { ErrorCode } from "./errors.js";
+import type { Detection } from "./person.js";
+
+export type Request =
+  | { readonly kind: "create"; readonly options: EngineOptions }
+  | { readonly kind: "image"; readonly frame: ImageBitmap }
+  | { readonly kind: "video"; readonly frame: ImageBitmap; readonly timestampMs: number }
+  | { readonly kind: "reset" }
+  | { readonly kind: "close" };
+
+/** What each kind of request is answered with. */
+export interface Answers {
+  create: Info;
+  image: Detection;
+  video: Detection;
+  reset: null;
+  close: null;
+}
+
+export interface Envelope {
+  readonly id: number;
+  readonly request: Request;
+}
+
+export type Reply =
+  | { readonly progress: Progress }
+  | { readonly id: number; readonly answer: Answers[keyof Answers] }
+  | { readonly id: number; readonly error: { readonly code: ErrorCode; readonly message: string } };

@@ -1,0 +1,97 @@
+/** A real Chromium and a server of the built page, for the tests in this folder. */
+
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { preview, type PreviewServer } from "vite";
+
+export const ROOT = join(import.meta.dirname, "../..");
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const FLAGS = [
+  "--no-sandbox", // containers have none
+  "--use-fake-device-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+/** The browser of CHROMIUM, or the first one on the PATH. */
+export function findChromium(): string {
+  const given = process.env["CHROMIUM"];
+  if (given) {
+    if (existsSync(given)) return given;
+    throw new Error(`CHROMIUM is ${given}, which is not there.`);
+  }
+  for (const name of NAMES) {
+    try {
+      return execFileSync("which", [name], { encoding: "utf8" }).trim();
+    } catch {
+      continue;
+    }
+  }
+  throw new Error(`No browser found: set CHROMIUM=/path/to/chromium or install one (apt install chromium); looked for ${NAMES}.`);
+}
+
+const PATIENCE_MS = 240_000; // a model starts slowly on a busy machine
+
+export interface Site {
+  readonly url: string;
+  readonly browser: Browser;
+  /** Ends the server and leaves the browser: now it is offline. */
+  goOffline(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Serves dist/ and starts the browser. */
+export async function openSite(flags: readonly string[] = []): Promise<Site> {
+  if (!existsSync(join(ROOT, "dist/bundle/manifest.json"))) {
+    throw new Error("dist/ has no bundle: npm run bundle -- PATH, then npm run build.");
+  }
+  const server: PreviewServer = await preview({ root: ROOT, preview: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
+  const url = server.resolvedUrls!.local[0]!;
+  const browser = await chromium.launch({ executablePath: findChromium(), args: [...FLAGS, ...flags] });
+  return {
+    url,
+    browser,
+    goOffline: () => server.close(),
+    async close() {
+      await browser.close();
+      await server.close();
+    },
+  };
+}
+
+/** A page that fails its test on any error that the app did not foresee. */
+export async function openPage(context: BrowserContext): Promise<{ page: Page; errors: string[] }> {
+  context.setDefaultTimeout(PATIENCE_MS);
+  const page = await context.newPage();
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  return { page, errors };
+}
+
+/** Facts of a result. */
+export interface Seen {
+  readonly state: string;
+  readonly found: boolean;
+  readonly timestampMs: number | null;
+}
+
+/** Waits until the page has shown `count` results since this call, of a state if one is given; gives the last one. */
+export function results(page: Page, count: number, state?: string): Promise<Seen> {
+  return page.evaluate(
+    ([wanted, of]) =>
+      new Promise<Seen>((resolve) => {
+        let seen = 0;
+        addEventListener("coevoer-detection", function listener(event) {
+          const { state, person, timestampMs } = (event as CustomEvent).detail;
+          if ((of && state !== of) || ++seen < wanted) return;
+          removeEventListener("coevoer-detection", listener);
+          resolve({ state, found: person !== null, timestampMs });
+        });
+      }),
+    [count, state ?? ""] as const,
+  );
+}

@@ -1,0 +1,22 @@
+/** The bundle that the tests run against: the one in public/bundle. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseManifest, type Manifest } from "../src/coevoer/manifest.js";
+
+export const BUNDLE = join(import.meta.dirname, "../public/bundle");
+
+/** The bytes of one of its files. */
+export function bundleFile(name: string): Uint8Array {
+  if (!existsSync(join(BUNDLE, "manifest.json"))) {
+    throw new Error(
+      "There is no bundle to test. In the repository's root: python -m coevoer_edge.export --target onnx; " +
+        "then here: npm run bundle -- ../../artifacts/coevoer-t-onnx-w8a8",
+    );
+  }
+  return new Uint8Array(readFileSync(join(BUNDLE, name)));
+}
+
+export function bundleManifest(): Manifest {
+  return parseManifest(new TextDecoder().decode(bundleFile("manifest.json")), "manifest.json");
+}
