@@ -1,0 +1,80 @@
+// The pipeline put together, on the calling thread: a frame in, a result out (docs/pipeline.md).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "coevoer/body.hpp"
+#include "coevoer/bundle.hpp"
+#include "coevoer/frame.hpp"
+#include "coevoer/network.hpp"
+#include "coevoer/person.hpp"
+#include "coevoer/smoother.hpp"
+#include "coevoer/tracker.hpp"
+
+namespace coevoer {
+
+struct Timings {
+  double crop_ms = 0, network_ms = 0, decode_ms = 0;  // of all crops looked at; decode: with tracking and smoothing
+};
+
+struct Result {
+  double timestamp_ms = 0;         // 0 for an image
+  State state = State::searching;  // after the frame of a stream
+  Size frame;
+  Crop crop;                     // what the network looked at
+  std::optional<Person> person;  // of a stream: in the frame camera, smoothed; of an image: in the camera of its crop
+  double person_visibility = 0;  // what the network says of the person, reported or not
+  bool trained = false;          // false: the weights are random, and so is the person
+  bool smaller_model = false;
+  int dropped = 0;  // live stream: frames left out since the last result
+  Timings timings;
+};
+
+struct EngineOptions {
+  std::filesystem::path bundle;
+  std::optional<std::filesystem::path> smaller_bundle;  // for heat and low memory; the same body and contract
+  NetworkLoader loader;
+  bool smooth = true;
+};
+
+class Engine {
+ public:
+  // Opens and verifies the bundles, reads the body, loads the network. Raises Error(bundle) or Error(memory).
+  explicit Engine(EngineOptions options);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Two looks: the whole frame, then the crop that follows the body seen there; where that body is no usable guide the
+  // first look stays. Streams go on unchanged.
+  Result image(const Frame& frame);
+
+  // The next frame of the stream. Raises Error(usage) for a bad frame or a timestamp that does not grow, and then
+  // nothing changes; Error(network) where the network breaks its contract: the frame counts as neither seen nor missed.
+  Result video(const Frame& frame, double timestamp_ms);
+
+  void start_stream();  // nobody is followed, times start anew
+
+  // From the next frame on, the smaller model or the larger one. The one in use is freed before the other is loaded.
+  void use_smaller(bool smaller) { wanted_smaller_ = smaller && smaller_.has_value(); }
+
+  const Manifest& manifest() const { return bundle_.manifest; }
+  std::shared_ptr<const Body> body() const { return body_; }
+
+ private:
+  Decoded run(const Frame& frame, const Crop& crop, Timings& timings);
+  void load();
+  Result begin(const Frame& frame, const Crop& crop) const;
+
+  EngineOptions options_;
+  Bundle bundle_;
+  std::optional<Bundle> smaller_;
+  std::shared_ptr<const Body> body_;
+  std::unique_ptr<Network> network_;
+  bool wanted_smaller_ = false, has_smaller_ = false;
+  Tracker tracker_;
+  Smoother smoother_;
+};
+
+}  // namespace coevoer

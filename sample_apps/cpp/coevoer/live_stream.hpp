@@ -1,0 +1,67 @@
+// Frames as they come, results on one thread: while a frame is worked on, only the newest of those that come waits.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "coevoer/engine.hpp"
+#include "coevoer/error.hpp"
+#include "coevoer/pressure.hpp"
+
+namespace coevoer {
+
+// Called on the stream's own thread, one call at a time: a result, or the error that a frame ended with. Must not
+// throw, and must not close the stream.
+struct Listener {
+  std::function<void(const Result&)> result;
+  std::function<void(const Error&)> error;
+};
+
+class LiveStream {
+ public:
+  using Process = std::function<Result(const Frame&, double timestamp_ms)>;
+
+  LiveStream(Process process, Listener listener);
+  ~LiveStream();
+  LiveStream(const LiveStream&) = delete;
+  LiveStream& operator=(const LiveStream&) = delete;
+
+  // Copies the pixels and returns at once. A frame that still waits is dropped, as is one that comes before
+  // `least_interval_ms` has passed since the last one let through. Raises Error(usage), and nothing changes: a bad
+  // frame, a timestamp that does not grow, a stream that is closed.
+  void push(const Frame& frame, double timestamp_ms, double least_interval_ms);
+
+  // Finishes the frame that is worked on and the one that waits; no listener is called once it has returned. Closing
+  // twice is harmless. Raises Error(usage) on the listener's thread, which would wait for itself.
+  void close();
+
+ private:
+  struct Waiting {
+    std::vector<std::uint8_t> pixels;  // rows lie close
+    Frame frame;                       // of `pixels`
+    double timestamp_ms = 0;
+    int dropped = 0;  // before it
+  };
+  void work();
+  void deliver(const Waiting& waiting) const;
+
+  Process process_;
+  Listener listener_;
+  std::mutex mutex_, closing_mutex_;
+  std::condition_variable changed_;
+  std::optional<Waiting> waiting_;
+  std::vector<std::uint8_t> spare_;  // a buffer to use again
+  std::optional<double> last_ms_;
+  RateLimit rate_;
+  int dropped_ = 0;
+  bool closing_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace coevoer
