@@ -18,7 +18,7 @@ from torch import Tensor
 
 from coevoer_edge.errors import CheckpointError
 from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
-from coevoer_edge.model.build import refuse_unknown
+from coevoer_edge.model.build import blank, refuse_unknown
 
 DEFAULT_MODEL = "coevoer-t"
 
@@ -82,7 +82,7 @@ def load(path: str | Path, model: str | None = None) -> tuple[CoEvoer, Checkpoin
     path = Path(path)
     checkpoint = _describe(path, _metadata(path), model)
     weights = load_file(path)
-    network = build(checkpoint.model, enhancer=checkpoint.enhancer, foreground=checkpoint.foreground)
+    network = blank(checkpoint.model, enhancer=checkpoint.enhancer, foreground=checkpoint.foreground)
     _refuse_misfits(path, checkpoint.model, network.state_dict(), weights)
     network.load_state_dict({key: value.float() for key, value in weights.items()}, strict=True)
     return network.eval(), checkpoint

@@ -70,6 +70,17 @@ def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: in
     return model
 
 
+def blank(name: str, *, enhancer: bool = True, foreground: bool = True) -> CoEvoer:
+    """The network of `build` for weights that are loaded next: not initialised, which takes seconds in the large sizes.
+
+    Raises:
+        InputError: unknown name.
+    """
+    refuse_unknown(name)
+    with torch.random.fork_rng(devices=[]):
+        return _assemble(name, _SIZES[name], enhancer=enhancer, foreground=foreground)
+
+
 def _assemble(name: str, s: Sizes, *, enhancer: bool, foreground: bool) -> CoEvoer:
     dim, heads = s.decoder_dim, s.decoder_dim // 64
 

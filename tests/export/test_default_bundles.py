@@ -355,24 +355,16 @@ def test_truncated_artifact(
 
 def test_bench(bundles: dict[str, Bundle]) -> None:
     paths = [str(bundles[target].path) for target in RUNNABLE]
-    result = CliRunner().invoke(main, ["bench", *paths, "--rounds", "3", "--json", "--quiet"])
+    result = CliRunner().invoke(main, ["bench", *paths, "--rounds", "3", "--starts", "1", "--json", "--quiet"])
     assert result.exit_code == 0, result.output
-    head, *rows, last = result.stdout.splitlines()
-    assert head.split() == ["bundle", "runtime", "median", "ms", "p90", "ms", "speed", "MB"]
-    assert [row.split()[:2] for row in rows] == [
-        [NAMES["executorch"], "executorch"],
-        [NAMES["onnx"], "onnxruntime"],
+    rows = json.loads(result.stdout.splitlines()[-1])["rows"]
+    assert [(row["kind"], row["name"], row["runtime"]) for row in rows[:4]] == [
+        (kind, NAMES[target], {"executorch": "executorch", "onnx": "onnxruntime"}[target])
+        for kind in ("network", "pipeline")
+        for target in RUNNABLE
     ]
-    timings = json.loads(last)
-    assert [timing["bundle"] for timing in timings] == [NAMES[target] for target in RUNNABLE]
-    assert timings[0]["ratio"] == 1.0
-    for timing, row in zip(timings, rows, strict=True):
-        assert 0 < timing["median_ms"] <= timing["p90_ms"]
-        assert timing["ratio"] == pytest.approx(timings[0]["median_ms"] / timing["median_ms"])
-        assert timing["megabytes"] <= BYTES_PER_PARAMETER * PARAMETERS / 1e6
-        assert row.split()[2:] == [
-            f"{timing['median_ms']:.1f}",
-            f"{timing['p90_ms']:.1f}",
-            f"{timing['ratio']:.2f}x",
-            f"{timing['megabytes']:.1f}",
-        ]
+    assert [row["kind"] for row in rows[4:]] == ["mesh", "gemm"]
+    for row in rows[:4]:
+        assert 0 < row["median_ms"] <= row["p90_ms"]
+        assert row["megabytes"] <= BYTES_PER_PARAMETER * PARAMETERS / 1e6
+    assert [row["share_of_peak"] is not None for row in rows] == [True, True, False, False, False, False]

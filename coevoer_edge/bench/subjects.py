@@ -1,0 +1,128 @@
+"""What a run of the bench times: a row each, with the job that a worker process does for it.
+
+In: opened bundles, peers. Out: `Subject`s, the rows of one kind together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from coevoer_edge.bundle import Bundle, Manifest
+
+if TYPE_CHECKING:
+    from coevoer_edge.model import CoEvoer
+
+Kind = Literal["network", "pipeline", "mesh", "gemm"]
+
+GEMM_SIZE = 1024
+"""The fastest of 512 to 4096: smaller ones keep no two cores busy, larger ones leave the cache."""
+HOLISTIC = "MediaPipe Holistic"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One row before it is timed."""
+
+    name: str
+    kind: Kind
+    job: dict[str, Any]  # worker.py
+    model: str = ""
+    target: str = ""
+    precision: str = ""
+    megabytes: float | None = None
+    macs: int | None = None  # multiply-accumulates of one turn, where known
+    python: Path | None = None  # None: this one
+
+    @property
+    def starts(self) -> bool:
+        """Whether cold start and memory say something of it."""
+        return self.kind in ("network", "pipeline")
+
+
+def subjects(
+    bundles: Sequence[Bundle],
+    peers: Sequence[str],
+    threads: int | None,
+    stream: Path,
+    mediapipe_python: Path,
+) -> list[Subject]:
+    """All rows of a run. `stream` is a folder of `Stream.save`; checkpoints of eager peers are written into it."""
+    networks, pipelines = [], []
+    models: dict[tuple[str, int], CoEvoer | None] = {}
+    for bundle in bundles:
+        manifest = bundle.manifest
+        key = (manifest.model, manifest.parameters)
+        if key not in models:
+            models[key] = network_of(manifest)
+        given = {"bundle": str(bundle.path.absolute()), "threads": threads}
+        macs = _macs(models[key])
+        network = Subject(
+            bundle.path.name,
+            "network",
+            {"do": "network", **given},
+            model=manifest.model,
+            target=manifest.target,
+            precision=manifest.precision,
+            megabytes=manifest.artifact_bytes / 1e6,
+            macs=macs,
+        )
+        networks.append(network)
+        job = {"do": "pipeline", "stream": str(stream), **given}
+        pipelines.append(replace(network, kind="pipeline", job=job, macs=None))
+    if "eager" in peers:
+        networks += [_eager(found, stream, threads) for found in models.values() if found is not None]
+    if "mediapipe" in peers:
+        job = {"do": "holistic", "stream": str(stream)}
+        pipelines.append(Subject(HOLISTIC, "pipeline", job, python=mediapipe_python))
+    return [
+        *networks,
+        *pipelines,
+        Subject("mesh decode", "mesh", {"do": "mesh", "stream": str(stream)}, precision="fp32"),
+        Subject(
+            f"GEMM {GEMM_SIZE} x {GEMM_SIZE} x {GEMM_SIZE}",
+            "gemm",
+            {"do": "gemm", "size": GEMM_SIZE, "threads": threads},
+            precision="int8",
+            macs=GEMM_SIZE**3,
+        ),
+    ]
+
+
+def network_of(manifest: Manifest) -> "CoEvoer | None":
+    """A bundle's network with whatever weights: the variant (Table 4) of its model that has its number of parameters.
+
+    None for a model of another name or size.
+    """
+    from coevoer_edge.model import MODEL_NAMES
+    from coevoer_edge.model.build import blank
+
+    if manifest.model in MODEL_NAMES:
+        for enhancer, foreground in ((True, True), (True, False), (False, True), (False, False)):
+            network = blank(manifest.model, enhancer=enhancer, foreground=foreground)
+            if sum(parameter.numel() for parameter in network.parameters()) == manifest.parameters:
+                return network.eval()
+    return None
+
+
+def _macs(network: "CoEvoer | None") -> int | None:
+    from coevoer_edge.model.__main__ import count_macs
+
+    return None if network is None else count_macs(network)
+
+
+def _eager(network: "CoEvoer", folder: Path, threads: int | None) -> Subject:
+    """The float network from a checkpoint; its time does not depend on the weights."""
+    from coevoer_edge.checkpoint import save
+
+    path = folder / f"{network.name}.safetensors"
+    save(network, path, trained=False)
+    return Subject(
+        f"{network.name} in PyTorch",
+        "network",
+        {"do": "eager", "checkpoint": str(path), "threads": threads},
+        model=network.name,
+        target="eager",
+        precision="fp32",
+        megabytes=path.stat().st_size / 1e6,
+    )
