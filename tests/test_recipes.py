@@ -24,7 +24,8 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_names_of_the_shipped_recipes() -> None:
-    assert recipes.names("export") == ("coreml", "executorch", "onnx") == tuple(sorted(TARGETS))
+    assert recipes.names("export") == ("coreml", "executorch", "executorch-coreml", "onnx")
+    assert set(TARGETS) == set(recipes.names("export")) - {"executorch-coreml"}
     assert recipes.names("quantization") == ("fp16", "fp32", "w8a8")
 
 
@@ -63,14 +64,14 @@ def test_reasons_of_operators_outside_the_delegate_are_sentences(kind: str, name
 
 def test_unknown_recipe() -> None:
     assert message_of("tflite") == (
-        "no export recipe 'tflite'; valid: coreml, executorch, onnx, or the path of a .toml file"
+        "no export recipe 'tflite'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file"
     )
 
 
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     assert message_of(path) == (
-        f"no export recipe '{path}'; valid: coreml, executorch, onnx, or the path of a .toml file"
+        f"no export recipe '{path}'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file"
     )
 
 
@@ -119,7 +120,7 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
         ),
         (
             'target = "executorch"\nbackend = "vulkan"',
-            "export recipe for executorch: backend 'vulkan'; valid: xnnpack",
+            "export recipe for executorch: backend 'vulkan'; valid: xnnpack, coreml",
         ),
         (
             'target = "coreml"\nminimum_deployment_target = "iOS17"',

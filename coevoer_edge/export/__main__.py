@@ -12,7 +12,7 @@ import click
 
 from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.recipe import ALIASES, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
+from coevoer_edge.export.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
 from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 from coevoer_edge.quiet import quietly
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     metavar="TARGET",
     help=f"{', '.join(TARGETS)} or all; may be repeated. Also: {', '.join(ALIASES)}.",
 )
+@click.option("--backend", help=f"ExecuTorch: {', '.join(BACKENDS)}.  [default: {BACKENDS[0]}]")
 @click.option("--model", help="coevoer-t (default), -s, -b or -l.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
 @click.option("--untrained", is_flag=True, help="Seeded random weights, to measure size and speed.")
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 @click.option("--recipe", type=click.Path(path_type=Path), help="Your own quantization recipe (.toml).")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of calibration images, instead of the embedded.")
 @click.option("--num-calibration-samples", type=click.IntRange(min=1), help="Instead of the recipe's number.")
-@click.option("--minimum-deployment-target", help=f"Core ML: {', '.join(DEPLOYMENT_TARGETS)}.  [default: iOS18]")
+@click.option(
+    "--minimum-deployment-target",
+    help=f"Core ML, also inside ExecuTorch: {', '.join(DEPLOYMENT_TARGETS)}.  [default: iOS18]",
+)
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace bundles that exist.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of images and of --untrained.")
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def command(
     targets: tuple[str, ...],
+    backend: str | None,
     model: str | None,
     checkpoint: Path | None,
     untrained: bool,
@@ -79,6 +84,7 @@ def command(
         model=model,
         checkpoint=checkpoint,
         untrained=untrained,
+        backend=backend,
         data=data,
         minimum_deployment_target=minimum_deployment_target,
         output_dir=output_dir,
@@ -88,7 +94,7 @@ def command(
     )
     steps = Steps(number_of_steps(request), quiet=quiet)
     bundles = export(request, steps)
-    _report(bundles, steps)
+    _report(bundles, backend, steps)
     if as_json:
         click.echo(json.dumps([_summary(bundle) for bundle in bundles]))
 
@@ -124,7 +130,7 @@ def _summary(bundle: "Bundle") -> dict[str, object]:
     }
 
 
-def _report(bundles: list["Bundle"], steps: Steps) -> None:
+def _report(bundles: list["Bundle"], backend: str | None, steps: Steps) -> None:
     for bundle in bundles:
         manifest = bundle.manifest
         steps.result(
@@ -132,9 +138,12 @@ def _report(bundles: list["Bundle"], steps: Steps) -> None:
             f"{manifest.artifact_bytes / manifest.parameters:.2f} bytes per parameter)"
         )
         steps.result(f"  {_parity(bundle)}")
-    runnable = next((b for b in bundles if b.manifest.target != "coreml"), None)
+    runnable = next((b for b in bundles if "coreml" not in (b.manifest.target, backend)), None)
     if runnable is not None:
         steps.result(f"Next: python -m coevoer_edge.run {runnable.path} photo.jpg -o out/")
+    elif backend == "coreml":
+        steps.result(f"Next: load {bundles[0].artifact} with ExecuTorch's Core ML backend in an app, or on a Mac:")
+        steps.result(f"  python -m coevoer_edge.run {bundles[0].path} photo.jpg -o out/")
     else:
         steps.result(f"Next: drag {bundles[0].artifact} into Xcode, or on a Mac:")
         steps.result(f"  python -m coevoer_edge.run {bundles[0].path} photo.jpg -o out/")

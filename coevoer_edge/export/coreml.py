@@ -7,9 +7,9 @@ import json
 import os
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch.export import ExportedProgram
@@ -20,8 +20,12 @@ from coevoer_edge.export.recipe import ExportRecipe
 from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 
+if TYPE_CHECKING:
+    from coevoer_edge.runtime.mil.program import Operation
+
 _GEMMS = ("linear", "conv")
-_NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
+NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
+"""Of names that follow from what they name."""
 
 
 def lower(
@@ -46,7 +50,7 @@ def lower(
             minimum_deployment_target=getattr(ct.target, recipe.minimum_deployment_target),
             compute_precision=ct.precision.FLOAT32
             if precision == "fp32"
-            else ct.transform.FP16ComputePrecision(op_selector=lambda operation: not _is_tail(operation)),
+            else ct.transform.FP16ComputePrecision(op_selector=lambda operation: not is_tail(operation)),
             skip_model_load=True,
         )
         model.short_description = "CoEvoer: upper body, hands and face as SMPL-X parameters from one 256 x 192 crop."
@@ -57,14 +61,20 @@ def lower(
         model.user_defined_metadata.clear()  # tool versions are in the manifest
         model.user_defined_metadata.update(metadata)
         model.save(str(path))
-    _make_reproducible(path)
+    make_reproducible(path)
 
 
 def read_facts(path: Path) -> FileFacts:
     """Count what the package holds."""
-    from coevoer_edge.runtime.mil.program import Operation, read_program
+    from coevoer_edge.runtime.mil.program import read_program
 
-    operations = read_program(path).operations
+    return count(read_program(path).operations)
+
+
+def count(
+    operations: Sequence["Operation"], delegates: int | None = None, outside: Counter[str] | None = None
+) -> FileFacts:
+    """Count attentions and GEMMs of a MIL program; `delegates` and `outside` are those of the `.pte` it came in."""
     int8_weights = {
         output.name
         for operation in operations
@@ -72,7 +82,7 @@ def read_facts(path: Path) -> FileFacts:
         for output in operation.outputs
     }
 
-    def is_float(gemm: Operation) -> bool:
+    def is_float(gemm: "Operation") -> bool:
         return gemm.inputs["weight"][0] not in int8_weights
 
     ops = Counter(operation.kind for operation in operations)
@@ -82,10 +92,12 @@ def read_facts(path: Path) -> FileFacts:
         attentions=ops["scaled_dot_product_attention"],
         gemms=len(gemms),
         float_gemms=tuple(gemm.name for gemm in gemms if is_float(gemm)),
+        delegates=delegates,
+        outside=outside or Counter(),
     )
 
 
-def _is_tail(operation: Any) -> bool:
+def is_tail(operation: Any) -> bool:
     """Whether an operation leads to an output with no GEMM behind it: the last Linear of each head, and what turns its
     raw numbers into rotations, camera and boxes.
 
@@ -93,12 +105,12 @@ def _is_tail(operation: Any) -> bool:
     """
     consumers = [consumer for output in operation.outputs for consumer in output.child_ops]
     if operation.op_type.startswith("constexpr"):
-        return any(_is_tail(consumer) for consumer in consumers)
+        return any(is_tail(consumer) for consumer in consumers)
     is_output = any(output in operation.enclosing_block.outputs for output in operation.outputs)
-    return is_output or any(c.op_type not in (*_GEMMS, "matmul") and _is_tail(c) for c in consumers)
+    return is_output or any(c.op_type not in (*_GEMMS, "matmul") and is_tail(c) for c in consumers)
 
 
-def _make_reproducible(package: Path) -> None:
+def make_reproducible(package: Path) -> None:
     """Give the package's parts names that follow from their paths, sort the specification, drop debug files."""
     from coremltools.proto.Model_pb2 import Model
 
@@ -106,7 +118,7 @@ def _make_reproducible(package: Path) -> None:
         if debug.name != "Manifest.json":
             debug.unlink()
     manifest = json.loads((package / "Manifest.json").read_text())
-    new = {old: str(uuid.uuid5(_NAMESPACE, item["path"])) for old, item in manifest["itemInfoEntries"].items()}
+    new = {old: str(uuid.uuid5(NAMESPACE, item["path"])) for old, item in manifest["itemInfoEntries"].items()}
     manifest["itemInfoEntries"] = dict(sorted((new[old], item) for old, item in manifest["itemInfoEntries"].items()))
     manifest["rootModelIdentifier"] = new[manifest["rootModelIdentifier"]]
     # coremltools writes the manifest anew, with this newline, whenever it opens a package; digests have to survive it.

@@ -18,6 +18,7 @@ from coevoer_edge.export.passes import decompose_for_xnnpack
 from coevoer_edge.export.recipe import ExportRecipe, refuse_impossible
 from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
+from coevoer_edge.runtime.pte import read_method
 
 _GEMMS = ("XNNFullyConnected", "XNNConv2d", "XNNDepthwiseConv2d")
 
@@ -30,7 +31,7 @@ def lower(
     Raises:
         InputError: fp16, which XNNPACK takes only from a network whose inputs and outputs are fp16 too.
     """
-    refuse_impossible(recipe.target, precision)
+    refuse_impossible(recipe, precision)
     with quietly():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
@@ -46,14 +47,10 @@ def lower(
 
 def read_facts(path: Path) -> FileFacts:
     """Count delegates, the operators outside them, and the nodes of XNNPACK's graph inside."""
-    from executorch.exir._serialize._program import deserialize_pte_binary
-
-    program = deserialize_pte_binary(path.read_bytes()).program
-    plan = next(plan for plan in program.execution_plan if plan.name == "forward")
+    method = read_method(path)
     ops, float_gemms, attentions, gemms = Counter[str](), [], 0, 0
-    for delegate in plan.delegates:
-        payload = bytes(program.backend_delegate_data[delegate.processed.index].data)
-        graph = _xnnpack_graph(payload)
+    for delegate in method.delegates:
+        graph = _xnnpack_graph(delegate.payload)
         values = {_tensor(v["xvalue_union"])["id_out"]: _tensor(v["xvalue_union"]) for v in graph["xvalues"]}
         for node in graph["xnodes"]:
             kind, fields = node["xnode_union_type"], node["xnode_union"]
@@ -64,9 +61,7 @@ def read_facts(path: Path) -> FileFacts:
                 dtype = values[fields["filter_id"]].get("datatype", "xnn_datatype_invalid")
                 if not dtype.startswith("xnn_datatype_qcint8"):
                     float_gemms.append(f"{kind} of {dtype}")
-    kernels = [i.instr_args for chain in plan.chains for i in chain.instructions]
-    outside = Counter(plan.operators[k.op_index].name for k in kernels if hasattr(k, "op_index"))
-    return FileFacts(ops, attentions, gemms, tuple(float_gemms), delegates=len(plan.delegates), outside=outside)
+    return FileFacts(ops, attentions, gemms, tuple(float_gemms), len(method.delegates), method.outside)
 
 
 def _tensor(value: dict[str, Any]) -> dict[str, Any]:

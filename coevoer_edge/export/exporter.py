@@ -28,7 +28,7 @@ from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export import model_card
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
-from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, refuse_impossible
+from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, recipe_name, refuse_impossible
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import refuse_unknown
@@ -54,6 +54,7 @@ class ExportRequest:
     model: str | None = None  # None: what the checkpoint says, else the default
     checkpoint: Path | None = None  # None: the embedded weights
     untrained: bool = False  # seeded random weights instead
+    backend: str | None = None  # ExecuTorch; None: XNNPACK
     data: Path | None = None  # folder of calibration images; None: the embedded set
     minimum_deployment_target: str | None = None  # Core ML; None: the recipe's
     output_dir: Path = Path("artifacts")
@@ -115,11 +116,11 @@ def number_of_steps(request: ExportRequest) -> int:
 
 
 def _export_recipe(target: Target, request: ExportRequest) -> ExportRecipe:
-    recipe = ExportRecipe.open(target)
-    refuse_impossible(target, request.recipe.precision)
+    recipe = ExportRecipe.open(recipe_name(target, request.backend))
+    refuse_impossible(recipe, request.recipe.precision)
     if request.minimum_deployment_target is None:
         return recipe
-    if target != "coreml":
+    if not recipe.is_core_ml:
         raise InputError(f"--minimum-deployment-target is for --target coreml, not for {target}")
     return replace(recipe, minimum_deployment_target=request.minimum_deployment_target)
 
@@ -203,7 +204,7 @@ def _write(
 ) -> Bundle:
     body = BodyModel.open()
     name = folder.name + SUFFIXES[recipe.target]
-    lowering = _lowering(recipe.target)
+    lowering = _lowering(recipe)
     with bundle.writing(folder, overwrite=request.overwrite) as unfinished:
         steps.step(f"Lower to {recipe.target}")
         artifact = unfinished / name
@@ -256,11 +257,11 @@ def _write(
     return Bundle.open(folder)
 
 
-def _lowering(target: Target) -> ModuleType:
-    """The module that lowers to a target; imported here because each brings a heavy package."""
+def _lowering(recipe: ExportRecipe) -> ModuleType:
+    """The module that lowers by a recipe; imported here because each brings a heavy package."""
     from importlib import import_module
 
-    return import_module(f"coevoer_edge.export.{target}")
+    return import_module(f"coevoer_edge.export.{recipe_name(recipe.target, recipe.backend or None).replace('-', '_')}")
 
 
 def _size(artifact: Path) -> int:
@@ -279,7 +280,7 @@ def _check_size(size: int, parameters: int, quantization: QuantizationRecipe, re
 def _parity(
     reference: _Float, quantized: _Quantized, recipe: ExportRecipe, artifact: Path, body: BodyModel
 ) -> GoldenParity:
-    runtime = open_artifact(recipe.target, artifact, reference=True)
+    runtime = open_artifact(recipe.target, artifact, backend=recipe.backend, reference=True)
     try:
         outputs = _outputs(runtime, reference.golden)
     finally:

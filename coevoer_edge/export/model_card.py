@@ -15,6 +15,8 @@ _UNTRAINED = """\
 
 """
 
+_APPLE = "It runs on Apple systems only. "
+
 _CARD = """\
 # {model}, {target}, {precision}
 
@@ -24,7 +26,7 @@ _CARD = """\
 |---|---|
 | Artifact | `{artifact}`, {megabytes:.1f} MB, {parameters:,} parameters ({per_parameter:.2f} bytes each) |
 | Weights | {source}{digest} |
-| Input | `{input[name]}` {input[shape]}, {input[colour]} in {input[value_range]} (Core ML: an 8-bit RGB image) |
+| Input | `{input[name]}` {input[shape]}, {input[colour]} in {input[value_range]} (`.mlpackage`: an 8-bit RGB image) |
 | Calibration | {calibration} |
 | Fused attentions | {fusion[fused_attentions]} |
 | int8 Linear and Conv | {fusion[int8_gemms]} of {fusion[gemms]} |
@@ -37,7 +39,7 @@ _CARD = """\
 ## Limits
 
 One person in the crop. The body shown with it is {body}; SMPL-X itself is licensed for non-commercial use and is not
-included. Tools: {tools}.
+included. {apple}Tools: {tools}.
 """
 
 _PARITY = """\
@@ -62,6 +64,7 @@ def render(manifest: Manifest) -> str:
         "untrained": "" if manifest.trained else _UNTRAINED,
         "megabytes": manifest.artifact_bytes / 1e6,
         "per_parameter": manifest.artifact_bytes / manifest.parameters,
+        "apple": _APPLE if "coreml" in (manifest.target, manifest.backend) else "",
         "source": manifest.checkpoint["source"],
         "digest": f", sha256 `{manifest.checkpoint['sha256'][:16]}`" if manifest.checkpoint["sha256"] else "",
         "calibration": f"{calibration['count']} images, {calibration['source']}" if calibration else "none",

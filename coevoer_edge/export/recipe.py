@@ -16,6 +16,10 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 ALIASES = {"mlpackage": "coreml", "ios": "coreml", "pte": "executorch", "android": "executorch"}
 """Other names under which users know the targets."""
 
+Backend = Literal["xnnpack", "coreml"]
+BACKENDS: tuple[Backend, ...] = get_args(Backend)
+"""Of ExecuTorch; the first is the default."""
+
 SUFFIXES = {"coreml": ".mlpackage", "executorch": ".pte", "onnx": ".onnx"}
 
 _TAKES = {
@@ -31,7 +35,7 @@ class ExportRecipe:
 
     target: Target
     max_bytes_per_parameter: float  # of an INT8 artifact
-    minimum_deployment_target: str = ""  # Core ML
+    minimum_deployment_target: str = ""  # Core ML, and ExecuTorch's Core ML backend
     backend: str = ""  # ExecuTorch
     max_delegates: int = 0  # ExecuTorch
     outside: dict[str, str] = field(default_factory=dict)  # ExecuTorch: operator -> why it may stay outside
@@ -40,13 +44,14 @@ class ExportRecipe:
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
             raise InputError(f"export recipe: target {self.target!r}; valid: {', '.join(TARGETS)}")
+        taken = _TAKES[self.target] | (_TAKES["coreml"] if self.backend == "coreml" else set())
         for target, keys in _TAKES.items():
-            for key in sorted(keys):
-                if bool(getattr(self, key)) and target != self.target:
+            for key in sorted(keys - taken):
+                if getattr(self, key):
                     raise InputError(f"export recipe for {self.target}: {key!r} belongs to {target}")
-        if self.target == "executorch" and self.backend != "xnnpack":
-            raise InputError(f"export recipe for executorch: backend {self.backend!r}; valid: xnnpack")
-        if self.target == "coreml" and self.minimum_deployment_target not in DEPLOYMENT_TARGETS:
+        if self.target == "executorch" and self.backend not in BACKENDS:
+            raise InputError(f"export recipe for executorch: backend {self.backend!r}; valid: {', '.join(BACKENDS)}")
+        if self.is_core_ml and self.minimum_deployment_target not in DEPLOYMENT_TARGETS:
             raise InputError(
                 f"minimum deployment target {self.minimum_deployment_target!r}; valid: {', '.join(DEPLOYMENT_TARGETS)} "
                 "(older ones have neither int8 activations nor a fused attention)"
@@ -54,9 +59,14 @@ class ExportRecipe:
         if self.target == "onnx" and self.opset < MINIMUM_OPSET:
             raise InputError(f"opset {self.opset}: Attention needs {MINIMUM_OPSET} or newer")
 
+    @property
+    def is_core_ml(self) -> bool:
+        """Whether Core ML runs the network, by itself or inside ExecuTorch: on Apple systems only."""
+        return "coreml" in (self.target, self.backend)
+
     @classmethod
     def open(cls, name_or_file: str | Path) -> "ExportRecipe":
-        """Read a recipe that comes with the package by its target's name, or a TOML file of your own."""
+        """Read a recipe that comes with the package by its name (see `recipe_name`), or a TOML file of your own."""
         return recipes.into(cls, recipes.read("export", name_or_file), f"export recipe {name_or_file}")
 
 
@@ -64,13 +74,28 @@ DEPLOYMENT_TARGETS = ("iOS18", "iOS26", "macOS15", "macOS26")
 MINIMUM_OPSET = 23
 
 
-def refuse_impossible(target: str, precision: str) -> None:
+def recipe_name(target: Target, backend: str | None = None) -> str:
+    """Name of the recipe that comes with the package: the target's, with the backend where it is not the default.
+
+    Raises:
+        InputError: unknown backend, or one for another target than ExecuTorch.
+    """
+    if backend is None:
+        return target
+    if backend not in BACKENDS:
+        raise InputError(f"unknown backend {backend!r}; valid: {', '.join(BACKENDS)}")
+    if target != "executorch":
+        raise InputError(f"--backend is for --target executorch, not for {target}")
+    return target if backend == BACKENDS[0] else f"{target}-{backend}"
+
+
+def refuse_impossible(recipe: ExportRecipe, precision: str) -> None:
     """Refuse a pair that no runtime computes.
 
     Raises:
-        InputError: fp16 on ExecuTorch: XNNPACK takes it only from a network whose inputs and outputs are fp16 too.
+        InputError: fp16 on XNNPACK, which takes it only from a network whose inputs and outputs are fp16 too.
     """
-    if target == "executorch" and precision == "fp16":
+    if recipe.backend == "xnnpack" and precision == "fp16":
         raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
 
 

@@ -238,7 +238,7 @@ def _artifact(target: str, artifact: Path, program: _Program) -> Side:
         return _coreml(artifact, program.layers)
     from coevoer_edge.runtime.open import open_artifact
 
-    runtime = open_artifact(target, artifact)
+    runtime = open_artifact(target, artifact, reference=True)
     return lambda image: {f"outputs.{name}": torch.from_numpy(value) for name, value in runtime(image).items()}
 
 

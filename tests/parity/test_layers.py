@@ -127,7 +127,7 @@ def test_a_delegate_shows_outputs_only(
             answers = module(to_tensor(crop))
         return {name: 1.5 * answer.numpy() for name, answer in zip(contract.OUTPUT_NAMES, answers, strict=True)}
 
-    monkeypatch.setattr("coevoer_edge.runtime.open.open_artifact", lambda target, artifact: runtime)
+    monkeypatch.setattr("coevoer_edge.runtime.open.open_artifact", lambda target, artifact, reference: runtime)
     losses = lowering_layers(quantized_program, "executorch", Path("tiny.pte"), pictures[:1])
     assert sorted(paths(losses)) == sorted(OUTPUTS)
     for loss in losses:
