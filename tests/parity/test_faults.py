@@ -236,7 +236,7 @@ SEEN_IN_OUTPUTS: dict[str, tuple[Damage, tuple[str, ...]]] = {  # damage, output
     "divided by 255 twice": (before_all("Mul", np.float32(1 / 255)), contract.OUTPUT_NAMES),
     "image one pixel off": (before_all("Gather", np.r_[1:192, 191], axis=3), ("right_hand_pose",)),
     "a layer's scale halved": (constant("dequantize_per_channel_12", 1, lambda array: array / 2), ("betas", "camera")),
-    "zero point off by one": (zero_point(10), ("part_boxes", "camera")),
+    "zero point off by one": (zero_point(10), ("part_boxes",)),
     "boxes with x and y changed": (after("part_boxes", "Gather", np.array([1, 0, 3, 2]), axis=2), ("part_boxes",)),
     "bias dropped": (no_bias("network.body_head.out.bias"), ("global_orient", "body_pose", "camera")),
     "query and key swapped": (swapped_weights(1, 2), ("camera", "betas", "part_boxes")),
@@ -260,7 +260,7 @@ SEEN_IN_LAYERS: dict[str, tuple[Damage, str]] = {  # damage, layer that has to b
     "the image's zero point off by one": (zero_point(0), "encoder.patch_embed"),
     "zero point off by one": (zero_point(40), "refine_net.mlp.0"),
     "a probability's zero point off by one": (zero_point(-1), "visibility_head.1"),
-    "query and key of the enhancer swapped": (swapped_weights(28, 29), "enhancer.part_from_torso.0.attention.query"),
+    "query and key of the enhancer swapped": (swapped_weights(27, 28), "enhancer.part_from_torso.0.attention.query"),
     "activations of the enhancer clipped": (clipped(60, 2.0), "enhancer.part_from_torso.1.attention.query"),
     "one joint half a degree off": (after("body_pose", "MatMul", turned(17, 0.5)), "outputs.body_pose"),
 }

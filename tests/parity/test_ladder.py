@@ -179,7 +179,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, tiny_network: CoEvoer) -> 
     """The tiny network on disk, where `checkpoint` knows it by name."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "MODEL_NAMES", ("tiny",))
-        patch.setattr(checkpoint, "build", lambda name, **_: tiny.tiny_network())
+        patch.setattr(checkpoint, "blank", lambda name, **_: tiny.tiny_network())
         patch.setattr(exporter, "_check_size", lambda *_: None)  # small networks have large headers
         path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
         checkpoint.save(tiny_network, path, trained=False)
