@@ -5,6 +5,7 @@ In: outputs, the crop, a body. Out: `Person`: SMPL-X parameters, a camera of the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,11 +39,16 @@ class Person:
     joints_cam: Array  # 55 3, camera frame
     joints_px: Array  # 55 2
     trained: bool  # False: the weights are random, and so are these numbers
-    _vertices_body: Array = field(repr=False)  # V 3, before the translation
+    _body: "BodyModel" = field(repr=False)
 
     def mesh(self) -> Array:
-        """Vertices (V, 3) in the camera frame, m; the faces are the body's."""
+        """Vertices (V, 3) in the camera frame, m; the faces are the body's. Computed when first asked for."""
         return self._vertices_body + self.translation_m
+
+    @cached_property
+    def _vertices_body(self) -> Array:
+        """V 3, before the translation."""
+        return np.asarray(self._body.pose(self.parameters).vertices, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +92,7 @@ def embody(
     parameters = decoded.parameters if parameters is None else parameters
     translation = decoded.translation_m if translation_m is None else translation_m
     camera = decoded.crop.camera() if camera is None else camera
-    posed = body.pose(parameters)
-    joints_cam = np.asarray(posed.joints, np.float64) + translation
+    joints_cam = np.asarray(body.joints(parameters), np.float64) + translation
     return Person(
         parameters=parameters,
         translation_m=translation,
@@ -98,7 +103,7 @@ def embody(
         joints_cam=joints_cam,
         joints_px=camera.project(joints_cam),
         trained=trained,
-        _vertices_body=np.asarray(posed.vertices, np.float64),
+        _body=body,
     )
 
 

@@ -23,47 +23,55 @@ def share_of_step(cutoff_hz: Array | float, dt_s: float) -> Array:
     return result
 
 
-class VectorFilter:
-    """One-Euro on a vector: one cutoff for all of it, from the norm of its speed."""
+class OneEuro:
+    """The filter on values of any manifold; the subclasses say what a step is on theirs."""
 
     def __init__(self, rule: OneEuroRule) -> None:
         self.rule = rule
         self._raw: Array | None = None
 
     def __call__(self, value: Array, dt_s: float) -> Array:
-        """The next value (n,), dt_s seconds after the last one; the first passes unchanged."""
+        """The next value, dt_s seconds after the last one; the first passes unchanged."""
         if self._raw is None:
             self._raw = self._smoothed = value
-            self._speed = np.zeros_like(value)
+            self._speed = np.zeros_like(self._way(value, value))
             return value
-        speed = (value - self._raw) / dt_s
+        speed = self._way(self._raw, value) / dt_s
         self._speed = self._speed + share_of_step(self.rule.derivative_hz, dt_s) * (speed - self._speed)
-        cutoff = self.rule.cutoff_hz + self.rule.gain * float(np.linalg.norm(self._speed))
-        self._smoothed = self._smoothed + share_of_step(cutoff, dt_s) * (value - self._smoothed)
+        cutoff = self.rule.cutoff_hz + self.rule.gain * np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        step = share_of_step(cutoff, dt_s) * self._way(self._smoothed, value)
+        self._smoothed = self._moved(self._smoothed, step)
         self._raw = value
         return self._smoothed
 
+    def _way(self, start: Array, end: Array) -> Array:
+        """The step from one value to another; its last axis has the length that is its size."""
+        raise NotImplementedError
 
-class RotationFilter:
-    """One-Euro on rotations, each by itself, along the manifold; speed is the rotation vector a second."""
+    def _moved(self, start: Array, step: Array) -> Array:
+        """Where a step leads."""
+        raise NotImplementedError
 
-    def __init__(self, rule: OneEuroRule) -> None:
-        self.rule = rule
-        self._raw: Array | None = None
 
-    def __call__(self, value: Array, dt_s: float) -> Array:
-        """The next rotations (n, 3, 3), dt_s seconds after the last ones; the first pass unchanged."""
-        if self._raw is None:
-            self._raw = self._smoothed = value
-            self._speed = np.zeros(value.shape[:-1])  # n 3
-            return value
-        speed = matrix_to_axis_angle(self._raw.swapaxes(-1, -2) @ value) / dt_s
-        self._speed = self._speed + share_of_step(self.rule.derivative_hz, dt_s) * (speed - self._speed)
-        cutoff = self.rule.cutoff_hz + self.rule.gain * np.linalg.norm(self._speed, axis=-1, keepdims=True)  # n 1
-        way = matrix_to_axis_angle(self._smoothed.swapaxes(-1, -2) @ value)
-        self._smoothed = self._smoothed @ axis_angle_to_matrix(share_of_step(cutoff, dt_s) * way)
-        self._raw = value
-        return self._smoothed
+class VectorFilter(OneEuro):
+    """One-Euro on a vector (n,): one cutoff for all of it, from the norm of its speed."""
+
+    def _way(self, start: Array, end: Array) -> Array:
+        return end - start
+
+    def _moved(self, start: Array, step: Array) -> Array:
+        return start + step
+
+
+class RotationFilter(OneEuro):
+    """One-Euro on rotations (n, 3, 3), each by itself, along the manifold; speed is the rotation vector a second."""
+
+    def _way(self, start: Array, end: Array) -> Array:
+        return matrix_to_axis_angle(start.swapaxes(-1, -2) @ end)  # n 3
+
+    def _moved(self, start: Array, step: Array) -> Array:
+        moved: Array = start @ axis_angle_to_matrix(step)
+        return moved
 
 
 class PersonSmoother:

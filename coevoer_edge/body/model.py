@@ -61,16 +61,24 @@ class BodyModel:
 
     def pose(self, parameters: SmplxParameters) -> PosedBody:
         """Shape and pose one body as smplx does: the root turns about the pelvis joint, nothing is translated."""
-        coefficients = np.concatenate((parameters.betas, parameters.expression)).astype(np.float32)  # 20
-        rotations = _all_rotations(parameters)  # 55 3 3
+        coefficients, rotations, transforms, posed_joints = self._skeleton(parameters)
         rest = self._template + (coefficients @ self._directions).reshape(self._template.shape)  # C 3 n
         if self._pose_directions is not None:
             feature = (rotations[1:] - np.eye(3, dtype=np.float32)).reshape(-1)  # 486
             rest += (feature @ self._pose_directions).reshape(rest.shape)
-        joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
-        transforms, posed_joints = _forward_kinematics(rotations, joints)
         blended = transforms.reshape(NUM_JOINTS, 12).T @ self._weights  # C 12 n
         return PosedBody(_skin(blended, rest)[: self.num_vertices], posed_joints)
+
+    def joints(self, parameters: SmplxParameters) -> Floats:
+        """(55, 3) the joints that `pose` gives, without the mesh, which is most of its work."""
+        return self._skeleton(parameters)[3]
+
+    def _skeleton(self, parameters: SmplxParameters) -> tuple[Floats, Floats, Floats, Floats]:
+        """Coefficients (20,), rotations (55, 3, 3), skinning transforms (55, 3, 4) and posed joints (55, 3)."""
+        coefficients = np.concatenate((parameters.betas, parameters.expression)).astype(np.float32)
+        rotations = _all_rotations(parameters)
+        joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
+        return coefficients, rotations, *_forward_kinematics(rotations, joints)
 
     # Each product's constant side, laid out once, on first use: coordinates apart, vertices last, in C blocks of n.
 
