@@ -5,6 +5,7 @@ bytes with those it wrote itself.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 LOWERINGS = {"coreml": coreml, "executorch": executorch, "onnx": onnx}
 METADATA = {"licence": "x"}
-SIZES = Sizes(dim=64, depth=2, heads=2, decoder_dim=128, reduced=8, hidden=16)
+SIZES = Sizes(trunk=False, dim=64, depth=2, heads=2, decoder_dim=128, reduced=8, hidden=16)
 torch.set_num_threads(1)  # two threads that wait for each other took 100 times as long on a machine that was busy
 
 GAIN = 3.0
@@ -35,7 +36,7 @@ PLACES = 0.03
 
 
 def tiny_network(*, enhancer: bool = True, foreground: bool = True, depth: int = SIZES.depth) -> CoEvoer:
-    sizes = Sizes(SIZES.dim, depth, SIZES.heads, SIZES.decoder_dim, SIZES.reduced, SIZES.hidden)
+    sizes = replace(SIZES, depth=depth)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         network = _assemble("tiny", sizes, enhancer=enhancer, foreground=foreground)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from coevoer_edge import contract
 from coevoer_edge.model.attention import Mlp
-from coevoer_edge.model.encoder import GRID
+from coevoer_edge.model.embedding import GRID
 
 ROI_SIZE = 8
 """Rows and columns of each part's feature crop. OSX main/config.py: output_face_hm_shape (its hands have 16)."""

@@ -15,18 +15,25 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.model.attention import Attention, Mlp
 from coevoer_edge.model.boxes import ROI_SIZE, BoxNet, PartFeatures
 from coevoer_edge.model.coevoer import CoEvoer
-from coevoer_edge.model.encoder import BODY_TASKS, GRID, Encoder
+from coevoer_edge.model.embedding import GRID, PatchEmbedding, TrunkEmbedding
+from coevoer_edge.model.encoder import BODY_TASKS, Encoder
 from coevoer_edge.model.enhancer import CollaborativeEvolutionEnhancer, ConcatenatedSelfAttention, RefineNet
 from coevoer_edge.model.foreground import ForegroundExtraction, PooledSegments
 from coevoer_edge.model.heads import MAX_DEPTH_M, TokenHead
+from coevoer_edge.model.trunk import Trunk, load_pretrained
 
 _SEGMENT_TOKENS = 16  # in each torso segment
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers in which the models differ: encoder width, depth, heads; decoder width; regression heads."""
+    """Numbers in which the models differ: encoder width, depth, heads; decoder width; regression heads.
 
+    `trunk`: patches are embedded by BlazePose's pretrained trunk (the hybrid ViT). The large ones are the published
+    network's and take ViTPose's weights.
+    """
+
+    trunk: bool
     dim: int
     depth: int
     heads: int
@@ -36,10 +43,10 @@ class Sizes:
 
 
 _SIZES = {
-    "coevoer-l": Sizes(dim=1024, depth=24, heads=16, decoder_dim=512, reduced=64, hidden=1024),
-    "coevoer-b": Sizes(dim=768, depth=12, heads=12, decoder_dim=384, reduced=64, hidden=768),
-    "coevoer-s": Sizes(dim=384, depth=12, heads=6, decoder_dim=256, reduced=64, hidden=512),
-    "coevoer-t": Sizes(dim=192, depth=12, heads=3, decoder_dim=192, reduced=64, hidden=256),
+    "coevoer-l": Sizes(trunk=False, dim=1024, depth=24, heads=16, decoder_dim=512, reduced=64, hidden=1024),
+    "coevoer-b": Sizes(trunk=False, dim=768, depth=12, heads=12, decoder_dim=384, reduced=64, hidden=768),
+    "coevoer-s": Sizes(trunk=True, dim=384, depth=12, heads=6, decoder_dim=256, reduced=64, hidden=512),
+    "coevoer-t": Sizes(trunk=True, dim=192, depth=6, heads=3, decoder_dim=192, reduced=64, hidden=256),
 }
 MODEL_NAMES = tuple(_SIZES)
 
@@ -90,7 +97,7 @@ def _assemble(name: str, s: Sizes, *, enhancer: bool, foreground: bool) -> CoEvo
     num_body = 6 * len(BODY_JOINT_NAMES) + contract.NUM_BETAS + 3
     return CoEvoer(
         name,
-        encoder=Encoder(s.dim, s.depth, s.heads),
+        encoder=Encoder(TrunkEmbedding(s.dim, Trunk()) if s.trunk else PatchEmbedding(s.dim), s.dim, s.depth, s.heads),
         foreground=ForegroundExtraction(s.dim, dim, heads, _SEGMENT_TOKENS)
         if foreground
         else PooledSegments(s.dim, dim),
@@ -108,14 +115,19 @@ def _assemble(name: str, s: Sizes, *, enhancer: bool, foreground: bool) -> CoEvo
 
 
 def _initialise(model: CoEvoer) -> None:
-    """ViT's initialisation; the heads start at a person who faces the camera with hanging arms."""
+    """ViT's initialisation, the trunk pretrained; heads start at a person who faces the camera with hanging arms."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for key, parameter in model.named_parameters():
         if key.endswith("task_tokens") or ".queries." in key:
             nn.init.trunc_normal_(parameter, std=0.02)
+    embedding = model.encoder.patch_embed
+    if isinstance(embedding, TrunkEmbedding):
+        load_pretrained(embedding.trunk)
+        embedding.spread_bilinearly()
     for module in model.encoder.modules():
         if isinstance(module, Attention):
             _look_around(module)

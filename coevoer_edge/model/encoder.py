@@ -1,11 +1,11 @@
-"""The shared encoder: ViT/16 with task tokens.
+"""The shared encoder: a ViT over 16 x 16 px patches, with task tokens.
 
 In: image (B, 3, 256, 192), RGB in [0, 1]. Out: patch tokens (B, 192, C) and task tokens (B, T, C).
 
 Source: OSX main/transformer_utils/mmpose/models/backbones/vit.py (ViTPose's ViT with learnt task tokens ahead of the
 patches). OSX has 31 task tokens: shape, camera, 2 expression/jaw, 2 hands, 25 body joints. Ours are the 28 below: one
 for each body rotation, and one for each part that BoxNet and the visibility head look for. Their count is the only
-difference; the patch padding of 2 px is kept so that ViTPose weights fit.
+difference.
 """
 
 import torch
@@ -14,30 +14,20 @@ from torch import Tensor, nn
 from coevoer_edge import contract
 from coevoer_edge.body.joints import BODY_JOINT_NAMES
 from coevoer_edge.model.attention import Block
-
-PATCH_PX = 16
-GRID = (contract.IMAGE_HEIGHT_PX // PATCH_PX, contract.IMAGE_WIDTH_PX // PATCH_PX)  # 16 rows, 12 columns
+from coevoer_edge.model.embedding import GRID, PatchEmbedding, TrunkEmbedding
 
 BODY_TASKS = (*BODY_JOINT_NAMES, "betas", "camera")
 """Task tokens that the body head reads."""
 PART_TASKS = contract.VISIBILITY
 """Task tokens of the person and the three parts: the visibility head reads all four, BoxNet the last three."""
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
-
 
 class Encoder(nn.Module):
-    """ViT/16 over the 256 x 192 crop; the model owns mean and standard deviation of its input."""
+    """ViT over the patches that `patch_embed` makes of the 256 x 192 crop."""
 
-    mean: Tensor
-    std: Tensor
-
-    def __init__(self, dim: int, depth: int, heads: int) -> None:
+    def __init__(self, patch_embed: PatchEmbedding | TrunkEmbedding, dim: int, depth: int, heads: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
-        self.patch_embed = nn.Conv2d(3, dim, PATCH_PX, stride=PATCH_PX, padding=2)
+        self.patch_embed = patch_embed
         self.pos_embed = nn.Parameter(torch.zeros(1, GRID[0] * GRID[1], dim))
         self.task_tokens = nn.Parameter(torch.zeros(1, len(BODY_TASKS) + len(PART_TASKS), dim))
         self.blocks = nn.ModuleList(Block(dim, heads) for _ in range(depth))
@@ -45,7 +35,7 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return patch tokens (B, 192, C), body task tokens (B, 24, C) and part task tokens (B, 4, C)."""
-        patches = self.patch_embed((image - self.mean) / self.std)  # B C 16 12
+        patches = self.patch_embed(image)  # B C 16 12
         patches = patches.flatten(2).transpose(1, 2) + self.pos_embed  # B 192 C
         tasks = self.task_tokens.expand(image.shape[0], -1, -1)  # B T C
         x = torch.cat((tasks, patches), dim=1)  # B T+192 C

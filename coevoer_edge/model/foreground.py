@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from coevoer_edge import contract
 from coevoer_edge.model.attention import merge_heads, split_heads
-from coevoer_edge.model.encoder import GRID
+from coevoer_edge.model.embedding import GRID
 
 _STRIP = 11
 

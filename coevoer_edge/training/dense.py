@@ -20,7 +20,7 @@ from coevoer_edge.body.layer import KeypointLayer
 from coevoer_edge.data.record import BODY_PARTS, UNKNOWN, Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
-from coevoer_edge.model.encoder import GRID, PATCH_PX
+from coevoer_edge.model.embedding import GRID, PATCH_PX
 from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, weighted
 from coevoer_edge.training.recipe import TrainingRecipe
 
@@ -52,8 +52,8 @@ class Trainee(nn.Module):
         self._seen["patches"] = output[0]
 
     def forward(self, image: Tensor) -> Predictions:
-        """Image (B, 3, 256, 192), RGB in [0, 1]."""
-        outputs = self.network(image)
+        """Image (B, 3, 256, 192), RGB in [0, 1]. Channels last: convolutions on a CPU take half the time so."""
+        outputs = self.network(image.contiguous(memory_format=torch.channels_last))
         patches = self._seen.pop("patches")
         return Predictions(outputs, None if self.dense is None else self.dense(patches))
 

@@ -26,6 +26,7 @@ from coevoer_edge.console import Steps
 from coevoer_edge.data.record import Record, RecordSource, StagedSource
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.model.embedding import TrunkEmbedding
 from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.optimizers import make_optimizers, set_learning_rate
 from coevoer_edge.training.recipe import TrainingRecipe
@@ -111,6 +112,8 @@ class Trainer:
         self.trainee = trainee
         network: CoEvoer = trainee.network  # type: ignore[assignment]
         self._shipped = copy.deepcopy(network).eval()  # holds what is written and evaluated
+        if recipe.freeze_trunk and isinstance(embedding := network.encoder.patch_embed, TrunkEmbedding):
+            embedding.trunk.requires_grad_(False)
         self._bare_optimizers = make_optimizers(trainee, network, recipe)
         made = cast(nn.Module, torch.compile(trainee)) if options.compile else trainee
         self.module, *self.optimizers = fabric.setup(made, *self._bare_optimizers)

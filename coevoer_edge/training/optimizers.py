@@ -19,10 +19,10 @@ _BASE_LR = "base_lr"
 
 
 def make_optimizers(trainee: nn.Module, network: CoEvoer, recipe: TrainingRecipe) -> list[Optimizer]:
-    """Cover every parameter of the trainee, the network and what exists in training only, once."""
+    """Cover every parameter of the trainee that learns, of the network and of what exists in training only, once."""
     hidden = _hidden_matrices(network) if recipe.optimizer == "muon" else []
     taken = {id(parameter) for parameter in hidden}
-    others = [parameter for parameter in trainee.parameters() if id(parameter) not in taken]
+    others = [parameter for parameter in trainee.parameters() if parameter.requires_grad and id(parameter) not in taken]
     optimizers: list[Optimizer] = [torch.optim.Adam(others, recipe.lr, recipe.adam_betas, fused=True)]
     if hidden:
         # The update's root mean square is that of Adam's at the same learning rate, whatever the matrix's shape.

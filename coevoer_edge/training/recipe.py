@@ -123,6 +123,7 @@ class TrainingRecipe:
     decay_share: float = 0.0  # wsd: of all steps, over which the learning rate falls at the end
     clip_norm: float = 0.0  # of the gradient; 0: not clipped
     ema_decay: float = 0.0  # of the averaged weights; 0: the weights themselves are written
+    freeze_trunk: bool = False  # the pretrained trunk, of models that have one, stays as it is
     precision: Precision = "fp32"
     log_every: int = 50
     checkpoint_every: int = 1000

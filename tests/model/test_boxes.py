@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from coevoer_edge.model.boxes import ROI_SIZE, BoxNet, PartFeatures, RoIAlign
-from coevoer_edge.model.encoder import GRID
+from coevoer_edge.model.embedding import GRID
 
 TOLERANCE = 1e-5  # largest difference, features of RMS 1, float32; measured 5e-6
 C = 5

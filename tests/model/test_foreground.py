@@ -3,7 +3,7 @@ import torch
 from torch import Tensor, nn
 
 from coevoer_edge import contract
-from coevoer_edge.model.encoder import GRID
+from coevoer_edge.model.embedding import GRID
 from coevoer_edge.model.foreground import ForegroundExtraction, PooledSegments
 
 IN_DIM, DIM, HEADS, N, B = 24, 16, 2, 6, 2
