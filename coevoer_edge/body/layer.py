@@ -142,6 +142,10 @@ class BodyLayer(nn.Module):
         """The joints alone (B, 55, 3), m."""
         return self._kinematics(rotations, coefficients)[1]
 
+    def orientations(self, rotations: Tensor, coefficients: Tensor) -> Tensor:
+        """How each joint is turned in the frame that the root turns in, (B, 55, 3, 3)."""
+        return self._kinematics(rotations, coefficients)[0][..., :3]
+
     def _kinematics(self, rotations: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """Skinning transforms (B, 55, 3, 4) and posed joints (B, 55, 3). smplx/lbs.py: batch_rigid_transform."""
         B = rotations.shape[0]

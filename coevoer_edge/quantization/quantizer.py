@@ -1,9 +1,11 @@
-"""Annotate Linear and Conv2d for PT2E: the inputs and weights of GEMMs, nothing else.
+"""Annotate Linear and Conv2d for PT2E: the inputs and weights of GEMMs, and what they write; nothing else.
 
 In: an exported graph and a recipe. Out: the same graph, annotated.
 
 Weights: int8, symmetric, one scale for each output channel. Activations: int8, one scale and zero point for the tensor.
-LayerNorm, softmax, GELU and the sums between them stay float: quantizing those is what ruins vision transformers.
+LayerNorm, softmax, GELU and the sums between them stay float: quantizing those is what ruins vision transformers. A
+ReLU6 behind a convolution belongs to it, in every runtime: what is written is the value between 0 and 6, so that no
+step is spent on what the ReLU6 cuts off.
 """
 
 from fnmatch import fnmatchcase
@@ -19,11 +21,19 @@ from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfPerChannelMi
 from coevoer_edge.quantization.ranges import activation_observer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 
+_RELU6 = (torch.ops.aten.relu6.default, torch.ops.aten.hardtanh.default)
+
 
 def module_path(node: Node) -> str:
     """Path of the module that a node came from, as in `named_modules`; empty for the root's own operations."""
     stack = node.meta.get("nn_module_stack") or {}
     return str(next(reversed(stack.values()))[0]).removeprefix("network.") if stack else ""
+
+
+def _clamped(gemm: Node) -> Node:
+    """The ReLU6 that alone reads a GEMM, or the GEMM."""
+    reader = next(iter(gemm.users)) if len(gemm.users) == 1 else gemm
+    return reader if reader.target in _RELU6 else gemm
 
 
 class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
@@ -60,11 +70,12 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
             if self.recipe.treatment(module_path(node)) == "float":
                 continue
             data, weight = node.args[:2]
-            node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(
-                input_qspec_map={data: self._activation, weight: self._weight},
-                output_qspec=self._activation,  # XNNPACK's int8 kernels write int8
-                _annotated=True,
-            )
+            written = _clamped(node)
+            inputs = {data: self._activation, weight: self._weight}
+            node.meta[Q_ANNOTATION_KEY] = QuantizationAnnotation(input_qspec_map=inputs, _annotated=True)
+            # XNNPACK's int8 kernels write int8.
+            annotation = written.meta.setdefault(Q_ANNOTATION_KEY, QuantizationAnnotation(_annotated=True))
+            annotation.output_qspec = self._activation
         return model
 
     def validate(self, model: GraphModule) -> None:

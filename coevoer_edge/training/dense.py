@@ -1,10 +1,11 @@
-"""What the network is trained in: itself, and a head on its patch tokens that exists in training only.
+"""What the network is trained in: itself, and heads on the encoder's tokens that exist in training only.
 
-In: image (B, 3, 256, 192). Out: the network's outputs and dense logits; loss terms on the latter.
+In: image (B, 3, 256, 192). Out: the network's outputs and what the tokens say; loss terms on the latter.
 
 The dense terms stand in for the ViTPose pretraining from which published networks (OSX, CoEvoer) start: each patch
-token learns which part of the body it shows, and which keypoint lies in it. Shipped weights are
-without their head.
+token learns which part of the body it shows, which keypoint lies in it and how deep; each task token of a joint learns
+where that joint is and how it is turned towards the camera, which is easier to see than how it is turned against its
+parent. Shipped weights are without these heads.
 """
 
 from dataclasses import asdict
@@ -15,21 +16,34 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from coevoer_edge import contract
+from coevoer_edge.body.joints import BODY_JOINT_NAMES
 from coevoer_edge.body.keypoints import NUM_KEYPOINTS
-from coevoer_edge.body.layer import KeypointLayer
+from coevoer_edge.body.layer import BodyLayer, KeypointLayer, all_coefficients, all_rotations
 from coevoer_edge.data.record import BODY_PARTS, UNKNOWN, Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.model.embedding import GRID, PATCH_PX
-from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, weighted
+from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, l1, weighted
 from coevoer_edge.training.recipe import TrainingRecipe
+
+_JOINTS = len(BODY_JOINT_NAMES)  # task tokens that stand for a joint come first
+
+
+class DenseOutputs(NamedTuple):
+    """What the heads of training read off the tokens."""
+
+    labels: Tensor  # B 192 9, logits
+    keypoints: Tensor  # B 192 K, logits over the patches
+    depths: Tensor  # B 192 K, m, of a keypoint that lies in this patch, from the pelvis
+    positions: Tensor  # B 22 3, m, from the pelvis, camera frame
+    orientations: Tensor  # B 22 3 3, in the camera frame
 
 
 class Predictions(NamedTuple):
     """What a training step gets from one image batch."""
 
     outputs: CoEvoerOutputs
-    dense: Tensor | None  # B 192 9+K logits: part classes, then keypoints
+    dense: DenseOutputs | None
 
 
 class Trainee(nn.Module):
@@ -42,30 +56,41 @@ class Trainee(nn.Module):
     def __init__(self, network: CoEvoer, *, dense: bool) -> None:
         super().__init__()
         self.network = network
-        self.dense = dense_head(network) if dense else None
+        self.dense = DenseHeads(network) if dense else None
         self._seen: dict[str, Any] = {}
         network.encoder.register_forward_hook(self._see)
         for last in last_linears(network):
             last.register_forward_hook(in_float32)
 
     def _see(self, module: nn.Module, args: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        self._seen["patches"] = output[0]
+        self._seen["tokens"] = output[:2]
 
     def forward(self, image: Tensor) -> Predictions:
         """Image (B, 3, 256, 192), RGB in [0, 1]. Channels last: convolutions on a CPU take half the time so."""
         outputs = self.network(image.contiguous(memory_format=torch.channels_last))
-        patches = self._seen.pop("patches")
-        return Predictions(outputs, None if self.dense is None else self.dense(patches))
+        patches, tasks = self._seen.pop("tokens")
+        return Predictions(outputs, None if self.dense is None else self.dense(patches, tasks))
 
 
-def dense_head(network: CoEvoer) -> nn.Linear:
-    """A Linear from a patch token to part classes and keypoints, initialised as ViT's, seeded."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        head = nn.Linear(network.encoder.norm.weight.shape[0], len(BODY_PARTS) + NUM_KEYPOINTS)
-        nn.init.trunc_normal_(head.weight, std=0.02)
-        nn.init.zeros_(head.bias)
-    return head
+class DenseHeads(nn.Module):
+    """A Linear on the patch tokens and one on the joints' task tokens, initialised as ViT's, seeded."""
+
+    def __init__(self, network: CoEvoer) -> None:
+        super().__init__()
+        dim = network.encoder.norm.weight.shape[0]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.patches = nn.Linear(dim, len(BODY_PARTS) + 2 * NUM_KEYPOINTS)
+            self.tasks = nn.Linear(dim, 3 + 9)
+            for head in (self.patches, self.tasks):
+                nn.init.trunc_normal_(head.weight, std=0.02)
+                nn.init.zeros_(head.bias)
+
+    def forward(self, patches: Tensor, tasks: Tensor) -> DenseOutputs:
+        """Patch tokens (B, 192, C) and body task tokens (B, 24, C)."""
+        labels, keypoints, depths = self.patches(patches).split([len(BODY_PARTS), NUM_KEYPOINTS, NUM_KEYPOINTS], dim=-1)
+        positions, orientations = self.tasks(tasks[:, :_JOINTS]).split([3, 9], dim=-1)
+        return DenseOutputs(labels, keypoints, depths, positions, orientations.unflatten(-1, (3, 3)))
 
 
 def last_linears(network: CoEvoer) -> list[nn.Linear]:
@@ -83,15 +108,23 @@ def in_float32(module: nn.Linear, args: tuple[Tensor], output: Tensor) -> Tensor
         return F.linear(args[0].float(), module.weight.float(), module.bias.float())
 
 
-def dense_terms(logits: Tensor, record: Record) -> dict[str, Term]:
-    """Cross-entropies of dense logits (B, 192, 9+K), float32."""
-    classes, keypoints = logits[..., : len(BODY_PARTS)], logits[..., len(BODY_PARTS) :]
+def dense_terms(dense: DenseOutputs, record: Record, body: BodyLayer) -> dict[str, Term]:
+    """Cross-entropies of the patches' logits; distances of depths, of joints' places and orientations. All float32."""
     shares, known = class_shares(record.labels)
     splats, inside = keypoint_splats(record.keypoints_2d)
-    over_patches = F.log_softmax(keypoints, dim=1)  # B 192 K
+    inside = inside * record.keypoints_2d_weight
+    over_patches = F.log_softmax(dense.keypoints, dim=1)  # B 192 K
+    depths = (splats * dense.depths).sum(1)  # B K
+    turned = body.orientations(all_rotations(record), all_coefficients(record))[:, :_JOINTS]
+    person = record.known[:, 0]
     return {
-        "dense_labels": weighted(-(shares * F.log_softmax(classes, dim=-1)).sum(-1), known),
-        "dense_keypoints": weighted(-(splats * over_patches).sum(1), inside * record.keypoints_2d_weight),
+        "dense_labels": weighted(-(shares * F.log_softmax(dense.labels, dim=-1)).sum(-1), known),
+        "dense_keypoints": weighted(-(splats * over_patches).sum(1), inside),
+        "dense_depths": l1(depths, record.keypoints_3d[..., 2], inside * record.keypoints_3d_weight),
+        "dense_positions": l1(
+            dense.positions, record.keypoints_3d[:, :_JOINTS], record.keypoints_3d_weight[:, :_JOINTS]
+        ),
+        "dense_orientations": l1(dense.orientations, turned, person),
     }
 
 
@@ -122,10 +155,7 @@ class TrainingLoss(nn.Module):
     def __init__(self, keypoints: KeypointLayer, recipe: TrainingRecipe, average: Average = alone) -> None:
         super().__init__()
         self.loss = CoEvoerLoss(keypoints, recipe.loss, average)
-        self.weights = asdict(recipe.loss) | {
-            "dense_labels": recipe.dense.labels,
-            "dense_keypoints": recipe.dense.keypoints,
-        }
+        self.weights = asdict(recipe.loss) | {f"dense_{key}": value for key, value in asdict(recipe.dense).items()}
         self.average = average
 
     def forward(self, predictions: Predictions, record: Record, indices: list[int]) -> dict[str, Tensor]:
@@ -133,5 +163,6 @@ class TrainingLoss(nn.Module):
         with torch.autocast(record.camera.device.type, enabled=False):
             terms = self.loss.terms(CoEvoerOutputs(*(output.float() for output in predictions.outputs)), record)
             if predictions.dense is not None:
-                terms |= dense_terms(predictions.dense.float(), record)
+                dense = DenseOutputs(*(output.float() for output in predictions.dense))
+                terms |= dense_terms(dense, record, self.loss.keypoints.body)
             return combine(terms, self.weights, self.average)

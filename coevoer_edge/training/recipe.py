@@ -46,15 +46,18 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class DenseWeights:
-    """What the auxiliary terms on the patch tokens count; 0 and 0 leave their head out."""
+    """What the auxiliary terms on the encoder's tokens count; all at 0 leave their heads out."""
 
-    labels: float = 0.0
-    keypoints: float = 0.0
+    labels: float = 0.0  # nats, of a patch's part of the body
+    keypoints: float = 0.0  # nats, of the patch that a keypoint lies in
+    depths: float = 0.0  # m, of the keypoint in its patch
+    positions: float = 0.0  # m, of a joint, by its task token
+    orientations: float = 0.0  # of a joint in the camera frame, as a matrix, by its task token
 
     @property
     def on(self) -> bool:
-        """Whether either term counts."""
-        return self.labels > 0 or self.keypoints > 0
+        """Whether any term counts."""
+        return any(value > 0 for value in asdict(self).values())
 
 
 @dataclass(frozen=True)

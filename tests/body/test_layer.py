@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from coevoer_edge.body.joints import JOINT_NAMES
+from coevoer_edge.body.joints import JOINT_NAMES, PARENTS
 from coevoer_edge.body.keypoints import KEYPOINT_NAMES, MIRRORED_KEYPOINTS, NUM_KEYPOINTS, Keypoints
 from coevoer_edge.body.layer import BodyLayer, KeypointLayer, SmplxBatch, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
@@ -91,3 +91,11 @@ def test_a_body_without_landmarks_is_refused():
     file = vars(MODEL.file) | {"extras": {}}
     with pytest.raises(InputError, match="no lmk_faces_idx and lmk_bary_coords; training needs"):
         Keypoints.of(BodyModel(ModelFile(**file)))
+
+
+def test_orientations_are_products_from_the_root_on():
+    rotations, coefficients = tensors(3)
+    turned = BodyLayer(BodyModel.open(), np.zeros(0, np.int64)).orientations(rotations, coefficients)
+    for joint, parent in enumerate(PARENTS[:25]):
+        above = turned[:, parent] if joint else torch.eye(3).expand(3, 3, 3)
+        torch.testing.assert_close(turned[:, joint], above @ rotations[:, joint], rtol=0, atol=1e-6)

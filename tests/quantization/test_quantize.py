@@ -122,7 +122,7 @@ def test_keep_float_keeps_float() -> None:
     nodes = gemms(program)
     kept = {path for path, node in nodes.items() if not is_from(node.args[1], DEQUANTIZE_WEIGHT)}
     assert kept == {path for path in nodes if path.startswith("encoder.")}
-    assert "encoder.patch_embed" in kept
+    assert "encoder.patch_embed.project" in kept
     assert ProgramFacts.of(program).int8_gemms == len(nodes) - len(kept)
 
 

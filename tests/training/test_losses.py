@@ -4,9 +4,10 @@ import pytest
 import torch
 from fake_records import FakeSource, make_record
 
+from coevoer_edge.body.layer import all_coefficients, all_rotations
 from coevoer_edge.data.record import UNKNOWN
 from coevoer_edge.model.coevoer import CoEvoerOutputs
-from coevoer_edge.training.dense import class_shares, dense_terms, keypoint_splats
+from coevoer_edge.training.dense import DenseOutputs, class_shares, dense_terms, keypoint_splats
 from coevoer_edge.training.losses import FACE, LEFT_HAND, RIGHT_HAND, CoEvoerLoss, Term, combine, generalized_iou
 from coevoer_edge.training.recipe import LossWeights
 
@@ -130,7 +131,17 @@ def test_dense_terms_reach_zero_for_sure_and_right_logits(record):
     shares, _ = class_shares(torch.zeros_like(record.labels))
     at = torch.full_like(record.keypoints_2d, 8.0)
     splats, _ = keypoint_splats(at)
-    right = dense_terms(
-        100 * torch.cat((shares, splats), dim=-1), record._replace(labels=record.labels * 0, keypoints_2d=at)
+    record = record._replace(labels=record.labels * 0, keypoints_2d=at)
+    body = LAYER.body
+    right = DenseOutputs(
+        labels=100 * shares,
+        keypoints=100 * splats,
+        depths=record.keypoints_3d[:, None, :, 2].expand_as(splats),
+        positions=record.keypoints_3d[:, :22],
+        orientations=body.orientations(all_rotations(record), all_coefficients(record))[:, :22],
     )
-    assert all((term.error / term.weight).item() < 1e-5 for term in right.values())
+    assert all((term.error / term.weight).item() < 1e-5 for term in dense_terms(right, record, body).values())
+    for name in DenseOutputs._fields:
+        wrong = right._replace(**{name: 0.1 - getattr(right, name)})
+        term = dense_terms(wrong, record, body)[f"dense_{name}"]
+        assert (term.error / term.weight).item() > 0.01, name
