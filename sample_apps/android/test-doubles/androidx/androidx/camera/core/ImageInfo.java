@@ -1,0 +1,8 @@
+package androidx.camera.core;
+
+/** As ImageProxy.java. */
+public interface ImageInfo {
+  long getTimestamp();
+
+  int getRotationDegrees();
+}
