@@ -1,6 +1,6 @@
 package androidx.camera.core;
 
-/** As ImageProxy.java. */
+/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
 public interface ImageInfo {
   long getTimestamp();
 

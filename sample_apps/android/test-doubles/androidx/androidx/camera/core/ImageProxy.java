@@ -2,7 +2,7 @@ package androidx.camera.core;
 
 import java.nio.ByteBuffer;
 
-/** Compiled against in place of CameraX: the members that this project calls, as its documentation has them. */
+/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
 public interface ImageProxy extends AutoCloseable {
   interface PlaneProxy {
     int getRowStride();
