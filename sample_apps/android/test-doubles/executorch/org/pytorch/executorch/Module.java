@@ -17,6 +17,10 @@ public class Module {
     return new Module(HostRuntime.load(modelPath, loadMode));
   }
 
+  public static Module load(String modelPath) {
+    return load(modelPath, 0);
+  }
+
   public void loadMethod(String methodName) {
     HostRuntime.loadMethod(handle, methodName);
   }
