@@ -30,7 +30,7 @@ import android.widget.TextView
 import java.io.File
 
 /** The one screen: preview, mesh over it, a line of figures, a notice where something is to be told. */
-class LiveScreen(private val activity: Activity, private val camera: CameraSource) : SessionListener {
+class LiveScreen(private val activity: Activity, private val camera: CameraSource) {
     private val state = ScreenState()
     private var meters = Meters()
     private val handler = Handler(Looper.getMainLooper())
@@ -40,6 +40,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
     private val notice = TextView(activity)
     private val button = Button(activity)
     private var session: LiveSession? = null
+    private var heard: Heard? = null
     private var pressure: PressureMonitor? = null
 
     private val tick = object : Runnable {
@@ -111,7 +112,9 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         state.permission = Permission.GRANTED
         if (session != null) return
         meters = Meters()
-        val opened = LiveSession({ install() }, meters, this)
+        val listener = Heard()
+        val opened = LiveSession(::install, meters, listener)
+        heard = listener
         session = opened
         pressure = PressureMonitor(activity) { thermal, lowMemory ->
             state.thermal = thermal
@@ -131,6 +134,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         session?.close()
         pressure = null
         session = null
+        heard = null
         renderer.show(null, null)
         state.stopped()
     }
@@ -153,30 +157,35 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         null -> Unit
     }
 
-    override fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue) {
-        renderer.show(meshes, landmarker.faces)
-        onMain { state.ready = true; state.trained = landmarker.info.trained; state.heard(false, SystemClock.elapsedRealtime()) }
-    }
-
-    override fun onFrame(result: BodyLandmarkerResult) {
-        overlay.requestRender()
-        val now = SystemClock.elapsedRealtime()
-        onMain {
-            state.heard(result.person != null, now)
-            state.tracking = result.state == TrackingState.TRACKING
-            state.smallerModel = result.smallerModel
-            state.trained = result.trained
+    /** What one session tells, brought to the main thread. */
+    private inner class Heard : SessionListener {
+        override fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue) = onMain {
+            renderer.show(meshes, landmarker.faces)
+            state.ready = true
+            state.trained = landmarker.info.trained
+            state.heard(false, SystemClock.elapsedRealtime())
         }
-    }
 
-    override fun onFrameFailed(error: CoEvoerException) = onMain { state.frameFailed(error) }
+        override fun onFrame(result: BodyLandmarkerResult) {
+            overlay.requestRender()
+            onMain {
+                state.heard(result.person != null, SystemClock.elapsedRealtime())
+                state.tracking = result.state == TrackingState.TRACKING
+                state.smallerModel = result.smallerModel
+                state.trained = result.trained
+            }
+        }
 
-    override fun onFailed(error: CoEvoerException) = onMain { state.fault = error; refresh() }
+        override fun onFrameFailed(error: CoEvoerException) = onMain { state.frameFailed(error) }
 
-    /** What a session that has ended still says is not heard. */
-    private fun onMain(change: () -> Unit) {
-        val from = session
-        handler.post { if (from === session && session != null) change() }
+        override fun onFailed(error: CoEvoerException) = onMain {
+            state.fault = error
+            refresh()
+        }
+
+        private fun onMain(change: () -> Unit) {
+            handler.post { if (heard === this) change() } // what a session that has ended still says is not heard
+        }
     }
 
     private fun refresh() {

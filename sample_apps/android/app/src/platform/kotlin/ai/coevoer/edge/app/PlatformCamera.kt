@@ -51,7 +51,8 @@ class PlatformCamera(private val activity: Activity) : CameraSource, TextureView
         private val handler = Handler(thread.looper)
         private val reader = ImageReader.newInstance(WIDTH, HEIGHT, ImageFormat.YUV_420_888, IMAGES)
         private val surface = Surface(texture.surfaceTexture!!.also { it.setDefaultBufferSize(WIDTH, HEIGHT) })
-        private var device: CameraDevice? = null
+        private var device: CameraDevice? = null // on the camera's thread; so is `opening`
+        private var opening = false
         private var rotation = 0
 
         @Volatile private var closed = false
@@ -66,12 +67,18 @@ class PlatformCamera(private val activity: Activity) : CameraSource, TextureView
                 rotation = uprightRotation(sensor, DEGREES * activity.windowManager.defaultDisplay.rotation, mirrored)
                 fill(rotation % 180 != 0)
                 reader.setOnImageAvailableListener(::onImage, handler)
+                handler.post { opening = true }
                 manager.openCamera(id, this, handler)
             } catch (error: CameraAccessException) {
-                fail(error.message ?: "error ${error.reason}")
+                notOpened(error.message ?: "error ${error.reason}")
             } catch (error: SecurityException) {
-                fail("the permission was taken back")
+                notOpened("the permission was taken back")
             }
+        }
+
+        private fun notOpened(what: String) {
+            handler.post { opening = false }
+            fail(what)
         }
 
         private fun facing(id: String) = manager.getCameraCharacteristics(id).get(CameraCharacteristics.LENS_FACING)
@@ -86,8 +93,9 @@ class PlatformCamera(private val activity: Activity) : CameraSource, TextureView
         }
 
         override fun onOpened(camera: CameraDevice) {
+            opening = false
             device = camera
-            if (closed) return camera.close()
+            if (closed) return release()
             val targets = listOf(surface, reader.surface)
             val state = object : CameraCaptureSession.StateCallback() {
                 override fun onConfigured(session: CameraCaptureSession) = guarded {
@@ -102,9 +110,15 @@ class PlatformCamera(private val activity: Activity) : CameraSource, TextureView
             guarded { camera.createCaptureSession(targets, state, handler) }
         }
 
-        override fun onDisconnected(camera: CameraDevice) = fail("another app took it")
+        override fun onDisconnected(camera: CameraDevice) = lost(camera, "another app took it")
 
-        override fun onError(camera: CameraDevice, error: Int) = fail("error $error")
+        override fun onError(camera: CameraDevice, error: Int) = lost(camera, "error $error")
+
+        private fun lost(camera: CameraDevice, what: String) {
+            opening = false
+            device = camera
+            if (closed) release() else fail(what)
+        }
 
         private inline fun guarded(call: () -> Unit) {
             try {
@@ -121,15 +135,18 @@ class PlatformCamera(private val activity: Activity) : CameraSource, TextureView
             close()
         }
 
+        /** On the main thread. A camera that is still being opened is closed once it is. */
         fun close() {
             if (closed) return
             closed = true
-            handler.post {
-                device?.close()
-                reader.close()
-                surface.release()
-                thread.quitSafely()
-            }
+            handler.post { if (!opening) release() }
+        }
+
+        private fun release() {
+            device?.close()
+            reader.close()
+            surface.release()
+            thread.quitSafely()
         }
     }
 
