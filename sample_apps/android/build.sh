@@ -48,7 +48,8 @@ build_native address -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCOEVOER_SANITIZE=addres
 echo "== tests on the JVM, JNI layer and engine under ASan"
 # The JVM handles SIGSEGV itself, does not free all it has at its end, and has no C++ runtime for ASan to wrap.
 asan=$(c++ -print-file-name=libasan.so)
-run_tests address "LD_PRELOAD=$asan $(c++ -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=handle_segv=0:detect_leaks=0:exitcode=99
+run_tests address "LD_PRELOAD=$asan $(c++ -print-file-name=libstdc++.so.6)" \
+  ASAN_OPTIONS=handle_segv=0:detect_leaks=0:exitcode=99
 assemble_apk
 echo "All passed. $apk: $(du -k "$apk" | cut -f1) kB, signed with a throw-away key; it has no engine for phones, which"
 echo "takes the NDK. For an app that runs: Android Studio, or ./gradlew assembleCameraxRelease with an Android SDK."

@@ -108,8 +108,8 @@ run_tests() {
     fail "tests failed; $build/$name.tests has all of it"
   }
   # What -Xcheck:jni and ASan have to say, they do not make the tests fail with.
-  if grep -E 'FATAL ERROR in native|WARNING in native|JNI local refs|AddressSanitizer' "$build/$name.tests" "$build/$name.stderr"
-  then fail "the JNI layer breaks a rule"; fi
+  said='FATAL ERROR in native|WARNING in native|JNI local refs|AddressSanitizer'
+  if grep -E "$said" "$build/$name.tests" "$build/$name.stderr"; then fail "the JNI layer breaks a rule"; fi
   sed -n 's/^\.*\([A-Za-z].*: .*\)/\1/p; /^OK/p' "$build/$name.tests"
 }
 
@@ -146,6 +146,7 @@ check_apk() {
   aapt2 dump badging "$apk" >"$a/badging"
   grep -q "launchable-activity: name='ai.coevoer.edge.app.MainActivity'" "$a/badging" || fail "the APK has no activity"
   # Of AndroidX only what CameraXFrames names, which an app without CameraX never loads.
-  others=$(strings -n 8 "$a/inside/classes.dex" | grep -o 'Landroidx/[A-Za-z/]*' | grep -v '^Landroidx/camera/core/Image' || true)
+  others=$(strings -n 8 "$a/inside/classes.dex" | grep -o 'Landroidx/[A-Za-z/]*' |
+    grep -v '^Landroidx/camera/core/Image' || true)
   [ -z "$others" ] || fail "the APK without AndroidX needs: $others"
 }

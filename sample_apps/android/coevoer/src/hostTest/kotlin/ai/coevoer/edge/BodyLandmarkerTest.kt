@@ -3,7 +3,6 @@ package ai.coevoer.edge
 import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
-import org.junit.Assert.assertArrayEquals
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertNotNull
@@ -87,9 +86,12 @@ class BodyLandmarkerTest {
         fun refusedFor(buffer: java.nio.FloatBuffer) =
             assertRefused<CoEvoerException.Usage>("direct, writable buffer of native") { landmarker.mesh(result, buffer) }
         refusedFor(java.nio.FloatBuffer.allocate(bytes))
-        refusedFor(direct(bytes).order(if (native == ByteOrder.BIG_ENDIAN) ByteOrder.LITTLE_ENDIAN else ByteOrder.BIG_ENDIAN).asFloatBuffer())
+        val foreign = if (native == ByteOrder.BIG_ENDIAN) ByteOrder.LITTLE_ENDIAN else ByteOrder.BIG_ENDIAN
+        refusedFor(direct(bytes).order(foreign).asFloatBuffer())
         refusedFor(landmarker.newMeshBuffer().asReadOnlyBuffer())
-        assertRefused<CoEvoerException.Usage>("floats") { landmarker.mesh(result, direct(bytes - 4).order(native).asFloatBuffer()) }
+        assertRefused<CoEvoerException.Usage>("floats") {
+            landmarker.mesh(result, direct(bytes - 4).order(native).asFloatBuffer())
+        }
     }
 
     @Test
@@ -109,7 +111,9 @@ class BodyLandmarkerTest {
     fun misuseIsRefusedInWords() {
         val frame = picture(64, 48, false)
         val image = open()
-        assertRefused<CoEvoerException.Usage>("is for mode video; this one was opened for image") { image.detectForVideo(frame, 0) }
+        assertRefused<CoEvoerException.Usage>("is for mode video; this one was opened for image") {
+            image.detectForVideo(frame, 0)
+        }
         assertRefused<CoEvoerException.Usage>("for mode live stream") { image.detectAsync(frame, 0) }
         image.close()
         image.close()
@@ -267,13 +271,20 @@ class BodyLandmarkerTest {
     }
 
     @Test
-    fun theSameFramesGiveTheSamePerson() {
+    fun smoothingHoldsAJumpBackAndTheSameFramesGiveTheSamePerson() {
         fun run(smoothing: Boolean) = open(RunningMode.VIDEO, smoothing = smoothing).use { landmarker ->
-            DoubleArray(0) + (0 until 5).flatMap {
-                landmarker.detectForVideo(picture(640 - 8 * (it % 2), 480, true).let { _ -> picture(640, 480, true) }, 33L * it)
-                    .person!!.jointsPx.toList()
+            (0 until 6).map { i ->
+                val pixels = direct(4 * 640 * 480)
+                val left = if (i < 3) 290 else 310 // px: the person jumps
+                for (y in 96 until 384) for (x in left until left + 60) pixels.putInt(4 * (y * 640 + x), -1)
+                landmarker.detectForVideo(Frame.rgba(pixels, 640, 480), 33L * i).person!!.jointsPx[0]
             }
         }
-        assertArrayEquals(run(true), run(true), 0.0)
+        val smooth = run(true)
+        assertEquals(smooth, run(true))
+        val raw = run(false)
+        val jump = raw[3] - raw[2]
+        assertTrue("$raw", jump > 15)
+        assertTrue("$smooth", smooth[3] - smooth[2] < jump && smooth[3] < smooth[4] && smooth[4] < smooth[5])
     }
 }

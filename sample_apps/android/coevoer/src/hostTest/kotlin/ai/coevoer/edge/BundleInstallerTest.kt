@@ -78,7 +78,8 @@ class BundleInstallerTest {
         File(folder, "MODEL_CARD.md").appendText("so that it has to be installed again")
         val before = sha256(File(folder, "MODEL_CARD.md"))
         val damaged = source { file, stream ->
-            if (file == artifact.name) stream.use { ByteArrayInputStream(it.readBytes().also { bytes -> bytes[99]++ }) } else stream
+            if (file != artifact.name) stream
+            else stream.use { ByteArrayInputStream(it.readBytes().also { bytes -> bytes[99]++ }) }
         }
         assertRefused<CoEvoerException.Bundle>("${artifact.name} in the app does not match") { installer(damaged).install() }
         assertEquals(before, sha256(File(folder, "MODEL_CARD.md")))

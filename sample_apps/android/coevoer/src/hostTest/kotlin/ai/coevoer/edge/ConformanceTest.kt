@@ -87,7 +87,8 @@ class ConformanceTest {
     fun pose() = cases("pose").forEach { case ->
         val z = 40f
         val network = fake { _, outputs ->
-            for (name in Stages.PARAMETERS) case.numbers(name).forEachIndexed { i, v -> outputs.getValue(name)[i] = v.toFloat() }
+            for (name in Stages.PARAMETERS)
+                case.numbers(name).forEachIndexed { i, v -> outputs.getValue(name)[i] = v.toFloat() }
             outputs.getValue("camera")[2] = z
         }
         open(loader = network).use { landmarker ->

@@ -8,7 +8,9 @@ import org.junit.Assert.assertTrue
 import org.junit.Assert.fail
 
 /** The bundle under test: `-Dcoevoer.bundle=`; build.sh sets it. */
-val bundle: File by lazy { File(System.getProperty("coevoer.bundle") ?: error("set -Dcoevoer.bundle=FOLDER; build.sh does")) }
+val bundle: File by lazy {
+    File(System.getProperty("coevoer.bundle") ?: error("set -Dcoevoer.bundle=FOLDER; build.sh does"))
+}
 val bundleInfo: BundleInfo by lazy { BundleInfo.read(bundle) }
 val artifact: File by lazy { bundle.listFiles()!!.single { it.extension == "pte" } }
 

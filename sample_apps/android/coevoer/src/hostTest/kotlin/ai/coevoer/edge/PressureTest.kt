@@ -9,7 +9,8 @@ class PressureTest {
     @Test
     fun androidsThermalStatusInTheEnginesWords() {
         val words = listOf(
-            Thermal.NOMINAL, Thermal.NOMINAL, Thermal.FAIR, Thermal.SERIOUS, Thermal.CRITICAL, Thermal.CRITICAL, Thermal.CRITICAL,
+            Thermal.NOMINAL, Thermal.NOMINAL, Thermal.FAIR, Thermal.SERIOUS, Thermal.CRITICAL, Thermal.CRITICAL,
+            Thermal.CRITICAL,
         )
         assertEquals(words, (0..6).map(Thermal::of)) // THERMAL_STATUS_NONE to _SHUTDOWN
     }

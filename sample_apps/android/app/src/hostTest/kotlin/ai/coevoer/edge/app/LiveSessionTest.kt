@@ -86,7 +86,9 @@ class LiveSessionTest : SessionListener {
             val view = FrameToView(mesh.frameWidth, mesh.frameHeight, width, height, mirrored)
             val matrix = projection(mesh.camera, view, mesh.origin[2])
             val drawn = (0 until landmarker.numVertices).map { v ->
-                val clip = FloatArray(4) { row -> (0..2).map { matrix[4 * it + row] * mesh.vertices[3 * v + it] }.sum() + matrix[12 + row] }
+                val clip = FloatArray(4) { row ->
+                    (0..2).map { matrix[4 * it + row] * mesh.vertices[3 * v + it] }.sum() + matrix[12 + row]
+                }
                 assertTrue("inside the depths that are drawn", abs(clip[2]) <= clip[3])
                 (clip[0] / clip[3] + 1) / 2 * width to (1 - clip[1] / clip[3]) / 2 * height
             }

@@ -97,8 +97,8 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
     fun answered(grants: IntArray) {
         if (grants.isEmpty()) return
         if (grants.all { it == PackageManager.PERMISSION_GRANTED }) return run()
-        state.permission = if (activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)) Permission.DENIED
-        else Permission.DENIED_FOR_GOOD
+        val mayAskAgain = activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA)
+        state.permission = if (mayAskAgain) Permission.DENIED else Permission.DENIED_FOR_GOOD
         refresh()
     }
 
