@@ -43,18 +43,22 @@ compile_kotlin() {
   rm -rf "$c" "$build/generated"
   mkdir -p "$c" "$build/generated"
   doubles=$here/test-doubles
-  mkdir "$c/doubles" "$c/jvm"
-  javac_android -d "$c/doubles" $(find "$doubles/android29" "$doubles/executorch" "$doubles/androidx" -name '*.java')
+  mkdir "$c/android29" "$c/executorch" "$c/androidx" "$c/jvm"
+  for double in android29 executorch androidx; do
+    javac_android -d "$c/$double" $(find "$doubles/$double" -name '*.java')
+  done
   javac -d "$c/jvm" $(find "$doubles/jvm" -name '*.java')
-  kotlinc_android -cp "$c/doubles:$android_jar" -d "$c/library" $(sources "$here/coevoer/src/main")
+  kotlinc_android -cp "$c/android29:$c/executorch:$c/androidx:$android_jar" -d "$c/library" \
+    $(sources "$here/coevoer/src/main")
   java_of_resources "$c/platform"
-  kotlinc_android -cp "$c/library:$c/platform:$c/doubles:$android_jar" -d "$c/platform" \
+  # An app sees neither AndroidX nor the library's own dependencies.
+  kotlinc_android -cp "$c/library:$c/platform:$android_jar" -d "$c/platform" \
     $(sources "$here/app/src/main" "$here/app/src/platform")
   # The other flavour, against doubles of AndroidX: it agrees with those, which is all that this says.
-  kotlinc_android -cp "$c/library:$c/platform:$c/doubles:$android_jar" -d "$c/camerax" $(sources "$here/app/src/camerax")
+  kotlinc_android -cp "$c/library:$c/platform:$c/androidx:$android_jar" -d "$c/camerax" $(sources "$here/app/src/camerax")
   readme_snippet >"$build/generated/Snippet.kt"
   kotlinc -jvm-target 17 -Xfriend-paths="$c/library,$c/platform" \
-    -cp "$c/library:$c/platform:$c/jvm:$c/doubles:$java_jars:$android_jar" -d "$c/tests" "$build/generated/Snippet.kt" \
+    -cp "$c/library:$c/platform:$c/jvm:$c/executorch:$java_jars:$android_jar" -d "$c/tests" "$build/generated/Snippet.kt" \
     $(sources "$here/coevoer/src/hostTest" "$here/app/src/test" "$here/app/src/hostTest")
   javac -d "$c/tests" -cp "$c/library:$c/tests:$kotlin/lib/kotlin-stdlib.jar:$java_jars" \
     $(find "$here/coevoer/src/hostTest" -name '*.java')
@@ -101,7 +105,7 @@ run_tests() {
   env "$@" java -Xcheck:jni -Djava.library.path="$build/$name:$build/$name/library" -Dcoevoer.bundle="$bundle" \
     -Dcoevoer.golden="$golden" -Dcoevoer.cli="$build/release/library/engine/cli/coevoer" \
     -Dcoevoer.photo="$here/../../tests/data/astronaut.jpg" \
-    -cp "$c/library:$c/platform:$c/tests:$c/jvm:$c/doubles:$kotlin/lib/kotlin-stdlib.jar:$java_jars:$android_jar" \
+    -cp "$c/library:$c/platform:$c/tests:$c/jvm:$c/executorch:$kotlin/lib/kotlin-stdlib.jar:$java_jars:$android_jar" \
     org.junit.runner.JUnitCore $tests >"$build/$name.tests" 2>"$build/$name.stderr" || {
     grep -v '^	at ' "$build/$name.tests"
     tail -40 "$build/$name.stderr"
@@ -143,6 +147,9 @@ check_apk() {
   mkdir "$a/inside"
   (cd "$a/inside" && jar xf "$apk")
   (cd "$a/inside/assets/coevoer" && sha256sum --quiet -c SHA256SUMS) || fail "the bundle in the APK was altered"
+  # Android 11 and newer install no APK that compresses this one.
+  "${PYTHON:-python3}" -c 'import sys, zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).getinfo("resources.arsc").compress_type)' \
+    "$apk" || fail "resources.arsc in the APK is compressed"
   aapt2 dump badging "$apk" >"$a/badging"
   grep -q "launchable-activity: name='ai.coevoer.edge.app.MainActivity'" "$a/badging" || fail "the APK has no activity"
   # Of AndroidX only what CameraXFrames names, which an app without CameraX never loads.

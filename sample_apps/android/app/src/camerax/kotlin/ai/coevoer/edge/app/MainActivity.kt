@@ -24,7 +24,7 @@ class MainActivity : ComponentActivity() {
     }
 
     @Deprecated("of the framework; LiveScreen asks in the way that both flavours have")
-    override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<out String>, grantResults: IntArray) {
+    override fun onRequestPermissionsResult(requestCode: Int, permissions: Array<String>, grantResults: IntArray) {
         super.onRequestPermissionsResult(requestCode, permissions, grantResults)
         screen.answered(grantResults)
     }
