@@ -6,6 +6,7 @@ import org.gradle.api.file.FileSystemOperations
 import org.gradle.api.tasks.InputFiles
 import org.gradle.api.tasks.OutputDirectory
 import org.gradle.api.tasks.TaskAction
+import org.jetbrains.kotlin.gradle.dsl.JvmTarget
 
 plugins {
     alias(libs.plugins.android.application)
@@ -47,7 +48,7 @@ android {
 }
 
 kotlin {
-    jvmToolchain(17)
+    compilerOptions { jvmTarget = JvmTarget.JVM_17 }
 }
 
 /** Puts the bundles of gradle.properties into the app's assets, whole: the installer checks every file. */
@@ -75,10 +76,10 @@ abstract class CopyBundles : DefaultTask() {
 }
 
 val copyBundles = tasks.register<CopyBundles>("copyBundles") {
-    fun folder(property: String) =
-        providers.gradleProperty(property).filter { it.isNotBlank() }.map { rootProject.file(it) }
-    bundle.from(folder("coevoer.bundle"))
-    smallerBundle.from(folder("coevoer.smallerBundle").map { listOf(it) }.orElse(emptyList()))
+    fun folders(property: String) =
+        listOfNotNull(providers.gradleProperty(property).orNull).filter { it.isNotBlank() }.map { rootProject.file(it) }
+    bundle.from(folders("coevoer.bundle"))
+    smallerBundle.from(folders("coevoer.smallerBundle"))
 }
 
 androidComponents {
