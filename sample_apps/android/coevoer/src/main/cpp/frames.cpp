@@ -68,6 +68,7 @@ void from_yuv(const Picture& p, const Path& to, std::uint8_t* out) {
 
 bool fits(const Picture& p) {
   if (p.width < 1 || p.height < 1 || p.width > kMaxSide || p.height > kMaxSide) return false;
+  if (p.rotation % 90 != 0 || p.rotation < 0 || p.rotation > 270) return false;
   if (p.format != Format::yuv420) return fits(p.planes[0], p.width, p.height, p.format == Format::rgb ? 3 : 4);
   const std::ptrdiff_t w = (p.width + 1) / 2, h = (p.height + 1) / 2;
   return fits(p.planes[0], p.width, p.height, 1) && fits(p.planes[1], w, h, 1) && fits(p.planes[2], w, h, 1);

@@ -25,7 +25,7 @@ struct Picture {
   Plane planes[3];  // one, or Y, U and V
 };
 
-// Whether every sample lies inside its plane.
+// Whether every sample lies inside its plane, and the rotation is one of four.
 bool fits(const Picture& picture);
 
 // The same picture for the engine: as it is where it is upright and interleaved, else made upright RGB in `room`.

@@ -88,7 +88,7 @@ bool picture_of(JNIEnv* env, jobjectArray planes, jintArray layout, Picture& pic
   const jsize count = env->GetArrayLength(planes);
   if (count < 1 || count > 3 || env->GetArrayLength(layout) != 8 + count) return false;
   env->GetIntArrayRegion(layout, 0, 8 + count, n.data());
-  if (n[0] < 0 || n[0] > 3 || (n[0] == 3) != (count == 3)) return false;
+  if (n[0] < 0 || n[0] > 3 || count != (n[0] == 3 ? 3 : 1)) return false;
   picture = {static_cast<Format>(n[0]), n[1], n[2], n[3], {}};
   for (jsize i = 0; i < count; ++i) {
     jobject buffer = env->GetObjectArrayElement(planes, i);

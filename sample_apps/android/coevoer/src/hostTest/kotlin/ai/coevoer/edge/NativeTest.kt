@@ -44,6 +44,7 @@ class NativeTest {
         refuse(arrayOf(whole), layout(row = Int.MAX_VALUE))
         refuse(arrayOf(whole), layout(pixel = 3))
         refuse(arrayOf(whole), layout(width = Int.MAX_VALUE, height = Int.MAX_VALUE, row = Int.MAX_VALUE))
+        for (rotation in listOf(-90, 45, 360)) refuse(arrayOf(whole), layout(rotation = rotation))
         for (format in listOf(-1, 3, 4, 99)) refuse(arrayOf(whole), layout(format = format))
         refuse(arrayOf(), layout(positions = intArrayOf()))
         refuse(arrayOf(whole), intArrayOf(1, 64))
