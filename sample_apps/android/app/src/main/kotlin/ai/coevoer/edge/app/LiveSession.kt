@@ -1,0 +1,113 @@
+package ai.coevoer.edge.app
+
+import ai.coevoer.edge.BodyLandmarker
+import ai.coevoer.edge.BodyLandmarkerOptions
+import ai.coevoer.edge.BodyLandmarkerResult
+import ai.coevoer.edge.CoEvoerException
+import ai.coevoer.edge.ExecutorchNetwork
+import ai.coevoer.edge.Frame
+import ai.coevoer.edge.NetworkLoader
+import ai.coevoer.edge.RunningMode
+import ai.coevoer.edge.Thermal
+import java.io.File
+import java.util.concurrent.ExecutorService
+import java.util.concurrent.Executors
+
+/** What a session tells, on its own threads. */
+interface SessionListener {
+    fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue)
+    fun onFrame(result: BodyLandmarkerResult)
+    fun onFrameFailed(error: CoEvoerException)
+
+    /** It could not be opened; it is over. */
+    fun onFailed(error: CoEvoerException)
+}
+
+/**
+ * From frames to meshes, while the screen is visible: installs the bundle and opens the landmarker in the background, gives
+ * it frames, poses the mesh of each result. Frames that come before it is ready, or after it is closed, are left out.
+ *
+ * @param install brings the bundle, and the smaller one where the app has one, to the file system
+ */
+class LiveSession(
+    private val install: () -> Pair<File, File?>,
+    private val meters: Meters,
+    private val listener: SessionListener,
+    private val loader: NetworkLoader? = ExecutorchNetwork,
+) : AutoCloseable {
+    private val background: ExecutorService = Executors.newSingleThreadExecutor { Thread(it, "coevoer-session") }
+
+    @Volatile private var landmarker: BodyLandmarker? = null
+
+    @Volatile private var closed = false
+    private var pressure = Thermal.NOMINAL to false
+
+    @Volatile private var frameSize = 1 to 1
+
+    init {
+        background.execute(::open)
+    }
+
+    private fun open() = try {
+        val (bundle, smaller) = install()
+        lateinit var meshes: MeshQueue
+        val opened = BodyLandmarker.createFromOptions(
+            BodyLandmarkerOptions(
+                bundle, smaller, RunningMode.LIVE_STREAM,
+                resultListener = { heard(it, meshes) },
+                errorListener = { if (!closed) listener.onFrameFailed(it) },
+                networkLoader = loader,
+            ),
+        )
+        meshes = MeshQueue(opened::newMeshBuffer)
+        listener.onReady(opened, meshes)
+        synchronized(this) {
+            opened.setPressure(pressure.first, pressure.second)
+            landmarker = opened
+        }
+    } catch (error: CoEvoerException) {
+        listener.onFailed(error)
+    }
+
+    /** From the camera's thread, whose buffers are free again when this returns. */
+    fun push(frame: Frame, timestampMs: Double, nowNs: Long) {
+        val to = landmarker ?: return
+        meters.sent(timestampMs, nowNs)
+        frameSize = frame.width to frame.height
+        try {
+            to.detectAsync(frame, timestampMs)
+        } catch (error: CoEvoerException) {
+            if (!closed) listener.onFrameFailed(error) // closed meanwhile: the frame is left out
+        }
+    }
+
+    fun setPressure(thermal: Thermal, lowMemory: Boolean) = synchronized(this) {
+        pressure = thermal to lowMemory
+        if (!closed) landmarker?.setPressure(thermal, lowMemory)
+    }
+
+    private fun heard(result: BodyLandmarkerResult, meshes: MeshQueue) = result.use {
+        val person = result.person
+        if (person == null) {
+            meshes.clear()
+        } else {
+            meshes.write { mesh ->
+                landmarker?.mesh(result, mesh.vertices)
+                mesh.camera = person.camera
+                mesh.origin = person.translation
+                mesh.frameWidth = frameSize.first
+                mesh.frameHeight = frameSize.second
+            }
+        }
+        meters.heard(result.timestampMs, result.timings.networkMs, System.nanoTime())
+        if (!closed) listener.onFrame(result)
+    }
+
+    /** Returns at once; the last frames end in the background, unheard. */
+    override fun close() {
+        if (closed) return
+        closed = true
+        background.execute { landmarker?.close() }
+        background.shutdown()
+    }
+}

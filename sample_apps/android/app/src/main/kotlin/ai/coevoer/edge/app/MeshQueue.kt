@@ -1,0 +1,48 @@
+package ai.coevoer.edge.app
+
+import ai.coevoer.edge.PinholeCamera
+import java.nio.FloatBuffer
+
+/** A posed body and what it takes to draw it. */
+class PosedMesh(val vertices: FloatBuffer) {
+    var camera = PinholeCamera(1.0, 0.0, 0.0)
+    var origin = DoubleArray(3)
+    var frameWidth = 1
+    var frameHeight = 1
+}
+
+/**
+ * Meshes from the landmarker's thread to the one that draws, without a copy and without either waiting for the other: one
+ * buffer is written, one is drawn, one holds the newest.
+ */
+class MeshQueue(newBuffer: () -> FloatBuffer) {
+    private var written = PosedMesh(newBuffer())
+    private var newest = PosedMesh(newBuffer())
+    private var drawn = PosedMesh(newBuffer())
+    private var isNew = false
+    private var somebody = false
+
+    /** On one thread, always the same. */
+    fun write(fill: (PosedMesh) -> Unit) {
+        fill(written)
+        synchronized(this) {
+            written = newest.also { newest = written }
+            isNew = true
+            somebody = true
+        }
+    }
+
+    /** Nobody is there. */
+    @Synchronized
+    fun clear() {
+        somebody = false
+    }
+
+    /** On one thread, always the same; the mesh may be read until the next call. null: nobody is there. */
+    @Synchronized
+    fun read(): PosedMesh? {
+        if (isNew) drawn = newest.also { newest = drawn }
+        isNew = false
+        return if (somebody) drawn else null
+    }
+}

@@ -1,0 +1,22 @@
+// A network that runs in Java (NetworkHost in Network.kt), as the engine's loader callback wants it.
+#pragma once
+
+#include <jni.h>
+
+#include "coevoer/coevoer.h"
+#include "jvm.hpp"
+
+namespace coevoer_jni {
+
+class JavaLoader {
+ public:
+  JavaLoader(JNIEnv* env, jobject host) : host_(env, host) {}
+
+  // Of coevoer_options; the context is the JavaLoader, which outlives the landmarker.
+  static std::int32_t load(void* loader, const char* artifact, coevoer_network* network);
+
+ private:
+  Global host_;  // a NetworkHost
+};
+
+}  // namespace coevoer_jni

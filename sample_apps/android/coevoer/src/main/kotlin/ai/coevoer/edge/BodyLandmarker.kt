@@ -1,0 +1,165 @@
+package ai.coevoer.edge
+
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.nio.FloatBuffer
+import java.nio.IntBuffer
+import java.util.concurrent.locks.ReentrantReadWriteLock
+
+/** iOS's words. [of] maps Android's. */
+enum class Thermal {
+    NOMINAL, FAIR, SERIOUS, CRITICAL;
+
+    companion object {
+        /** From `PowerManager.getCurrentThermalStatus()`: none and light, moderate, severe, critical and above. */
+        @JvmStatic
+        fun of(thermalStatus: Int): Thermal = when {
+            thermalStatus <= 1 -> NOMINAL
+            thermalStatus == 2 -> FAIR
+            thermalStatus == 3 -> SERIOUS
+            else -> CRITICAL
+        }
+    }
+}
+
+/**
+ * A person's upper body, hands and face as SMPL-X parameters, from pictures, videos and live cameras, in MediaPipe's form.
+ *
+ * ```
+ * val landmarker = BodyLandmarker.createFromOptions(BodyLandmarkerOptions(bundle))
+ * val person = landmarker.detect(Frame.of(bitmap)).person
+ * ```
+ *
+ * Calls may come from any thread; they wait for each other. Each blocks, [detectAsync] and [setPressure] briefly: keep
+ * opening and detecting off the main thread. After [close] every call throws [CoEvoerException.Usage].
+ */
+class BodyLandmarker private constructor(private var handle: Long, val info: BundleInfo) : AutoCloseable {
+    // Calls read, freeing writes: a call in flight keeps the native object alive.
+    private val lock = ReentrantReadWriteLock()
+
+    val numVertices: Int = Native.numVertices(handle)
+
+    /** Three vertices a face, counterclockwise seen from outside; never changes. */
+    val faces: IntBuffer = direct(3 * Native.numFaces(handle)).asIntBuffer().also { Native.faces(handle, it) }
+        get() = field.duplicate()
+
+    /** [RunningMode.IMAGE]: looks twice, at the whole frame and then at the body found there. */
+    fun detect(frame: Frame): BodyLandmarkerResult = BodyLandmarkerResult.of(
+        call("detect") { Native.detect(it, frame.planes, frame.layout) },
+    )
+
+    /** [RunningMode.VIDEO]: the next frame; timestamps grow. */
+    fun detectForVideo(frame: Frame, timestampMs: Double): BodyLandmarkerResult = BodyLandmarkerResult.of(
+        call("detectForVideo") { Native.detectForVideo(it, frame.planes, frame.layout, timestampMs) },
+    )
+
+    fun detectForVideo(frame: Frame, timestampMs: Long) = detectForVideo(frame, timestampMs.toDouble())
+
+    /** [RunningMode.LIVE_STREAM]: copies the frame and returns. While one is worked on, the newest of the others waits. */
+    fun detectAsync(frame: Frame, timestampMs: Double) =
+        call("detectAsync") { Native.detectAsync(it, frame.planes, frame.layout, timestampMs) }
+
+    fun detectAsync(frame: Frame, timestampMs: Long) = detectAsync(frame, timestampMs.toDouble())
+
+    /** What the device reports, obeyed from the next frame on; [PressureMonitor] reports it for you. */
+    fun setPressure(thermal: Thermal, lowMemory: Boolean) =
+        call("setPressure") { Native.setPressure(it, thermal.ordinal, lowMemory) }
+
+    /** Room for [mesh]. */
+    fun newMeshBuffer(): FloatBuffer = direct(3 * numVertices).asFloatBuffer()
+
+    /**
+     * Poses the body of [result] into [vertices], from its position on, which stays: x, y, z of each vertex, camera frame,
+     * m. Works on any thread, in a listener too.
+     */
+    fun mesh(result: BodyLandmarkerResult, vertices: FloatBuffer) {
+        if (result.person == null) throw CoEvoerException.Usage("the result has no person; look at result.person first")
+        if (!vertices.isDirect || vertices.isReadOnly || vertices.order() != ByteOrder.nativeOrder())
+            throw CoEvoerException.Usage(
+                "the mesh needs a direct, writable buffer of native byte order; newMeshBuffer() gives one",
+            )
+        if (vertices.remaining() < 3 * numVertices)
+            throw CoEvoerException.Usage(
+                "the mesh takes ${3 * numVertices} floats; the buffer holds ${vertices.remaining()} from its position on",
+            )
+        call("mesh") { landmarker ->
+            val memory = result.memory ?: throw CoEvoerException.Usage("the result did not come from a landmarker")
+            memory.use {
+                if (it == 0L) throw CoEvoerException.Usage("mesh() after the result's close(); pose it before")
+                Native.mesh(landmarker, it, vertices, vertices.position())
+            }
+        }
+    }
+
+    /**
+     * Finishes a live stream's frames, then frees everything. No listener is called once it has returned. Closing twice
+     * is harmless; a listener must not close its own landmarker.
+     */
+    override fun close() {
+        refuseNested("close")
+        lock.readLock().lock()
+        try {
+            if (handle == 0L) return
+            Native.close(handle) // a listener in its last frame may still ask for a mesh: nothing is freed yet
+        } finally {
+            lock.readLock().unlock()
+        }
+        lock.writeLock().lock()
+        try {
+            if (handle != 0L) Native.free(handle)
+            handle = 0
+        } finally {
+            lock.writeLock().unlock()
+        }
+    }
+
+    private inline fun <T> call(name: String, block: (Long) -> T): T {
+        refuseNested(name)
+        lock.readLock().lock()
+        try {
+            if (handle == 0L) throw CoEvoerException.Usage("$name() after close(); open another")
+            return block(handle)
+        } finally {
+            lock.readLock().unlock()
+        }
+    }
+
+    // The engine's own locks are not reentrant: a network of the app that called back would wait for itself.
+    private fun refuseNested(name: String) {
+        if (lock.readHoldCount > 0)
+            throw CoEvoerException.Usage("$name() from inside another call of this landmarker; call it afterwards")
+    }
+
+    companion object {
+        /**
+         * Checks the bundle's digests and contract, then loads the network. Throws [CoEvoerException.Bundle],
+         * [CoEvoerException.Memory], [CoEvoerException.Engine], or [CoEvoerException.Usage] for a listener that is missing
+         * or not called for.
+         */
+        @JvmStatic
+        fun createFromOptions(options: BodyLandmarkerOptions): BodyLandmarker {
+            val live = options.runningMode == RunningMode.LIVE_STREAM
+            val results = options.resultListener
+            val errors = options.errorListener
+            if (live && (results == null || errors == null))
+                throw CoEvoerException.Usage("a live stream needs a resultListener and an errorListener; give both")
+            if (!live && (results != null || errors != null))
+                throw CoEvoerException.Usage("listeners are for LIVE_STREAM; the mode is ${options.runningMode}")
+            Native.load()
+            val handle = Native.open(
+                options.bundle.path.toByteArray(), options.smallerBundle?.path?.toByteArray(),
+                options.runningMode.ordinal, !options.smoothing,
+                if (results != null && errors != null) StreamListener(results, errors) else null,
+                options.networkLoader?.let(::NetworkHost),
+            )
+            try {
+                return BodyLandmarker(handle, BundleInfo.read(options.bundle))
+            } catch (error: Throwable) {
+                Native.free(handle)
+                throw error
+            }
+        }
+
+        private fun direct(numbers: Int) = ByteBuffer.allocateDirect(4 * numbers).order(ByteOrder.nativeOrder())
+    }
+}

@@ -1,0 +1,74 @@
+package ai.coevoer.edge
+
+/**
+ * The JNI functions, one to one over `coevoer.h` (src/main/cpp/jni.cpp). Handles are checked by their owners,
+ * [BodyLandmarker] and [NativeResult]; text crosses as UTF-8 bytes, because JNI's own strings are another encoding.
+ */
+internal object Native {
+    private const val LIBRARY = "coevoer_jni"
+    private var loaded = false
+
+    @Synchronized
+    fun load() {
+        if (loaded) return
+        try {
+            System.loadLibrary(LIBRARY)
+            loaded = true
+        } catch (error: UnsatisfiedLinkError) {
+            throw CoEvoerException.Engine(
+                "this app has no lib$LIBRARY.so for ${System.getProperty("os.arch")} (${error.message}); " +
+                    "build the library module with the NDK for that ABI",
+                error,
+            )
+        }
+    }
+
+    @JvmStatic external fun open(
+        bundle: ByteArray, smallerBundle: ByteArray?, mode: Int, raw: Boolean, listener: StreamListener?,
+        loader: NetworkHost?,
+    ): Long
+
+    @JvmStatic external fun close(landmarker: Long)
+    @JvmStatic external fun free(landmarker: Long)
+    @JvmStatic external fun detect(landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray): Long
+    @JvmStatic external fun detectForVideo(
+        landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
+    ): Long
+    @JvmStatic external fun detectAsync(
+        landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
+    )
+    @JvmStatic external fun setPressure(landmarker: Long, thermal: Int, lowMemory: Boolean)
+    @JvmStatic external fun numVertices(landmarker: Long): Int
+    @JvmStatic external fun numFaces(landmarker: Long): Int
+    @JvmStatic external fun faces(landmarker: Long, indices: java.nio.IntBuffer)
+    @JvmStatic external fun mesh(landmarker: Long, result: Long, vertices: java.nio.FloatBuffer, position: Int)
+
+    /** timestamp, state, person, trained, smaller model, dropped, crop (4), times (3). */
+    @JvmStatic external fun head(result: Long): DoubleArray
+    @JvmStatic external fun values(result: Long, name: String): DoubleArray
+    @JvmStatic external fun freeResult(result: Long)
+
+    /** Called by the JNI layer to make what it throws. */
+    @JvmStatic
+    fun exception(status: Int, message: ByteArray, cause: Throwable?): Throwable =
+        CoEvoerException.of(status, String(message, Charsets.UTF_8), cause)
+}
+
+/** Called by the JNI layer, on the live stream's thread. What the app's listeners throw ends as in any other thread. */
+internal class StreamListener(private val result: ResultListener, private val error: ErrorListener) {
+    fun onResult(address: Long) = guarded { result.onResult(BodyLandmarkerResult.of(address)) }
+
+    fun onError(status: Int, message: ByteArray, cause: Throwable?) = guarded {
+        error.onError(CoEvoerException.of(status, String(message, Charsets.UTF_8), cause))
+    }
+
+    private inline fun guarded(call: () -> Unit) {
+        try {
+            call()
+        } catch (thrown: Throwable) {
+            val thread = Thread.currentThread()
+            val handler = thread.uncaughtExceptionHandler ?: Thread.getDefaultUncaughtExceptionHandler()
+            handler?.uncaughtException(thread, thrown)
+        }
+    }
+}

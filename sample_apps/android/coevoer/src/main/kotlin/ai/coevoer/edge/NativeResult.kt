@@ -1,0 +1,39 @@
+package ai.coevoer.edge
+
+import java.lang.ref.PhantomReference
+import java.lang.ref.ReferenceQueue
+import java.util.Collections
+
+/**
+ * The native memory of a result: freed by [free], or after the result has been collected, when the next one is kept.
+ * (`java.lang.ref.Cleaner` is there from Android 13 on.)
+ */
+internal class NativeResult private constructor(result: BodyLandmarkerResult, private var address: Long) :
+    PhantomReference<BodyLandmarkerResult>(result, collected) {
+
+    /** Runs [block] with the address while nobody can free it; 0: it is gone. */
+    @Synchronized
+    fun <T> use(block: (Long) -> T): T = block(address)
+
+    @Synchronized
+    fun free() {
+        if (address == 0L) return
+        Native.freeResult(address)
+        address = 0
+        kept.remove(this)
+        clear()
+    }
+
+    companion object {
+        private val collected = ReferenceQueue<BodyLandmarkerResult>()
+        private val kept = Collections.synchronizedSet(HashSet<NativeResult>())
+
+        fun keep(result: BodyLandmarkerResult, address: Long): NativeResult {
+            while (true) (collected.poll() ?: break).let { (it as NativeResult).free() }
+            return NativeResult(result, address).also(kept::add)
+        }
+
+        /** How many results hold native memory. */
+        val count get() = kept.size
+    }
+}

@@ -1,0 +1,8 @@
+package androidx.camera.core;
+
+/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+public interface ImageInfo {
+  long getTimestamp();
+
+  int getRotationDegrees();
+}

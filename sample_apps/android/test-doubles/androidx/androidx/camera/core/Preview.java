@@ -1,0 +1,20 @@
+package androidx.camera.core;
+
+import androidx.camera.core.resolutionselector.ResolutionSelector;
+
+/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+public final class Preview extends UseCase {
+  public interface SurfaceProvider {}
+
+  public void setSurfaceProvider(SurfaceProvider provider) {}
+
+  public static final class Builder {
+    public Builder setResolutionSelector(ResolutionSelector selector) {
+      return this;
+    }
+
+    public Preview build() {
+      throw new RuntimeException("Stub!");
+    }
+  }
+}
