@@ -44,6 +44,10 @@ public func seeBright(_ crop: CropImage, _ manifest: Manifest) -> NetworkOutputs
 public struct FakeNetwork: Network {
   public let answer: @Sendable (CropImage) async throws -> NetworkOutputs
 
+  public init(_ answer: @escaping @Sendable (CropImage) async throws -> NetworkOutputs) {
+    self.answer = answer
+  }
+
   public func run(_ crop: CropImage) async throws -> NetworkOutputs { try await answer(crop) }
 }
 

@@ -1,0 +1,206 @@
+// The state machine: every state with every event, and the network that follows it.
+
+import Foundation
+import TestSupport
+import XCTest
+
+@testable import CoEvoerKit
+
+final class ModelLifecycleTests: XCTestCase {
+  private typealias Event = ModelLifecycle.Event
+  private typealias Step = ModelLifecycle.Step
+
+  /// Events that lead from `unloaded` to each state.
+  private let ways: [(ModelState, [Event])] = [
+    (.unloaded, []), (.prewarming, [.prewarm]), (.prewarmed, [.prewarm, .finished]), (.loading, [.load]),
+    (.ready, [.load, .finished]), (.abandoning, [.load, .unload]), (.failed("no"), [.load, .failed("no")]),
+  ]
+
+  /// What each event does in each state, in the order prewarm, load, unload, finished, failed("bad"); nil: refused.
+  private let table: [[(ModelState, Step)?]] = [
+    [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil],
+    [(.prewarming, .wait), (.prewarming, .wait), (.abandoning, .nothing), (.prewarmed, .nothing), (.failed("bad"), .nothing)],
+    [(.prewarmed, .nothing), (.loading, .startLoading), (.prewarmed, .nothing), nil, nil],
+    [(.loading, .wait), (.loading, .wait), (.abandoning, .nothing), (.ready, .keep), (.failed("bad"), .nothing)],
+    [(.ready, .nothing), (.ready, .nothing), (.prewarmed, .release), nil, nil],
+    [(.abandoning, .wait), (.abandoning, .wait), (.abandoning, .nothing), (.prewarmed, .release), (.unloaded, .nothing)],
+    [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil],
+  ]
+
+  func testEveryStateWithEveryEvent() throws {
+    for ((state, way), row) in zip(ways, table) {
+      for (event, expected) in zip([Event.prewarm, .load, .unload, .finished, .failed("bad")], row) {
+        var lifecycle = ModelLifecycle()
+        for earlier in way { _ = try lifecycle.handle(earlier) }
+        XCTAssertEqual(lifecycle.state, state)
+        guard let (next, step) = expected else {
+          assertThrows(.usage, "nothing was in work") { try lifecycle.handle(event) }
+          XCTAssertEqual(lifecycle.state, state)
+          continue
+        }
+        XCTAssertEqual(try lifecycle.handle(event), step, "\(state), \(event)")
+        XCTAssertEqual(lifecycle.state, next, "\(state), \(event)")
+      }
+    }
+  }
+}
+
+/// Does what it is told, when it is told.
+private final class SlowLoader: NetworkLoader {
+  let prewarmed = Shelf(0)
+  let loaded = Shelf(0)
+  let work: @Sendable () async throws -> Void
+
+  init(_ work: @escaping @Sendable () async throws -> Void = {}) { self.work = work }
+
+  func prewarm(_ bundle: ModelBundle) async throws {
+    prewarmed.change { $0 += 1 }
+    try await work()
+  }
+
+  func load(_ bundle: ModelBundle) async throws -> any Network {
+    loaded.change { $0 += 1 }
+    try await work()
+    return FakeNetwork { seeBright($0, bundle.manifest) }
+  }
+}
+
+final class ManagedNetworkTests: XCTestCase {
+  private func crop() throws -> CropImage {
+    let size = try Shared.bundle.get().manifest.view.size
+    return CropImage(size: size, rgb: [UInt8](repeating: 9, count: 3 * size.width * size.height))
+  }
+
+  private func wait(_ network: ManagedNetwork, for state: ModelState) async throws {
+    for _ in 0..<500 {
+      if await network.state == state { return }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    let now = await network.state
+    XCTFail("the network is \(now), not \(state)")
+  }
+
+  func testPrewarmLoadRunUnload() async throws {
+    let loader = SlowLoader()
+    let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
+    var states = [await network.state]
+    try await network.prewarm()
+    states.append(await network.state)
+    try await network.load()
+    states.append(await network.state)
+    _ = try await network.run(crop())
+    try await network.unload()
+    states.append(await network.state)
+    XCTAssertEqual(states, [.unloaded, .prewarmed, .ready, .prewarmed])
+    _ = try await network.run(crop())  // loads by itself
+    XCTAssertEqual(loader.loaded.value, 2)
+    XCTAssertEqual(loader.prewarmed.value, 1)
+  }
+
+  func testLoadsAtTheSameTimeAreOne() async throws {
+    let loader = SlowLoader { try await Task.sleep(for: .milliseconds(20)) }
+    let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for _ in 0..<5 { group.addTask { try await network.load() } }
+      try await group.waitForAll()
+    }
+    XCTAssertEqual(loader.loaded.value, 1)
+    let state = await network.state
+    XCTAssertEqual(state, .ready)
+  }
+
+  func testALoadWaitsForPrewarming() async throws {
+    let loader = SlowLoader { try await Task.sleep(for: .milliseconds(20)) }
+    let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
+    let prewarming = Task { try await network.prewarm() }
+    try await wait(network, for: .prewarming)
+    try await network.load()
+    try await prewarming.value
+    XCTAssertEqual(loader.prewarmed.value, 1)
+    XCTAssertEqual(loader.loaded.value, 1)
+    let state = await network.state
+    XCTAssertEqual(state, .ready)
+  }
+
+  func testUnloadedWhileItLoads() async throws {
+    let loader = SlowLoader { try await Task.sleep(for: .milliseconds(30)) }
+    let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
+    let loading = Task { try await network.load() }
+    try await wait(network, for: .loading)
+    try await network.unload()
+    await assertThrows(.usage, "unloaded while it was being loaded") { try await loading.value }
+    let state = await network.state
+    XCTAssertEqual(state, .prewarmed)
+    try await network.load()  // and again
+    XCTAssertEqual(loader.loaded.value, 2)
+  }
+
+  func testAFailureIsToldAndTriedAgain() async throws {
+    struct Broken: Error {}
+    let tries = Shelf(0)
+    let loader = SlowLoader {
+      if tries.change({ $0 += 1; return $0 }) == 1 { throw Broken() }
+    }
+    let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
+    await assertThrows(.bundle, "cannot be loaded (Broken())") { try await network.load() }
+    guard case .failed(let reason) = await network.state else { return XCTFail("not failed") }
+    XCTAssert(reason.contains("Broken()"))
+    try await network.load()
+    let state = await network.state
+    XCTAssertEqual(state, .ready)
+  }
+}
+
+final class CompiledModelCacheTests: XCTestCase {
+  private func temporary() -> URL {
+    FileManager.default.temporaryDirectory.appendingPathComponent("coevoer-\(UUID().uuidString)")
+  }
+
+  /// A compiler that writes a folder with a copy of the artifact, as Core ML does in a temporary place.
+  private func compiler(_ count: Shelf<Int>) -> @Sendable (URL) async throws -> URL {
+    { artifact in
+      count.change { $0 += 1 }
+      let made = FileManager.default.temporaryDirectory.appendingPathComponent("made-\(UUID().uuidString)")
+      try FileManager.default.createDirectory(at: made, withIntermediateDirectories: true)
+      try FileManager.default.copyItem(at: artifact, to: made.appendingPathComponent("model"))
+      return made
+    }
+  }
+
+  func testCompiledOnceKeptByDigestAndOldOnesAreDeleted() async throws {
+    let folder = temporary()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let (cache, count) = (CompiledModelCache(folder: folder), Shelf(0))
+    let copy = try TemporaryBundle()
+    let bundle = try ModelBundle(folder: copy.folder)
+    let first = try await cache.compiled(bundle, compile: compiler(count))
+    let again = try await cache.compiled(bundle, compile: compiler(count))
+    XCTAssertEqual(first, again)
+    XCTAssertEqual(count.value, 1)
+    XCTAssertEqual(first.pathExtension, "mlmodelc")
+
+    try copy.write(bundle.manifest.artifact, Data("another network".utf8))
+    try copy.sign()
+    let newer = try ModelBundle(folder: copy.folder)
+    let second = try await cache.compiled(newer, keeping: [bundle], compile: compiler(count))
+    XCTAssertNotEqual(first, second)
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path).count, 2)
+    let text = try String(contentsOf: second.appendingPathComponent("model"), encoding: .utf8)
+    XCTAssertEqual(text, "another network")
+
+    try FileManager.default.removeItem(at: second)
+    _ = try await cache.compiled(newer, compile: compiler(count))
+    XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [second.lastPathComponent])
+  }
+
+  func testACompilerThatFailsLeavesNothing() async throws {
+    let folder = temporary()
+    let cache = CompiledModelCache(folder: folder)
+    let copy = try TemporaryBundle()
+    let bundle = try ModelBundle(folder: copy.folder)
+    await assertThrows(.bundle, "cannot be compiled") {
+      try await cache.compiled(bundle) { _ in throw CoEvoerError.bundle("cannot be compiled") }
+    }
+    XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path))
+  }
+}
