@@ -6,47 +6,9 @@ import XCTest
 
 @testable import CoEvoerKit
 
-private func environment(_ name: String) throws -> URL {
-  URL(fileURLWithPath: try XCTUnwrap(ProcessInfo.processInfo.environment[name], "set \(name); build.sh does"))
-}
-
 final class ExecuTorchTests: XCTestCase {
-  private func golden() throws -> Safetensors { try Safetensors(file: environment("COEVOER_GOLDEN")) }
-
-  private func images(_ golden: Safetensors) throws -> [CropImage] {
-    let pixels = try golden.values("image", [nil, nil, nil, 3], as: UInt8.self)
-    let shape = try golden.entry("image").shape
-    let size = PixelSize(width: shape[2], height: shape[1])
-    let count = 3 * size.width * size.height
-    return (0..<shape[0]).map { CropImage(size: size, rgb: Array(pixels[$0 * count..<($0 + 1) * count])) }
-  }
-
   func testNoFurtherFromFloatThanTheQuantizedProgramTimesItsLimit() async throws {
-    let (golden, bundle) = (try golden(), try Shared.bundle.get())
-    let network = try ExecuTorchNetwork(bundle)
-    var given: [String: [Double]] = [:]
-    for image in try images(golden) {
-      let outputs = try await network.run(image)
-      _ = try Decoded(outputs, crop: Crop(x0: 0, y0: 0, width: 192, height: 256), manifest: bundle.manifest)  // checks
-      for (name, tensor) in outputs { given[name, default: []] += tensor.values.map(Double.init) }
-    }
-    let rms = { (a: [Double], b: [Double]) in
-      (zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) } / Double(a.count)).squareRoot()
-    }
-    // Eight images are too few to hold single outputs to the limit (rounding of two INT8 runtimes decorrelates); taken
-    // together the ten are steady.
-    var squares = 0.0
-    for (name, values) in given.sorted(by: { $0.key < $1.key }) {
-      let exact = try golden.numbers("float_\(name)")
-      let (error, allowed) = (rms(values, exact), rms(try golden.numbers("quantized_\(name)"), exact))
-      print(String(format: "  %@: error %.3g, quantized program %.3g, ratio %.3f", name, error, allowed, error / allowed))
-      XCTAssertLessThanOrEqual(error, 1.5 * allowed, name)
-      squares += error / allowed * (error / allowed)
-    }
-    let together = (squares / Double(given.count)).squareRoot()
-    print(String(format: "  together: ratio %.3f", together))
-    XCTAssertEqual(given.count, 10)
-    XCTAssertLessThanOrEqual(together, 1.1)
+    try await assertNoFurtherFromFloat(ExecuTorchNetwork(Shared.bundle.get()), manifest: Shared.bundle.get().manifest)
   }
 
   /// Frames and what the C++ command line wrote of them lie in COEVOER_FRAMES; linux/frames.py drew them.

@@ -74,6 +74,9 @@ public final class BodyLandmarker: Sendable {
   public var manifest: Manifest { engine.manifest }
   public var body: Body { engine.body }
 
+  /// The bundle, and the smaller one where there is one.
+  public var bundles: [ModelBundle] { engine.bundles }
+
   /// Where the model in use stands.
   public var modelState: ModelState {
     get async { await engine.modelState }

@@ -14,7 +14,7 @@ actor Engine {
   private var isBusy = false
   private var waiting: [CheckedContinuation<Void, Never>] = []
 
-  private struct Model {
+  private struct Model: Sendable {
     let bundle: ModelBundle
     let network: ManagedNetwork
     let isSmaller: Bool
@@ -37,6 +37,8 @@ actor Engine {
     smoother = Smoother(manifest.rules.smoothing)
     smooth = options.smooth
   }
+
+  nonisolated var bundles: [ModelBundle] { [larger.bundle] + (smaller.map { [$0.bundle] } ?? []) }
 
   func prewarm() async throws {
     try await larger.network.prewarm()
