@@ -23,7 +23,11 @@ public struct LiveStatus: Equatable, Sendable {
   }
 
   private enum Camera { case unknown, denied, missing, running, interrupted }
-  private enum Model: Equatable { case preparing, ready, failed(String) }
+  private enum Model: Equatable {
+    case preparing
+    case ready
+    case failed(String)
+  }
 
   /// Failures in a row before the user hears of them: a single one is gone before it can be read.
   static let patience = 3

@@ -66,8 +66,8 @@ final class ConformanceTests: XCTestCase {
       let parameters = try c.parameters()
       try c.check("joints", flat(try body.joints(parameters)))
       try body.vertices(parameters, into: &vertices)
-      let some = stride(from: 0, to: body.numVertices, by: 50).flatMap { vertices[3 * $0..<3 * $0 + 3].map(Double.init) }
-      try c.check("vertices", some)
+      let some = stride(from: 0, to: body.numVertices, by: 50).flatMap { vertices[3 * $0..<3 * $0 + 3] }
+      try c.check("vertices", some.map(Double.init))
     }
   }
 
@@ -128,13 +128,16 @@ final class ConformanceTests: XCTestCase {
     let manifest = try manifest()
     for c in try cases("refuse") {
       guard c.has("timestamps_ms") else {
-        assertThrows(.network, "the network gave") { try Decoded(c.outputs(manifest), crop: c.crop(), manifest: manifest) }
+        assertThrows(.network, "the network gave") {
+          try Decoded(c.outputs(manifest), crop: c.crop(), manifest: manifest)
+        }
         continue
       }
       let times = try c.numbers("timestamps_ms")
       var tracker = Tracker(manifest: manifest)
-      for time in times.dropLast() { _ = try tracker.look(time, frame: PixelSize(width: 640, height: 480)) }
-      assertThrows(.usage, "timestamp") { try tracker.look(times.last!, frame: PixelSize(width: 640, height: 480)) }
+      let size = PixelSize(width: 640, height: 480)
+      for time in times.dropLast() { _ = try tracker.look(time, frame: size) }
+      assertThrows(.usage, "timestamp") { try tracker.look(times.last!, frame: size) }
     }
   }
 }

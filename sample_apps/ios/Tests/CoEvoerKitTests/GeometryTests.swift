@@ -100,7 +100,9 @@ final class GeometryTests: XCTestCase {
       for y in 0..<21 {
         for x in 0..<33 {
           let (r, g, b) = order.rgb
-          for (c, at) in [r, g, b].enumerated() { bytes[y * (4 * 33 + 12) + 4 * x + at] = rgb[3 * (y * 33 + x) + c] }
+          for (c, at) in [r, g, b].enumerated() {
+            bytes[y * (4 * 33 + 12) + 4 * x + at] = rgb[3 * (y * 33 + x) + c]
+          }
         }
       }
       let frame = try PixelFrame(size: size, bytes: bytes, order: order, bytesPerRow: 4 * 33 + 12)
@@ -117,11 +119,12 @@ final class GeometryTests: XCTestCase {
     assertThrows(.usage, "from 1 to 32768 px") { try frame(40000, 1, 120_000, nil) }
     assertThrows(.usage, "has 11 bytes; it needs 12") { try frame(2, 2, 11, nil) }
     assertThrows(.usage, "5 bytes a row; a row of 2 x 2 px has 6") { try frame(2, 2, 12, 5) }
+    let words = "is empty, not finite, far away or wider"
     for crop in [
       Crop(x0: .nan, y0: 0, width: 3, height: 4), Crop(x0: 0, y0: 0, width: 0, height: 4),
       Crop(x0: 0, y0: 0, width: 1e9, height: 1e9), Crop(x0: 1e12, y0: 0, width: 3, height: 4),
       Crop(x0: 0, y0: 0, width: .infinity, height: 4),
-    ] { assertThrows(.usage, "is empty, not finite, far away or wider") { try extractCrop(grey(4, 4), crop, in: view) } }
+    ] { assertThrows(.usage, words) { try extractCrop(grey(4, 4), crop, in: view) } }
   }
 
   func testPlanes() throws {

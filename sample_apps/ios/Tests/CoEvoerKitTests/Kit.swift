@@ -95,9 +95,10 @@ struct Case {
     guard given.count == expected.count else {
       return XCTFail("\(name).\(tensor): \(given.count) numbers, not \(expected.count)", file: sourceFile, line: line)
     }
-    let worst = zip(given, expected).map { g, e in
-      g.isFinite ? abs(g - e) - allowed[1] * abs(e) : .infinity
-    }.max() ?? 0
+    let worst =
+      zip(given, expected).map { g, e in
+        g.isFinite ? abs(g - e) - allowed[1] * abs(e) : .infinity
+      }.max() ?? 0
     XCTAssertLessThanOrEqual(worst, allowed[0], "\(name).\(tensor)", file: sourceFile, line: line)
   }
 }

@@ -135,10 +135,12 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testCallsThatWaitAreAnsweredBeforeClose() async throws {
-    let landmarker = try open(.image, FakeLoader { crop, manifest in
-      try await Task.sleep(for: .milliseconds(20))
-      return seeBright(crop, manifest)
-    })
+    let landmarker = try open(
+      .image,
+      FakeLoader { crop, manifest in
+        try await Task.sleep(for: .milliseconds(20))
+        return seeBright(crop, manifest)
+      })
     let frame = try somebody(64, 48)
     let calls = (0..<3).map { _ in Task { try await landmarker.detect(image: frame) } }
     try await Task.sleep(for: .milliseconds(30))
@@ -150,10 +152,12 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testCallsAtTheSameTimeDoNotMixAStream() async throws {
-    let landmarker = try open(.video, FakeLoader { crop, manifest in
-      await Task.yield()
-      return seeBright(crop, manifest)
-    })
+    let landmarker = try open(
+      .video,
+      FakeLoader { crop, manifest in
+        await Task.yield()
+        return seeBright(crop, manifest)
+      })
     let frame = try somebody(64, 48)
     let outcomes = await withTaskGroup(of: Bool.self) { group in
       for i in 0..<20 {
@@ -168,19 +172,23 @@ final class LandmarkerTests: XCTestCase {
 
   func testOutputsThatBreakTheContractAreErrorsAndTheStreamSurvivesThem() async throws {
     let frame = Shelf(0)
-    let landmarker = try open(.video, FakeLoader { crop, manifest in
-      var outputs = seeBright(crop, manifest)
-      switch frame.value {
-      case 1: outputs[OutputName.betas] = nil
-      case 2: outputs[OutputName.camera]?.values[2] = .nan
-      case 3: outputs[OutputName.bodyPose]?.shape[1] = 20
-      case 4: outputs[OutputName.visibility]?.values.removeLast()
-      case 5: throw CoEvoerError.network("the runtime failed")
-      default: break
-      }
-      return outputs
-    })
-    let words = ["", "gave no betas", "camera that are not finite", "body_pose [1, 20, 3, 3]", "visibility", "failed", ""]
+    let landmarker = try open(
+      .video,
+      FakeLoader { crop, manifest in
+        var outputs = seeBright(crop, manifest)
+        switch frame.value {
+        case 1: outputs[OutputName.betas] = nil
+        case 2: outputs[OutputName.camera]?.values[2] = .nan
+        case 3: outputs[OutputName.bodyPose]?.shape[1] = 20
+        case 4: outputs[OutputName.visibility]?.values.removeLast()
+        case 5: throw CoEvoerError.network("the runtime failed")
+        default: break
+        }
+        return outputs
+      })
+    let words = [
+      "", "gave no betas", "camera that are not finite", "body_pose [1, 20, 3, 3]", "visibility", "failed", "",
+    ]
     for (i, said) in words.enumerated() {
       frame.change { $0 = i }
       let show = { try await landmarker.detect(videoFrame: somebody(64, 48), timestampMs: Double(i) * 40) }
@@ -195,10 +203,12 @@ final class LandmarkerTests: XCTestCase {
 
   func testTooLittleMemoryCanBeTriedAgain() async throws {
     let calls = Shelf(0)
-    let landmarker = try open(.image, FakeLoader { crop, manifest in
-      if calls.change({ $0 += 1; return $0 }) == 1 { throw CoEvoerError.memory("not enough memory for this frame") }
-      return seeBright(crop, manifest)
-    })
+    let landmarker = try open(
+      .image,
+      FakeLoader { crop, manifest in
+        if calls.increment() == 1 { throw CoEvoerError.memory("not enough memory for this frame") }
+        return seeBright(crop, manifest)
+      })
     await assertThrows(.memory, "not enough memory") { try await landmarker.detect(image: somebody(64, 48)) }
     let result = try await landmarker.detect(image: somebody(64, 48))
     XCTAssertNotNil(result.person)

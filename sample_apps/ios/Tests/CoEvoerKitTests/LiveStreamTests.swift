@@ -64,7 +64,11 @@ final class LiveStreamTests: XCTestCase {
 
   func testTimesThatDoNotGrowAndBadFramesAreRefusedAndNothingChanges() async throws {
     let heard = Shelf([LiveResult]())
-    let stream = LiveStream { echo($0, $1) } deliver: { result in heard.change { $0.append(result) } }
+    let stream = LiveStream {
+      echo($0, $1)
+    } deliver: { result in
+      heard.change { $0.append(result) }
+    }
     try stream.push(grey(8, 6), timestampMs: 100, leastIntervalMs: 0)
     for (bad, words) in [(100.0, "is 100.0 ms, the last one was 100.0 ms"), (90, "is 90.0 ms"), (.nan, "finite")] {
       assertThrows(.usage, words) { try stream.push(grey(8, 6), timestampMs: bad, leastIntervalMs: 0) }
@@ -85,7 +89,7 @@ final class LiveStreamTests: XCTestCase {
     await gate.open()
     let stream = LiveStream {
       await gate.enter()
-      switch calls.change({ $0 += 1; return $0 }) {
+      switch calls.increment() {
       case 1: throw CoEvoerError.network("not finite")
       case 2: throw Strange()
       default: return echo($0, $1)
@@ -125,7 +129,11 @@ final class LiveStreamTests: XCTestCase {
 
   func testManyProducersAndTwoThatClose() async throws {
     let (heard, clock) = (Shelf([Double]()), Shelf(0.0))
-    let stream = LiveStream { echo($0, $1) } deliver: { result in heard.change { $0.append(result.timestampMs) } }
+    let stream = LiveStream {
+      echo($0, $1)
+    } deliver: { result in
+      heard.change { $0.append(result.timestampMs) }
+    }
     let frame = try grey(64, 48)
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<4 {

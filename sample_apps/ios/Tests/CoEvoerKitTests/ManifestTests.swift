@@ -45,7 +45,8 @@ final class ManifestTests: XCTestCase {
 
   func testFilesOutsideTheBundle() throws {
     let artifact = try Shared.bundle.get().manifest.artifact
-    try refused("\"artifact\": \"\(artifact)\"", "\"artifact\": \"../x\"", "artifact \"../x\" is not the name of a file")
+    try refused(
+      "\"artifact\": \"\(artifact)\"", "\"artifact\": \"../x\"", "artifact \"../x\" is not the name of a file")
     try refused("\"file\": \"body.safetensors\"", "\"file\": \"..\"", "body_model.file")
   }
 }

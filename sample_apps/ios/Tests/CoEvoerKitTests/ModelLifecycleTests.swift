@@ -10,26 +10,49 @@ final class ModelLifecycleTests: XCTestCase {
   private typealias Event = ModelLifecycle.Event
   private typealias Step = ModelLifecycle.Step
 
-  /// Events that lead from `unloaded` to each state.
-  private let ways: [(ModelState, [Event])] = [
-    (.unloaded, []), (.prewarming, [.prewarm]), (.prewarmed, [.prewarm, .finished]), (.loading, [.load]),
-    (.ready, [.load, .finished]), (.abandoning, [.load, .unload]), (.failed("no"), [.load, .failed("no")]),
-  ]
+  private let events: [Event] = [.prewarm, .load, .unload, .finished, .failed("bad")]
 
-  /// What each event does in each state, in the order prewarm, load, unload, finished, failed("bad"); nil: refused.
-  private let table: [[(ModelState, Step)?]] = [
-    [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil],
-    [(.prewarming, .wait), (.prewarming, .wait), (.abandoning, .nothing), (.prewarmed, .nothing), (.failed("bad"), .nothing)],
-    [(.prewarmed, .nothing), (.loading, .startLoading), (.prewarmed, .nothing), nil, nil],
-    [(.loading, .wait), (.loading, .wait), (.abandoning, .nothing), (.ready, .keep), (.failed("bad"), .nothing)],
-    [(.ready, .nothing), (.ready, .nothing), (.prewarmed, .release), nil, nil],
-    [(.abandoning, .wait), (.abandoning, .wait), (.abandoning, .nothing), (.prewarmed, .release), (.unloaded, .nothing)],
-    [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil],
+  /// Each state, events that lead to it, and what each of `events` does in it; nil: refused.
+  private let table: [(ModelState, [Event], [(ModelState, Step)?])] = [
+    (
+      .unloaded, [],
+      [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil]
+    ),
+    (
+      .prewarming, [.prewarm],
+      [
+        (.prewarming, .wait), (.prewarming, .wait), (.abandoning, .nothing), (.prewarmed, .nothing),
+        (.failed("bad"), .nothing),
+      ]
+    ),
+    (
+      .prewarmed, [.prewarm, .finished],
+      [(.prewarmed, .nothing), (.loading, .startLoading), (.prewarmed, .nothing), nil, nil]
+    ),
+    (
+      .loading, [.load],
+      [(.loading, .wait), (.loading, .wait), (.abandoning, .nothing), (.ready, .keep), (.failed("bad"), .nothing)]
+    ),
+    (
+      .ready, [.load, .finished],
+      [(.ready, .nothing), (.ready, .nothing), (.prewarmed, .release), nil, nil]
+    ),
+    (
+      .abandoning, [.load, .unload],
+      [
+        (.abandoning, .wait), (.abandoning, .wait), (.abandoning, .nothing), (.prewarmed, .release),
+        (.unloaded, .nothing),
+      ]
+    ),
+    (
+      .failed("no"), [.load, .failed("no")],
+      [(.prewarming, .startPrewarming), (.loading, .startLoading), (.unloaded, .nothing), nil, nil]
+    ),
   ]
 
   func testEveryStateWithEveryEvent() throws {
-    for ((state, way), row) in zip(ways, table) {
-      for (event, expected) in zip([Event.prewarm, .load, .unload, .finished, .failed("bad")], row) {
+    for (state, way, row) in table {
+      for (event, expected) in zip(events, row) {
         var lifecycle = ModelLifecycle()
         for earlier in way { _ = try lifecycle.handle(earlier) }
         XCTAssertEqual(lifecycle.state, state)
@@ -139,7 +162,7 @@ final class ManagedNetworkTests: XCTestCase {
     struct Broken: Error {}
     let tries = Shelf(0)
     let loader = SlowLoader {
-      if tries.change({ $0 += 1; return $0 }) == 1 { throw Broken() }
+      if tries.increment() == 1 { throw Broken() }
     }
     let network = ManagedNetwork(try Shared.bundle.get(), loader: loader)
     await assertThrows(.bundle, "cannot be loaded (Broken())") { try await network.load() }

@@ -47,7 +47,8 @@ private func draw(_ vertices: [Vector2], _ joints: [Vector2], over frame: PixelF
   var rgb = [UInt8](repeating: 0, count: 3 * width * height)
   for y in 0..<height {
     for x in 0..<width {
-      for c in 0..<3 { rgb[3 * (y * width + x) + c] = frame.bytes[3 * (y / scale * frame.size.width + x / scale) + c] / 2 }
+      let from = 3 * (y / scale * frame.size.width + x / scale)
+      for c in 0..<3 { rgb[3 * (y * width + x) + c] = frame.bytes[from + c] / 2 }
     }
   }
   let dot = { (x: Int, y: Int, colour: [UInt8]) in

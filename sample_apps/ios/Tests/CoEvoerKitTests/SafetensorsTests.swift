@@ -27,7 +27,9 @@ final class SafetensorsTests: XCTestCase {
     XCTAssertEqual(try read.numbers("y"), [257])
     XCTAssertEqual(try read.numbers("none"), [])
     assertThrows(.bundle, "has no z") { try read.numbers("z") }
-    assertThrows(.bundle, "holds x as U8 [2, 1]; it has to be F32 [any]") { try read.values("x", [nil], as: Float.self) }
+    assertThrows(.bundle, "holds x as U8 [2, 1]; it has to be F32 [any]") {
+      try read.values("x", [nil], as: Float.self)
+    }
     assertThrows(.bundle, "it has to be U8 [3, 1]") { try read.values("x", [3, 1], as: UInt8.self) }
   }
 

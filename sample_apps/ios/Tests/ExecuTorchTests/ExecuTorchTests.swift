@@ -14,7 +14,8 @@ final class ExecuTorchTests: XCTestCase {
   /// Frames and what the C++ command line wrote of them lie in COEVOER_FRAMES; linux/frames.py drew them.
   func testAgreesWithTheCommandLine() async throws {
     let folder = try environment("COEVOER_FRAMES")
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".bmp") }.sorted()
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+    let names = files.filter { $0.hasSuffix(".bmp") }.sorted()
     XCTAssertGreaterThan(names.count, 2)
     let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: ExecuTorchLoader()))
     for name in names {

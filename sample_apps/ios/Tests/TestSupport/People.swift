@@ -13,7 +13,9 @@ public func standing(
   for spec in manifest.outputs {
     let count = spec.shape.reduce(1, *)
     var values = [Float](repeating: 0, count: count)
-    if spec.shape.count == 4 { for i in stride(from: 0, to: count, by: 9) { for k in [0, 4, 8] { values[i + k] = 1 } } }
+    if spec.shape.count == 4 {
+      for i in stride(from: 0, to: count, by: 9) { for k in [0, 4, 8] { values[i + k] = 1 } }
+    }
     outputs[spec.name] = Tensor(shape: spec.shape, values: values)
   }
   // y of the body is up, y of the camera down
@@ -91,5 +93,15 @@ public final class Shelf<Value: Sendable>: Sendable {
   @discardableResult
   public func change<R: Sendable>(_ work: @Sendable (inout Value) throws -> R) rethrows -> R {
     try content.withLock { try work(&$0) }
+  }
+}
+
+extension Shelf where Value == Int {
+  /// One more; what it is then.
+  public func increment() -> Int {
+    change {
+      $0 += 1
+      return $0
+    }
   }
 }

@@ -168,11 +168,13 @@ actor Engine {
 private func requireExchangeable(_ one: ModelBundle, _ other: ModelBundle) throws {
   let (a, b) = (one.manifest, other.manifest)
   let same =
-    a.inputShape == b.inputShape && a.jointNames == b.jointNames && Set(a.outputs.map(\.name)) == Set(b.outputs.map(\.name))
-    && a.outputs.allSatisfy { (try? b.shape($0.name)) == $0.shape } && one.digests[a.bodyFile] == other.digests[b.bodyFile]
+    a.inputShape == b.inputShape && a.jointNames == b.jointNames && a.outputs.count == b.outputs.count
+    && a.outputs.allSatisfy { (try? b.shape($0.name)) == $0.shape }
+    && one.digests[a.bodyFile] == other.digests[b.bodyFile]
   guard same else {
     throw CoEvoerError.bundle(
-      "\(other.folder.path) has another input, body or outputs than \(one.folder.path); export both with the same version")
+      "\(other.folder.path) has another input, body or outputs than \(one.folder.path); export both with the same "
+        + "version")
   }
 }
 

@@ -49,7 +49,8 @@ public final class Body: Sendable {
     _ parameters: Parameters, translation: Vector3 = .zero, into vertices: UnsafeMutableBufferPointer<Float>
   ) throws {
     guard vertices.count >= 3 * numVertices else {
-      throw CoEvoerError.usage("the mesh has \(3 * numVertices) floats, the buffer \(vertices.count); give a larger one")
+      throw CoEvoerError.usage(
+        "the mesh has \(3 * numVertices) floats, the buffer \(vertices.count); give a larger one")
     }
     let posed = try pose(parameters)
     let transforms = zip(posed.turns, zip(posed.joints, posed.rest)).map { turn, places in

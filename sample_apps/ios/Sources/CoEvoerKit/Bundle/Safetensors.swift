@@ -44,10 +44,10 @@ public struct Safetensors: Sendable {
         (key, try tensor.entry(key, payload: payload.count, fail: fail))
       })
     var reached = 0
-    for range in entries.values.map(\.range).sorted(by: { ($0.lowerBound, $0.upperBound) < ($1.lowerBound, $1.upperBound) })
-    {
-      guard range.lowerBound == reached else { throw fail("has arrays that overlap or leave holes") }
-      reached = range.upperBound
+    let ranges = entries.values.map { ($0.range.lowerBound, $0.range.upperBound) }.sorted(by: <)
+    for (start, end) in ranges {
+      guard start == reached else { throw fail("has arrays that overlap or leave holes") }
+      reached = end
     }
     guard reached == payload.count else { throw fail("has bytes that belong to no array") }
     metadata = header.metadata
