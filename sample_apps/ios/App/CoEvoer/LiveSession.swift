@@ -26,7 +26,7 @@ final class LiveSession {
       await startCamera(landmarker)
       for await result in landmarker.results { show(result, landmarker.body) }
     } catch {
-      status.handle(.modelFailed(CoEvoerError(error).message))
+      status.handle(.modelFailed((error as? CoEvoerError)?.message ?? error.localizedDescription))
     }
   }
 

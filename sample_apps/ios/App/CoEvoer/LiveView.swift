@@ -11,7 +11,7 @@ struct LiveView: View {
   var body: some View {
     ZStack(alignment: .topLeading) {
       if let canvas = session.canvas {
-        Canvas(view: canvas).ignoresSafeArea()
+        MeshScreen(view: canvas).ignoresSafeArea()
       }
       VStack(alignment: .leading) {
         Text(session.readings).monospacedDigit()
@@ -40,7 +40,7 @@ struct LiveView: View {
 }
 
 /// The view is the session's: it is drawn on where results arrive.
-private struct Canvas: UIViewRepresentable {
+private struct MeshScreen: UIViewRepresentable {
   let view: MeshCanvas
 
   func makeUIView(context: Context) -> MeshCanvas { view }

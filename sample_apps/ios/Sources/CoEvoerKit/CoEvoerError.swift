@@ -18,10 +18,6 @@ public enum CoEvoerError: Error, Equatable, Sendable {
     }
   }
 
-  /// An error as it is, or another one's words as one of the network.
-  public init(_ error: any Error) {
-    self = error as? CoEvoerError ?? .network("this frame failed: \(error)")
-  }
 }
 
 extension CoEvoerError: LocalizedError {

@@ -33,7 +33,7 @@ final class LiveStream: Sendable {
         do {
           outcome = .success(try await process(next.frame, next.timestampMs))
         } catch {
-          outcome = .failure(CoEvoerError(error))
+          outcome = .failure(error as? CoEvoerError ?? .network("this frame failed: \(error)"))
         }
         let dropped = next.number - looked - 1
         looked = next.number

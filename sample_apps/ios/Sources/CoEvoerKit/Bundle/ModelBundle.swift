@@ -47,7 +47,7 @@ public struct ModelBundle: Sendable {
     self.folder = folder
     digests = found
     let file = folder.appendingPathComponent(ModelBundle.manifestFile)
-    manifest = try Manifest(json: try Data(contentsOf: file), name: file.path)
+    manifest = try Manifest(json: try readable(file) { try Data(contentsOf: file) }, name: file.path)
     let paths = Set(listed.keys)
     for file in [manifest.artifact, manifest.bodyFile, manifest.conformanceFile] {
       guard paths.contains(file) || paths.contains(where: { $0.hasPrefix(file + "/") }) else {
@@ -57,7 +57,7 @@ public struct ModelBundle: Sendable {
   }
 
   private static func listed(in sums: URL) throws -> [String: String] {
-    let text = String(decoding: try Data(contentsOf: sums), as: UTF8.self)
+    let text = String(decoding: try readable(sums) { try Data(contentsOf: sums) }, as: UTF8.self)
     var digests: [String: String] = [:]
     for line in text.split(whereSeparator: \.isNewline) {
       let digest = line.prefix(64)
@@ -72,12 +72,22 @@ public struct ModelBundle: Sendable {
 
   private static func found(in folder: URL) throws -> [String: String] {
     var digests: [String: String] = [:]
-    for path in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where path != sumsFile {
+    let paths = try readable(folder) { try FileManager.default.subpathsOfDirectory(atPath: folder.path) }
+    for path in paths where path != sumsFile {
       let file = folder.appendingPathComponent(path)
       var isFolder: ObjCBool = false
       if FileManager.default.fileExists(atPath: file.path, isDirectory: &isFolder), isFolder.boolValue { continue }
       digests[path] = try SHA256.hex(file: file)
     }
     return digests
+  }
+}
+
+/// Throws `CoEvoerError.bundle` where the file system does not let it be read.
+func readable<R>(_ place: URL, _ read: () throws -> R) throws -> R {
+  do {
+    return try read()
+  } catch {
+    throw CoEvoerError.bundle("\(place.path) cannot be read (\(error.localizedDescription)); copy the bundle again")
   }
 }

@@ -27,11 +27,7 @@ struct SHA256 {
 
   /// Throws `CoEvoerError.bundle` for a file that cannot be read.
   static func hex(file: URL) throws -> String {
-    do {
-      return hex(try Data(contentsOf: file, options: .mappedIfSafe))
-    } catch {
-      throw CoEvoerError.bundle("\(file.path) cannot be read (\(error.localizedDescription)); copy the bundle again")
-    }
+    hex(try readable(file) { try Data(contentsOf: file, options: .mappedIfSafe) })
   }
 
   /// A whole number of blocks of 64 bytes.

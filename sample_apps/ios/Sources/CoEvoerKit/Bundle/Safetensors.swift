@@ -18,9 +18,7 @@ public struct Safetensors: Sendable {
   /// Throws `CoEvoerError.bundle`: not readable, cut short, a header that is none, arrays that lie outside the file,
   /// overlap or leave holes, sizes that are not those of their shapes.
   public init(file: URL) throws {
-    guard let data = try? Data(contentsOf: file, options: .mappedIfSafe) else {
-      throw CoEvoerError.bundle("\(file.path) cannot be read; copy the bundle again")
-    }
+    let data = try readable(file) { try Data(contentsOf: file, options: .mappedIfSafe) }
     try self.init(data: data, name: file.path)
   }
 
