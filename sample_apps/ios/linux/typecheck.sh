@@ -1,6 +1,6 @@
 #!/bin/sh
 # Type-checks what is bound to Apple systems: stub modules, then CoEvoerCoreML, its tests, the app, and the Swift lines of
-# the project's README (build/snippet). In the package's folder, after a release build in build/swift.
+# the project's README (build/snippet) and of README.md. In the package's folder, after a release build in build/swift.
 set -eu
 out=build/stubs
 rm -rf "$out"
@@ -21,12 +21,23 @@ check -emit-module -emit-module-path "$out/CoEvoerCoreML.swiftmodule" -module-na
 check -typecheck -module-name CoEvoerCoreMLTests Tests/CoEvoerCoreMLTests/*.swift
 check -typecheck -module-name CoEvoerApp -parse-as-library App/CoEvoer/*.swift
 
-{
-  echo 'import CoreML'
-  echo 'func snippet(packageURL: URL, crop: CGImage) throws {'
-  grep -v '^```' build/snippet
-  echo '_ = (leftHand, camera)'
+# wrapped SIGNATURE IMPORTS...: the lines on standard input as the body of a function.
+wrapped() {
+  signature=$1
+  shift
+  for module in "$@"; do echo "import $module"; done
+  echo "$signature {"
+  cat
   echo '}'
-} >"$out/snippet.swift"
-check -typecheck -module-name Snippet -parse-as-library "$out/snippet.swift"
+}
+
+# Expressions stand there to be seen, not used: that is only a warning.
+wrapped 'func readme(packageURL: URL, crop: CGImage) throws' CoreML <build/snippet >"$out/readme.swift"
+sed -n '/^```swift$/,/^```$/{/^```/!p}' README.md |
+  wrapped 'func ios(folder: URL, cache: CompiledModelCache, buffer: CVPixelBuffer, time: Double, vertices: inout [Float])
+    async throws' CoEvoerKit CoEvoerCoreML CoreML >"$out/ios.swift"
+for file in readme ios; do
+  swiftc -typecheck -swift-version 6 -suppress-warnings -parse-as-library -I "$out" -I build/swift/release/Modules \
+    -module-name "$file" "$out/$file.swift"
+done
 echo "types agree"
