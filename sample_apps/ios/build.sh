@@ -2,8 +2,9 @@
 # Builds and tests everything that Linux allows, in build/: the Swift package in release mode, its tests (the conformance
 # kit, a real network by ExecuTorch), the time of the mesh, the format, and the types of what is bound to Apple systems.
 #
-#   ./build.sh BUNDLE
+#   ./build.sh [--sanitize] BUNDLE
 #
+# --sanitize: and the tests again under TSan and ASan (without ExecuTorch, which is not instrumented).
 # BUNDLE: a folder written by `python -m coevoer_edge.export --target executorch`.
 # SWIFT_CHROOT: a Debian root with Swift 6, where there is none on PATH (needs root; README.md says how to make one).
 # PYTHON, EXECUTORCH_WHEEL: as in ../cpp/build.sh. MESH_LIMIT_MS: what the mesh may take (default 1.5).
@@ -11,7 +12,9 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../cpp/tools/find.sh"
 
-[ $# -eq 1 ] || fail "usage: ./build.sh BUNDLE (from: python -m coevoer_edge.export --target executorch)"
+sanitize=no
+[ "${1:-}" = --sanitize ] && { sanitize=yes; shift; }
+[ $# -eq 1 ] || fail "usage: ./build.sh [--sanitize] BUNDLE (from: python -m coevoer_edge.export --target executorch)"
 bundle=$(cd "$1" 2>/dev/null && pwd) ||
   fail "no bundle folder $1; python -m coevoer_edge.export --target executorch writes one"
 build=$here/build
@@ -62,6 +65,15 @@ in_swift swift --version
 in_swift env COEVOER_NETWORK="$build/network" swift build $swift_options --build-tests
 in_swift env COEVOER_NETWORK="$build/network" COEVOER_BUNDLE="$bundle" COEVOER_GOLDEN="$build/golden.safetensors" \
   COEVOER_FRAMES="$build/frames" COEVOER_PICTURE="$build/mesh.ppm" swift test $swift_options --skip-build
+
+if [ $sanitize = yes ]; then
+  for sanitizer in thread address; do
+    echo "== swift: tests under the $sanitizer sanitizer"
+    # Leaks are not looked for: what XCTest and the tests' own statics hold to the end counts as one.
+    in_swift env COEVOER_BUNDLE="$bundle" ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path "build/swift-$sanitizer" -c release \
+      -Xswiftc -enable-testing --sanitize=$sanitizer
+  done
+fi
 
 echo "== times of what is not the network"
 in_swift build/swift/release/coevoer-bench "$bundle" --limit-mesh-ms "${MESH_LIMIT_MS:-1.5}"
