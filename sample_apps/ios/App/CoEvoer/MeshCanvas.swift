@@ -12,7 +12,7 @@ final class MeshCanvas: MTKView {
   private let nearerWins: any MTLDepthStencilState
   private let textures: CVMetalTextureCache
   private var indices: (any MTLBuffer)?
-  private var picture: CVMetalTexture?
+  private var pictures: [CVMetalTexture] = []  // the last is shown; the GPU may still read those before it
   private var frameSize = PixelSize(width: 1, height: 1)
   private var mesh: (vertices: any MTLBuffer, person: Person)?
 
@@ -47,7 +47,9 @@ final class MeshCanvas: MTKView {
     var texture: CVMetalTexture?
     CVMetalTextureCacheCreateTextureFromImage(
       nil, textures, frame.pixels.buffer, nil, .bgra8Unorm, frame.size.width, frame.size.height, 0, &texture)
-    (picture, frameSize) = (texture, frame.size)
+    guard let texture else { return }
+    pictures = (pictures + [texture]).suffix(3)
+    frameSize = frame.size
     mesh = person.flatMap { person in posed(person, body).map { ($0, person) } }
     setNeedsDisplay()
   }
@@ -75,7 +77,7 @@ final class MeshCanvas: MTKView {
       let encoder = buffer.makeRenderCommandEncoder(descriptor: pass)
     else { return }
     let (width, height) = (Double(drawableSize.width), Double(drawableSize.height))
-    if let picture, let texture = CVMetalTextureGetTexture(picture) {
+    if let picture = pictures.last, let texture = CVMetalTextureGetTexture(picture) {
       var fit = ClipTransform.fit(frameSize, viewWidth: width, viewHeight: height, mirrored: true)
       encoder.setRenderPipelineState(picturePipeline)
       encoder.setVertexBytes(&fit, length: MemoryLayout.size(ofValue: fit), index: 0)
