@@ -14,7 +14,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 sanitize=no
 [ "${1:-}" = --sanitize ] && { sanitize=yes; shift; }
-[ $# -eq 1 ] || fail "usage: ./build.sh [--sanitize] BUNDLE (from: python -m coevoer_edge.export --target executorch)"
+[ $# -eq 1 ] ||
+  fail "usage: ./build.sh [--sanitize] BUNDLE (from: python -m coevoer_edge.export --target executorch)"
 bundle=$(cd "$1" 2>/dev/null && pwd) ||
   fail "no bundle folder $1; python -m coevoer_edge.export --target executorch writes one"
 build=$here/build
