@@ -1,0 +1,14 @@
+// The app: one screen.
+
+import SwiftUI
+
+@main
+struct CoEvoerApp: App {
+  @State private var session = LiveSession()
+
+  var body: some Scene {
+    WindowGroup {
+      LiveView(session: session)
+    }
+  }
+}

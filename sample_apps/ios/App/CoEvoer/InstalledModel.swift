@@ -1,0 +1,29 @@
+// The model that comes with the app. App/install-model.sh puts exported bundles into App/Model, which is copied into the
+// app as it is: compiled by Xcode, it would no longer match its digests.
+
+import CoEvoerCoreML
+import CoEvoerKit
+import Foundation
+
+enum InstalledModel {
+  /// Opens and verifies the bundle, and the smaller one where there is one. Throws `CoEvoerError.bundle`.
+  static func open() throws -> BodyLandmarker {
+    guard let folder = Foundation.Bundle.main.resourceURL?.appendingPathComponent("Model") else {
+      throw CoEvoerError.bundle("the app has no resources; build it again")
+    }
+    let larger = folder.appendingPathComponent("bundle")
+    let smaller = folder.appendingPathComponent("smaller")
+    guard FileManager.default.fileExists(atPath: larger.path) else {
+      throw CoEvoerError.bundle("the app was built without one; run App/install-model.sh BUNDLE and build it again")
+    }
+    let support = try FileManager.default.url(
+      for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
+    let cache = CompiledModelCache(folder: support.appendingPathComponent("CompiledModels"))
+    let landmarker = try BodyLandmarker(
+      LandmarkerOptions(
+        bundle: larger, smallerBundle: FileManager.default.fileExists(atPath: smaller.path) ? smaller : nil,
+        loader: CoreMLLoader(cache: cache), mode: .liveStream()))
+    try cache.clean(keeping: landmarker.bundles)
+    return landmarker
+  }
+}

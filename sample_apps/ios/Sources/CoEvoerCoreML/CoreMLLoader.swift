@@ -1,0 +1,52 @@
+// Bundles of target coreml, by Core ML. In: a bundle that was verified. Out: a `Network`.
+
+import CoEvoerKit
+import CoreML
+import Foundation
+
+/// `prewarm` compiles the package, once, and has the system specialise it for this device, which it keeps; `load` is
+/// quick then.
+public struct CoreMLLoader: NetworkLoader {
+  private let computeUnits: MLComputeUnits
+  private let cache: CompiledModelCache
+
+  /// `cache` has to be a folder of the app's own that stays, in Application Support say.
+  public init(computeUnits: MLComputeUnits = .all, cache: CompiledModelCache) {
+    self.computeUnits = computeUnits
+    self.cache = cache
+  }
+
+  public func prewarm(_ bundle: ModelBundle) async throws {
+    _ = try await open(bundle)
+  }
+
+  public func load(_ bundle: ModelBundle) async throws -> any Network {
+    try await open(bundle)
+  }
+
+  private func open(_ bundle: ModelBundle) async throws -> CoreMLNetwork {
+    let manifest = bundle.manifest
+    guard manifest.target == "coreml" else {
+      throw CoEvoerError.bundle(
+        "the bundle is for \(manifest.target); this app runs those of `coevoer-edge export --target coreml`")
+    }
+    let compiled = try await cache.compiled(bundle) { package in
+      do {
+        return try await MLModel.compileModel(at: package)
+      } catch {
+        throw CoEvoerError.bundle("Core ML cannot compile \(manifest.artifact) (\(error)); export the bundle again")
+      }
+    }
+    let configuration = MLModelConfiguration()
+    configuration.computeUnits = computeUnits
+    let model: MLModel
+    do {
+      model = try await MLModel.load(contentsOf: compiled, configuration: configuration)
+    } catch {
+      throw CoEvoerError.bundle(
+        "Core ML cannot load \(manifest.artifact) (\(error)); it needs iOS 18 or macOS 15. Close other apps and try again, "
+          + "or export the bundle again")
+    }
+    return try CoreMLNetwork(model, manifest: manifest)
+  }
+}

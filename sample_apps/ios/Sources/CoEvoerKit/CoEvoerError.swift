@@ -1,0 +1,29 @@
+// What can go wrong, in four kinds. Every message says what was given, what is valid and what to do.
+
+import Foundation
+
+public enum CoEvoerError: Error, Equatable, Sendable {
+  /// A call that cannot be answered: wrong mode, closed, a bad frame, timestamps that do not grow.
+  case usage(String)
+  /// A bundle that is missing, altered or of another contract.
+  case bundle(String)
+  /// Outputs that break the contract (missing, of another shape, not finite), or a runtime that fails.
+  case network(String)
+  /// Too little memory; what was loaded before is still usable, the call may be tried again.
+  case memory(String)
+
+  public var message: String {
+    switch self {
+    case .usage(let message), .bundle(let message), .network(let message), .memory(let message): message
+    }
+  }
+
+}
+
+extension CoEvoerError: LocalizedError {
+  public var errorDescription: String? { message }
+}
+
+extension CoEvoerError: CustomStringConvertible {
+  public var description: String { message }
+}

@@ -1,0 +1,36 @@
+// What a hot or crowded device asks for: first a lower rate, then the smaller model.
+
+/// The words of `ProcessInfo.ThermalState`, which Linux does not have.
+public enum Thermal: Int, Sendable {
+  case nominal, fair, serious, critical
+}
+
+/// nominal: every frame. fair: 15 a second. serious: 15 a second and the smaller model. critical: 5 a second and the
+/// smaller model; far below the pipeline's max_gap_ms, so that the person is kept. Low memory: the smaller model.
+public struct Demand: Equatable, Sendable {
+  public let leastIntervalMs: Double  // between frames of a live stream; 0: every frame
+  public let smallerModel: Bool  // where the app has one
+
+  public init(thermal: Thermal, lowMemory: Bool) {
+    leastIntervalMs =
+      switch thermal {
+      case .nominal: 0
+      case .fair, .serious: 1000.0 / 15
+      case .critical: 1000.0 / 5
+      }
+    smallerModel = lowMemory || thermal.rawValue >= Thermal.serious.rawValue
+  }
+}
+
+/// Lets frames through at a rate, by their own timestamps.
+struct RateLimit {
+  private static let jitterMs = 5.0  // a camera's own, so that every second frame of 30 is not a third one
+  private var lastMs: Double?
+
+  /// Whether this frame is looked at.
+  mutating func admits(_ timestampMs: Double, leastIntervalMs: Double) -> Bool {
+    if let lastMs, timestampMs - lastMs < leastIntervalMs - RateLimit.jitterMs { return false }
+    lastMs = timestampMs
+    return true
+  }
+}

@@ -1,0 +1,50 @@
+// Core ML itself, on a Mac: the golden images, the pipeline, packages that are none. Not run on Linux, where these lines
+// are type-checked only. COEVOER_BUNDLE has to be a Core ML bundle.
+
+import CoEvoerCoreML
+import CoEvoerKit
+import CoreML
+import Foundation
+import TestSupport
+import XCTest
+
+final class CoreMLTests: XCTestCase {
+  private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("coevoer-\(UUID().uuidString)")
+
+  override func tearDown() {
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  private func loader(_ units: MLComputeUnits = .all) -> CoreMLLoader {
+    CoreMLLoader(computeUnits: units, cache: CompiledModelCache(folder: folder))
+  }
+
+  func testNoFurtherFromFloatThanTheQuantizedProgramTimesItsLimit() async throws {
+    let bundle = try Shared.bundle.get()
+    for units in [MLComputeUnits.all, .cpuOnly] {
+      let network = try await loader(units).load(bundle)
+      try await assertNoFurtherFromFloat(network, manifest: bundle.manifest)
+    }
+  }
+
+  func testThroughThePipeline() async throws {
+    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: loader(), mode: .video))
+    try await landmarker.prewarm()
+    var state = await landmarker.modelState
+    XCTAssertEqual(state, .prewarmed)
+    for i in 0..<3 {
+      let result = try await landmarker.detect(videoFrame: grey(640, 480), timestampMs: Double(i) * 33)
+      XCTAssert(result.personVisibility.isFinite)
+      print("  crop \(result.timings.cropMs) ms, network \(result.timings.networkMs) ms")
+    }
+    await landmarker.close()
+    state = await landmarker.modelState
+    XCTAssertEqual(state, .prewarmed)
+  }
+
+  func testAPackageThatIsNoneIsRefusedThoughItsDigestIsRight() async throws {
+    let copy = try TemporaryBundle()
+    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: copy.folder, loader: loader()))
+    await assertThrows(.bundle, "Core ML cannot compile") { try await landmarker.load() }
+  }
+}
