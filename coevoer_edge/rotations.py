@@ -85,9 +85,11 @@ def nearest_rotation(matrix: ArrayLike) -> Array:
     pass the shear and scale down the chain. Raises `numpy.linalg.LinAlgError` on values that are not finite.
     """
     u, _, vt = np.linalg.svd(np.asarray(matrix, np.float64))
-    sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
-    u[..., 2] *= sign[..., None]  # flips the direction of the least singular value
     result: Array = u @ vt
+    mirrored = np.linalg.det(result) < 0
+    if mirrored.any():
+        u[mirrored, :, 2] *= -1  # flips the direction of the least singular value
+        result[mirrored] = u[mirrored] @ vt[mirrored]
     return result
 
 
