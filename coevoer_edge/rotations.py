@@ -40,7 +40,7 @@ def matrix_to_axis_angle(matrix: ArrayLike) -> Array:
     for i in range(3):
         rows[..., 1 + i, 1 + i] = 1 + 2 * diagonal[..., i] - trace[..., 0]
     largest = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
-    q = np.take_along_axis(rows, largest[..., None, None], axis=-2)[..., 0, :]  # ... 4
+    q = rows.reshape(-1, 4, 4)[np.arange(largest.size), largest.reshape(-1)].reshape(rows.shape[:-1])  # ... 4
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)
     q = np.where(q[..., :1] < 0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)  # of half the angle
