@@ -4,6 +4,7 @@ In: rectangles and points, numpy. Out: `Crop` and `PinholeCamera`. Pixels are x 
 left pixel is (0.5, 0.5), so an image W px wide covers 0 to W. The camera frame is x right, y down, z into the scene, m.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -52,16 +53,21 @@ class Crop:
     height: float
 
     def __post_init__(self) -> None:
-        given = f"Crop(x0={self.x0:g}, y0={self.y0:g}, width={self.width:g}, height={self.height:g})"
-        if not np.isfinite((self.x0, self.y0, self.width, self.height)).all():
-            raise InputError(f"{given} is not finite; give numbers in pixels.")
+        if fault := self._fault():
+            given = f"Crop(x0={self.x0:g}, y0={self.y0:g}, width={self.width:g}, height={self.height:g})"
+            raise InputError(f"{given} is {fault}")
+
+    def _fault(self) -> str | None:
+        if not all(map(math.isfinite, (self.x0, self.y0, self.width, self.height))):
+            return "not finite; give numbers in pixels."
         if self.width <= 0 or self.height <= 0:
-            raise InputError(f"{given} is empty; width and height must be above 0.")
+            return "empty; width and height must be above 0."
         if abs(self.width / self.height / ASPECT - 1) > 1e-6:
-            raise InputError(
-                f"{given} is not {contract.IMAGE_WIDTH_PX} : {contract.IMAGE_HEIGHT_PX}; "
+            return (
+                f"not {contract.IMAGE_WIDTH_PX} : {contract.IMAGE_HEIGHT_PX}; "
                 "Crop.around(box) extends any box to that shape."
             )
+        return None
 
     @classmethod
     def whole_frame(cls, image_width_px: float, image_height_px: float) -> Self:
@@ -178,9 +184,10 @@ def _bounds(points_px: ArrayLike) -> tuple[float, float, float, float]:
     """x1 y1 x2 y2 of points (N, 2) or of a box (4,)."""
     points = np.asarray(points_px, np.float64)
     if points.shape == (4,):
-        points = points.reshape(2, 2)
-        if (points[0] > points[1]).any():
-            raise InputError(f"box {points.ravel().tolist()} has x1 > x2 or y1 > y2; give x1 y1 x2 y2.")
+        x1, y1, x2, y2 = box = points.tolist()
+        if x1 > x2 or y1 > y2:
+            raise InputError(f"box {box} has x1 > x2 or y1 > y2; give x1 y1 x2 y2.")
+        return x1, y1, x2, y2
     if points.ndim != 2 or points.shape[-1] != 2 or not len(points):
         raise InputError(f"points_px is {points.shape}; give points (N, 2) or a box (4,) as x1 y1 x2 y2.")
     (x1, y1), (x2, y2) = points.min(0), points.max(0)

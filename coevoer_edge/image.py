@@ -26,6 +26,9 @@ MAX_CROP_PX = 1 << 17
 """Widest crop that is cut: bounds the work and memory of `extract_crop`, far above any camera."""
 
 _SIZES = (contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX)
+_BLOCK = 8  # pixels of the crop that are made by one product; divides both sizes
+_LARGEST_PRODUCT = 1 << 18  # multiplications: for more, OpenBLAS wakes its threads, which costs more than it saves
+_THIN = 4
 _BELOW_PELVIS = tuple(n for n in BODY_JOINT_NAMES if n.endswith(("_hip", "_knee", "_ankle", "_foot")))
 
 
@@ -125,7 +128,9 @@ def as_image(array: object) -> Pixels:
     _check_size(array.shape[1], array.shape[0], "The image")
     if array.shape[-1] == 4:
         return _to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"), "The image")
-    return np.ascontiguousarray(np.broadcast_to(array, (*array.shape[:2], 3)))
+    if array.shape[-1] == 1:
+        array = array.repeat(3, axis=-1)
+    return np.ascontiguousarray(array)
 
 
 def extract_crop(image: Pixels, crop: Crop) -> Pixels:
@@ -139,11 +144,15 @@ def extract_crop(image: Pixels, crop: Crop) -> Pixels:
     image = as_image(image)
     x0, image = _needed(image, 1, crop.x0, crop.width)
     y0, image = _needed(image, 0, crop.y0, crop.height)
-    starts = (y0, x0)
-    # The longer axis first: where the image is thin, zeros may be most of what is added, and are added to little.
-    for axis in (1, 0) if image.shape[1] > image.shape[0] else (0, 1):
-        image = _resample(image, axis, starts[axis], crop.scale, _SIZES[axis])
-    return image
+    starts, sizes = (y0, x0), _SIZES
+    lying = image.shape[1] > _THIN * image.shape[0]  # a strip: black would be most of what the first pass gives
+    if lying:
+        image, starts, sizes = image.swapaxes(0, 1), starts[::-1], sizes[::-1]
+    n, m, _ = image.shape
+    means = _means(image.reshape(n, m * 3), starts[0], crop.scale, sizes[0])  # m*3 rows
+    means = _means(means.reshape(m, 3 * sizes[0]), starts[1], crop.scale, sizes[1])  # 3*rows columns
+    pixels: Pixels = (means + 0.5).astype(np.uint8).reshape(3, *sizes)
+    return pixels.transpose((2, 1, 0) if lying else (1, 2, 0))
 
 
 def _needed(image: Pixels, axis: int, start: float, length: float) -> tuple[float, Pixels]:
@@ -154,32 +163,31 @@ def _needed(image: Pixels, axis: int, start: float, length: float) -> tuple[floa
     return start - first, image[first:last] if axis == 0 else image[:, first:last]
 
 
-def _resample(image: Pixels, axis: int, start: float, scale: float, size: int) -> Pixels:
-    """Resample one axis to `size` pixels: each the triangle-weighted mean around its centre, start + (i + 0.5) scale.
+def _means(lines: NDArray[np.generic], start: float, scale: float, size: int) -> NDArray[np.float32]:
+    """Resample the first of two axes to `size` pixels, and put it last: (n, m) to (m, size).
 
-    Pillow leaves out what lies outside its image instead of counting it as zero, so zeros are added: only as many as
-    the pixels whose weights reach the image need. All other pixels are zero without computing.
+    Each is the triangle-weighted mean around its centre, start + (i + 0.5) scale, lines outside being zero. Neighbours
+    look at nearly the same lines, so a block of them is one small matrix product.
     """
-    n = image.shape[axis]
+    n, m = lines.shape
     radius = max(1.0, scale)
-    shape = list(image.shape)
-    shape[axis] = size
-    out = np.zeros(shape, np.uint8)
-    first = max(0, math.floor((-radius - start) / scale - 0.5))
-    last = min(size, math.ceil((n + radius - start) / scale + 0.5))
-    if first >= last or not image.size:
-        return out
-    begin, end = start + first * scale, start + last * scale
-    low, high = math.floor(begin - radius) - 1, math.ceil(end + radius) + 1
-    shape[axis] = high - low
-    padded = np.zeros(shape, np.uint8)
-    inside = slice(min(max(low, 0), n), min(max(high, 0), n))
-    padded.swapaxes(0, axis)[inside.start - low : inside.stop - low] = image.swapaxes(0, axis)[inside]
-    box = (0.0, begin - low, shape[1], end - low) if axis == 0 else (begin - low, 0.0, end - low, shape[0])
-    width, height = (shape[1], last - first) if axis == 0 else (last - first, shape[0])
-    resized = Image.fromarray(padded).resize((width, height), Image.Resampling.BILINEAR, box)
-    out.swapaxes(0, axis)[first:last] = np.asarray(resized).swapaxes(0, axis)
-    return out
+    centres = (start + (np.arange(size) + 0.5) * scale).reshape(-1, _BLOCK)  # C b
+    first = np.floor(centres[:, 0] - radius).astype(np.int64)  # C
+    reach = math.ceil((_BLOCK - 1) * scale + 2 * radius) + 1  # lines that a block looks at
+    seen = first[:, None] + np.arange(reach)  # C K
+    weights = np.maximum(0, 1 - np.abs(seen[:, None] + 0.5 - centres[..., None]) / radius)  # C b K
+    weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)
+    means = np.zeros((m, size), np.float32)
+    step = max(1, _LARGEST_PRODUCT // (_BLOCK * min(reach, n or 1)))
+    for left in range(0, m, step):
+        part = lines[:, left : left + step].astype(np.float32, copy=False)
+        into = means[left : left + step]
+        for block, begin in enumerate(first.tolist()):
+            low, high = max(begin, 0), min(begin + reach, n)
+            if low < high:
+                out = into[:, block * _BLOCK : (block + 1) * _BLOCK]
+                np.matmul(part[low:high].T, weights[block, :, low - begin : high - begin].T, out=out)
+    return means
 
 
 def _to_rgb(image: Image.Image, name: str) -> Pixels:

@@ -5,6 +5,8 @@ In: the network's outputs. Out: `SmplxParameters`, which the body layers, the es
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import accumulate, pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,11 @@ from numpy.typing import NDArray
 from coevoer_edge import contract
 
 Array = NDArray[np.floating]
+
+_SHAPES = {output.name: output.shape[1:] for output in contract.OUTPUTS}  # without the batch axis
+ROTATIONS = tuple(name for name, shape in _SHAPES.items() if shape[-2:] == (3, 3))
+"""The parameters that are rotations, in the contract's order."""
+_ROWS = dict(zip(ROTATIONS, pairwise(accumulate((_SHAPES[name][0] for name in ROTATIONS), initial=0)), strict=True))
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,19 @@ class SmplxParameters:
         return cls(**{field.name: np.asarray(outputs[field.name][0], np.float64) for field in fields(cls)})
 
     @classmethod
+    def from_rotations(cls, rotations: Array, betas: Array, expression: Array) -> Self:
+        """Of all rotations in one array (53, 3, 3), which is shared, in the order of `ROTATIONS`."""
+        parts = {name: rotations[start:end] for name, (start, end) in _ROWS.items()}
+        return cls(**parts, betas=betas, expression=expression)
+
+    def rotations(self) -> NDArray[np.float64]:
+        """All of them in one new array (53, 3, 3), in the order of `ROTATIONS`."""
+        return np.concatenate([getattr(self, name) for name in ROTATIONS], dtype=np.float64)
+
+    @classmethod
     def rest(cls) -> "SmplxParameters":
         """The T-pose of the mean shape: identity rotations, zero coefficients."""
-        shapes = {output.name: output.shape[1:] for output in contract.OUTPUTS}
-        return cls(**{f.name: _rest(shapes[f.name]) for f in fields(cls)})
+        return cls(**{f.name: _rest(_SHAPES[f.name]) for f in fields(cls)})
 
 
 def _rest(shape: tuple[int, ...]) -> Array:

@@ -40,7 +40,7 @@ def matrix_to_axis_angle(matrix: ArrayLike) -> Array:
     for i in range(3):
         rows[..., 1 + i, 1 + i] = 1 + 2 * diagonal[..., i] - trace[..., 0]
     largest = np.argmax(np.diagonal(rows, axis1=-2, axis2=-1), axis=-1)
-    q = np.take_along_axis(rows, largest[..., None, None], axis=-2)[..., 0, :]  # ... 4
+    q = rows.reshape(-1, 4, 4)[np.arange(largest.size), largest.reshape(-1)].reshape(rows.shape[:-1])  # ... 4
     q = q / np.linalg.norm(q, axis=-1, keepdims=True)
     q = np.where(q[..., :1] < 0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)  # of half the angle
@@ -85,9 +85,11 @@ def nearest_rotation(matrix: ArrayLike) -> Array:
     pass the shear and scale down the chain. Raises `numpy.linalg.LinAlgError` on values that are not finite.
     """
     u, _, vt = np.linalg.svd(np.asarray(matrix, np.float64))
-    sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
-    u[..., 2] *= sign[..., None]  # flips the direction of the least singular value
     result: Array = u @ vt
+    mirrored = np.linalg.det(result) < 0
+    if mirrored.any():
+        u[mirrored, :, 2] *= -1  # flips the direction of the least singular value
+        result[mirrored] = u[mirrored] @ vt[mirrored]
     return result
 
 

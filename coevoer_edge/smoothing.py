@@ -5,11 +5,13 @@ is smoothed as place and depth, so that a shaking depth does not move the person
 """
 
 import math
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.contract import NUM_BETAS, NUM_EXPRESSION
+from coevoer_edge.parameters import ROTATIONS, SmplxParameters
 from coevoer_edge.pipeline import OneEuroRule, SmoothingRules
 from coevoer_edge.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
@@ -26,22 +28,27 @@ def share_of_step(cutoff_hz: Array | float, dt_s: float) -> Array:
 class OneEuro:
     """The filter on values of any manifold; the subclasses say what a step is on theirs."""
 
-    def __init__(self, rule: OneEuroRule) -> None:
-        self.rule = rule
+    def __init__(self, *rules: OneEuroRule) -> None:
+        """One rule for all values, or one for each."""
+        numbers = np.array([(rule.cutoff_hz, rule.gain, rule.derivative_hz) for rule in rules])
+        self._cutoff_hz, self._gain, self._derivative_hz = numbers.T[..., None] if len(rules) > 1 else numbers[0]
+        self.reset()
+
+    def reset(self) -> None:
+        """The next values are the first."""
         self._raw: Array | None = None
 
-    def __call__(self, value: Array, dt_s: float) -> Array:
-        """The next value, dt_s seconds after the last one; the first passes unchanged."""
+    def __call__(self, values: Array, dt_s: float) -> Array:
+        """The next values, dt_s seconds after the last ones; the first pass unchanged."""
         if self._raw is None:
-            self._raw = self._smoothed = value
-            self._speed = np.zeros_like(self._way(value, value))
-            return value
-        speed = self._way(self._raw, value) / dt_s
-        self._speed = self._speed + share_of_step(self.rule.derivative_hz, dt_s) * (speed - self._speed)
-        cutoff = self.rule.cutoff_hz + self.rule.gain * np.linalg.norm(self._speed, axis=-1, keepdims=True)
-        step = share_of_step(cutoff, dt_s) * self._way(self._smoothed, value)
-        self._smoothed = self._moved(self._smoothed, step)
-        self._raw = value
+            self._raw = self._smoothed = values
+            self._speed = np.zeros_like(self._way(values, values))
+            return values
+        moved, way = self._way(np.stack((self._raw, self._smoothed)), values)
+        self._speed = self._speed + share_of_step(self._derivative_hz, dt_s) * (moved / dt_s - self._speed)
+        cutoff = self._cutoff_hz + self._gain * np.linalg.norm(self._speed, axis=-1, keepdims=True)
+        self._smoothed = self._moved(self._smoothed, share_of_step(cutoff, dt_s) * way)
+        self._raw = values
         return self._smoothed
 
     def _way(self, start: Array, end: Array) -> Array:
@@ -54,7 +61,7 @@ class OneEuro:
 
 
 class VectorFilter(OneEuro):
-    """One-Euro on a vector (n,): one cutoff for all of it, from the norm of its speed."""
+    """One-Euro on vectors (..., n): one cutoff for all of a vector, from the norm of its speed."""
 
     def _way(self, start: Array, end: Array) -> Array:
         return end - start
@@ -67,7 +74,7 @@ class RotationFilter(OneEuro):
     """One-Euro on rotations (n, 3, 3), each by itself, along the manifold; speed is the rotation vector a second."""
 
     def _way(self, start: Array, end: Array) -> Array:
-        return matrix_to_axis_angle(start.swapaxes(-1, -2) @ end)  # n 3
+        return matrix_to_axis_angle(start.swapaxes(-1, -2) @ end)  # ... n 3
 
     def _moved(self, start: Array, step: Array) -> Array:
         moved: Array = start @ axis_angle_to_matrix(step)
@@ -78,21 +85,23 @@ class PersonSmoother:
     """The filters of one person. Translations are in the stream's one camera, the frame camera."""
 
     def __init__(self, rules: SmoothingRules) -> None:
-        self._rules = rules
+        rest = SmplxParameters.rest()
+        of_rotations = {
+            "global_orient": rules.root,
+            "body_pose": rules.body,
+            "left_hand_pose": rules.hands,
+            "right_hand_pose": rules.hands,
+            "jaw_pose": rules.jaw,
+        }
+        each = [[of_rotations[name]] * len(getattr(rest, name)) for name in ROTATIONS]
+        self._rotations = RotationFilter(*chain.from_iterable(each))
+        self._vectors = VectorFilter(rules.betas, rules.expression, rules.place, rules.depth)
         self.reset()
 
     def reset(self) -> None:
         """Forget the person: the next one passes unchanged."""
-        rules = self._rules
-        self._rotations = {
-            "global_orient": RotationFilter(rules.root),
-            "body_pose": RotationFilter(rules.body),
-            "left_hand_pose": RotationFilter(rules.hands),
-            "right_hand_pose": RotationFilter(rules.hands),
-            "jaw_pose": RotationFilter(rules.jaw),
-        }
-        self._vectors = {"betas": VectorFilter(rules.betas), "expression": VectorFilter(rules.expression)}
-        self._place, self._depth = VectorFilter(rules.place), VectorFilter(rules.depth)
+        self._rotations.reset()
+        self._vectors.reset()
         self._last_ms: float | None = None
 
     def __call__(
@@ -108,11 +117,13 @@ class PersonSmoother:
         """
         dt = 0.0 if self._last_ms is None else (timestamp_ms - self._last_ms) / 1000  # unused by the first frame
         self._last_ms = timestamp_ms
-        filters = self._rotations | self._vectors
-        smoothed = SmplxParameters(
-            **{name: filters[name](np.asarray(getattr(parameters, name), np.float64), dt) for name in filters}
-        )
         x, y, z = translation_m
-        slope = self._place(np.array((x, y)) / z * focal_in_heights, dt) / focal_in_heights
-        depth = math.exp(float(self._depth(np.array((math.log(z),)), dt)[0]))
-        return smoothed, np.array((slope[0] * depth, slope[1] * depth, depth))
+        vectors = np.zeros((4, max(NUM_BETAS, NUM_EXPRESSION)))  # zeros fill the shorter ones up and stay zero
+        vectors[0, :NUM_BETAS], vectors[1, :NUM_EXPRESSION] = parameters.betas, parameters.expression
+        vectors[2, :2] = x / z * focal_in_heights, y / z * focal_in_heights
+        vectors[3, 0] = math.log(z)
+        rotations = self._rotations(parameters.rotations(), dt)
+        betas, expression, place, log_depth = self._vectors(vectors, dt)
+        depth = math.exp(log_depth[0])
+        translation = np.array((*(place[:2] / focal_in_heights * depth), depth))
+        return SmplxParameters.from_rotations(rotations, betas[:NUM_BETAS], expression[:NUM_EXPRESSION]), translation

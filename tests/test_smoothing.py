@@ -114,6 +114,24 @@ def test_turning_the_frame_turns_the_result():
         np.testing.assert_allclose(turn @ one(R, 0.03), other(turn @ R, 0.03), atol=1e-10)
 
 
+def test_a_rule_for_each_is_a_filter_for_each():
+    rng = np.random.default_rng(7)
+    rules = (RULE, OneEuroRule(2.0, 3.0, 0.5), OneEuroRule(0.3, 0.0, 2.0))
+    together, apart = RotationFilter(*rules), [RotationFilter(rule) for rule in rules]
+    R = axis_angle_to_matrix(rng.normal(0, 1, (3, 3)))
+    for _ in range(30):
+        R = R @ axis_angle_to_matrix(rng.normal(0, 0.3, (3, 3)))
+        expected = np.concatenate([one(R[i : i + 1], 0.03) for i, one in enumerate(apart)])
+        np.testing.assert_allclose(together(R, 0.03), expected, atol=1e-12)
+
+
+def test_rotations_of_a_person_there_and_back():
+    before = person(np.random.default_rng(8), 0.5)
+    after = SmplxParameters.from_rotations(before.rotations(), before.betas, before.expression)
+    for name in vars(before):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+
+
 def person(rng, sigma):
     rest = SmplxParameters.rest()
     values = {}

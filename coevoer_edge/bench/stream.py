@@ -109,7 +109,7 @@ def _stand(parameters: SmplxParameters, translation_m: NDArray[np.float32], mode
     """Somebody in the drawn part's camera, in the frame's."""
     camera = frame_camera(WIDTH_PX, HEIGHT_PX)
     translation = convert_translation(translation_m, _DRAWN.camera(), camera)
-    joints = np.asarray(model.joints(parameters), np.float64)
+    joints = model.skeleton(parameters).joints
     torso_m = float(np.linalg.norm(joints[_NECK] - joints[_PELVIS]))
     depth_m = float(joints[_PELVIS, 2] + translation[2])
     return Body(parameters, translation, camera.project(joints + translation), camera.focal_px * torso_m / depth_m)

@@ -16,11 +16,26 @@ from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model_file import Floats, Ints, ModelFile, read_model_file
 from coevoer_edge.parameters import SmplxParameters
 
-# Vertices in one block. Products this small stay on the calling thread in OpenBLAS; woken for a whole mesh, its
-# threads cost more than they save and tens of milliseconds when the processor is busy.
-_BLOCK = 128
+# Vertices in one block. Neighbours in a model file follow the same few joints, so a block needs few of the 55; and
+# products this small stay on the calling thread in OpenBLAS, whose threads cost more than they save and tens of
+# milliseconds when the processor is busy.
+_BLOCK = 256
 
 _EYES = np.tile(np.eye(3, dtype=np.float32), (2, 1, 1))  # the network gives no gaze
+_ONE = np.ones(1, np.float32)
+
+
+def _ancestors() -> list[NDArray[np.intp]]:
+    """Each joint's parent, grandparent, then 4 and 8 steps up; `NUM_JOINTS` beyond the root."""
+    up = np.array((*(parent if parent >= 0 else NUM_JOINTS for parent in PARENTS), NUM_JOINTS))
+    steps = []
+    while (up < NUM_JOINTS).any():
+        steps.append(up)
+        up = up[up]
+    return steps
+
+
+_ANCESTORS = _ancestors()
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,16 @@ class PosedBody:
 
     vertices: Floats  # V 3
     joints: Floats  # 55 3
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """A body before its skin, in `PosedBody`'s frame: what a tracker needs, at a tenth of the mesh's work."""
+
+    coefficients: Floats  # 20: betas, then expression
+    rotations: Floats  # 55 3 3, each joint to its parent
+    transforms: Floats  # 55 3 4, a rest point to its posed place
+    joints: NDArray[np.float64]  # 55 3
 
 
 class BodyModel:
@@ -61,36 +86,38 @@ class BodyModel:
 
     def pose(self, parameters: SmplxParameters) -> PosedBody:
         """Shape and pose one body as smplx does: the root turns about the pelvis joint, nothing is translated."""
-        coefficients, rotations, transforms, posed_joints = self._skeleton(parameters)
-        rest = self._template + (coefficients @ self._directions).reshape(self._template.shape)  # C 3 n
-        if self._pose_directions is not None:
-            feature = (rotations[1:] - np.eye(3, dtype=np.float32)).reshape(-1)  # 486
-            rest += (feature @ self._pose_directions).reshape(rest.shape)
-        blended = transforms.reshape(NUM_JOINTS, 12).T @ self._weights  # C 12 n
-        return PosedBody(_skin(blended, rest)[: self.num_vertices], posed_joints)
+        skeleton = self.skeleton(parameters)
+        return PosedBody(np.ascontiguousarray(self.skin(skeleton).T), skeleton.joints.astype(np.float32))
 
-    def joints(self, parameters: SmplxParameters) -> Floats:
-        """(55, 3) the joints that `pose` gives, without the mesh, which is most of its work."""
-        return self._skeleton(parameters)[3]
-
-    def _skeleton(self, parameters: SmplxParameters) -> tuple[Floats, Floats, Floats, Floats]:
-        """Coefficients (20,), rotations (55, 3, 3), skinning transforms (55, 3, 4) and posed joints (55, 3)."""
+    def skeleton(self, parameters: SmplxParameters) -> Skeleton:
+        """The joints that `pose` gives, and what `skin` makes the mesh of."""
         coefficients = np.concatenate((parameters.betas, parameters.expression)).astype(np.float32)
         rotations = _all_rotations(parameters)
         joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
-        return coefficients, rotations, *_forward_kinematics(rotations, joints)
+        return Skeleton(coefficients, rotations, *_forward_kinematics(rotations, joints))
+
+    def skin(self, skeleton: Skeleton) -> Floats:
+        """The vertices that `pose` gives, coordinates first: (3, V)."""
+        blocks = len(self._block_joints)
+        coefficients = np.concatenate((_ONE, skeleton.coefficients))
+        rest = (coefficients @ self._directions).reshape(blocks, 3, _BLOCK)  # C 3 n
+        if self._pose_directions is not None:
+            feature = (skeleton.rotations[1:] - np.eye(3, dtype=np.float32)).reshape(-1)  # 486
+            rest += (feature @ self._pose_directions).reshape(rest.shape)
+        transforms = skeleton.transforms.reshape(NUM_JOINTS, 12).take(self._block_joints, axis=0)  # C J 12
+        blended = (transforms.swapaxes(1, 2) @ self._block_weights).reshape(blocks, 3, 4, _BLOCK)
+        posed: Floats = np.einsum("cijn,cjn->icn", blended[:, :, :3], rest)
+        posed += blended[:, :, 3].swapaxes(0, 1)
+        return posed.reshape(3, -1)[:, : self.num_vertices]
 
     # Each product's constant side, laid out once, on first use: coordinates apart, vertices last, in C blocks of n.
 
     @cached_property
-    def _template(self) -> Floats:
-        return _in_blocks(self.file.v_template.T)  # C 3 n
-
-    @cached_property
     def _directions(self) -> Floats:
-        directions = self.file.shapedirs.transpose(2, 1, 0)  # 20 3 V
-        blocks = _in_blocks(directions.reshape(-1, self.num_vertices))  # C 60 n
-        return blocks.reshape(len(blocks), len(directions), -1)  # C 20 3*n
+        """The template, then the directions of the 20 coefficients."""
+        directions = np.concatenate((self.file.v_template.T[None], self.file.shapedirs.transpose(2, 1, 0)))  # 21 3 V
+        blocks = _in_blocks(directions.reshape(-1, self.num_vertices))  # C 63 n
+        return blocks.reshape(len(blocks), len(directions), -1)  # C 21 3*n
 
     @cached_property
     def _pose_directions(self) -> Floats | None:
@@ -102,8 +129,15 @@ class BodyModel:
         return np.ascontiguousarray(blocks.swapaxes(0, 1)).reshape(len(directions), -1)
 
     @cached_property
-    def _weights(self) -> Floats:
-        return _in_blocks(self.file.weights.T)  # C 55 n
+    def _block_joints(self) -> NDArray[np.intp]:
+        """C J: the joints that a block follows, and others to fill up to the most of any block."""
+        used = (_in_blocks(self.file.weights.T) != 0).any(-1)  # C 55
+        return np.argsort(~used, axis=1, kind="stable")[:, : used.sum(1).max()]
+
+    @cached_property
+    def _block_weights(self) -> Floats:
+        weights = _in_blocks(self.file.weights.T)  # C 55 n
+        return np.take_along_axis(weights, self._block_joints[:, :, None], axis=1)  # C J n
 
     @cached_property
     def joint_template(self) -> Floats:
@@ -131,28 +165,19 @@ def _all_rotations(p: SmplxParameters) -> Floats:
     return np.concatenate(parts, dtype=np.float32, casting="same_kind")
 
 
-def _forward_kinematics(rotations: Floats, joints: Floats) -> tuple[Floats, Floats]:
+def _forward_kinematics(rotations: Floats, joints: Floats) -> tuple[Floats, NDArray[np.float64]]:
     """Rotations (55, 3, 3) and rest joints (55, 3) to skinning transforms (55, 3, 4) and posed joints (55, 3).
 
-    smplx/lbs.py: batch_rigid_transform. Each transform takes a rest point to its posed place.
+    smplx/lbs.py: batch_rigid_transform. Each joint's own transform turns rest points about its rest place; a chain's is
+    their product, here by doubling: four products over all joints instead of one for each. In float64, so that their
+    order does not show.
     """
-    world = np.empty((NUM_JOINTS, 3, 3), np.float32)
-    posed = np.empty((NUM_JOINTS, 3), np.float32)
-    world[0], posed[0] = rotations[0], joints[0]
-    offsets = joints - joints[list(PARENTS)]
-    for joint in range(1, NUM_JOINTS):
-        parent = PARENTS[joint]
-        np.dot(world[parent], rotations[joint], out=world[joint])
-        posed[joint] = posed[parent] + world[parent] @ offsets[joint]
-    shift = posed - (world @ joints[:, :, None])[..., 0]
-    return np.concatenate((world, shift[:, :, None]), axis=2), posed
-
-
-def _skin(blended: Floats, rest: Floats) -> Floats:
-    """Blended transforms (C, 12, n), rows of 3 x 4, of rest vertices (C, 3, n) to posed vertices (C * n, 3)."""
-    posed = np.empty((len(rest), _BLOCK, 3), np.float32)
-    for axis in range(3):
-        row = blended[:, 4 * axis : 4 * axis + 4]  # C 4 n
-        row[:, :3] *= rest
-        posed[..., axis] = row.sum(axis=1)
-    return posed.reshape(-1, 3)
+    chained = np.zeros((NUM_JOINTS + 1, 4, 4))  # the last one stands above the root and moves nothing
+    chained[:, range(4), range(4)] = 1
+    chained[:-1, :3, :3] = rotations
+    chained[:-1, :3, 3] = joints - (rotations @ joints[:, :, None])[..., 0]
+    for ancestor in _ANCESTORS:
+        chained = chained[ancestor] @ chained
+    transforms = chained[:-1, :3]
+    posed = (transforms[..., :3] @ joints[:, :, None])[..., 0] + transforms[..., 3]
+    return transforms.astype(np.float32), posed

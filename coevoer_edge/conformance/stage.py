@@ -80,7 +80,7 @@ class Stage:
             if place is None:
                 continue
             parameters = actor.posture(time_s)
-            joints = np.asarray(self.model.joints(parameters), np.float64)
+            joints = self.model.skeleton(parameters).joints
             torso_px = place.torso * height_px
             depth = camera.focal_px * float(np.linalg.norm(joints[_NECK] - joints[_PELVIS])) / torso_px
             pixel = np.array((place.x, place.y)) * height_px

@@ -52,8 +52,12 @@ def test_it_is_derived_again_alike(kit, body):
         assert ours.tensors.keys() == theirs.tensors.keys()
         for name, value in ours.tensors.items():
             assert value.dtype == theirs.tensors[name].dtype, (ours.prefix, name)
+            # Crops may round otherwise, by the rule. Of the rest a hundredth of what the kit allows: pixels follow from
+            # float32, whose last bit is the machine's.
+            allowed = TOLERANCES.get(name, (0.0, 0.0))[0]
+            atol = allowed if name == "tensor" else max(2e-5, allowed / 100)
             np.testing.assert_allclose(
-                value, theirs.tensors[name], rtol=1e-5, atol=2e-5, err_msg=f"{ours.prefix}.{name}"
+                value, theirs.tensors[name], rtol=1e-5, atol=atol, err_msg=f"{ours.prefix}.{name}"
             )
 
 
