@@ -249,9 +249,9 @@ def test_embedded_models() -> None:
     assert checkpoint.DEFAULT_MODEL in checkpoint.embedded_models()
 
 
-def test_embedded_weights_say_untrained() -> None:
+def test_embedded_weights_are_trained() -> None:
     network, origin = checkpoint.load_embedded()
-    assert (origin.model, origin.source, origin.trained) == (MODEL, "coevoer-t.safetensors", False)
+    assert (origin.model, origin.source, origin.trained) == (MODEL, "coevoer-t.safetensors", True)
     assert len(origin.sha256) == 64
     assert (origin.enhancer, origin.foreground) == (True, True)
     assert not network.training

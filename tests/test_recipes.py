@@ -33,7 +33,7 @@ def test_names_of_the_shipped_recipes() -> None:
 def test_shipped_export_recipes_open(target: str) -> None:
     recipe = ExportRecipe.open(target)
     assert recipe.target == target
-    assert recipe.max_bytes_per_parameter == 1.1
+    assert recipe.max_bytes_per_parameter == 1.15
     assert target in SUFFIXES
     with pytest.raises(FrozenInstanceError):
         recipe.opset = 1  # type: ignore[misc]

@@ -33,8 +33,9 @@ def correct(network: nn.Module, layers: Mapping[str, Rounding], images: Sequence
 
     def correction(path: str) -> Any:
         def hook(module: Gemm, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            if module.bias is None:  # the next layer with one takes this error out, too
+                return output
             error = _mean(module, output) - exact[path]
-            assert module.bias is not None  # none of ours goes without
             module.bias.sub_(error)
             return output - (error.view(-1, 1, 1) if isinstance(module, nn.Conv2d) else error)
 

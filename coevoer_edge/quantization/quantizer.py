@@ -19,7 +19,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.export.program import GEMMS
 from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfPerChannelMinMax
 from coevoer_edge.quantization.ranges import activation_observer
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
 
 _RELU6 = (torch.ops.aten.relu6.default, torch.ops.aten.hardtanh.default)
 
@@ -82,7 +82,8 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
         """Nothing to refuse: the annotations are the same for every target."""
 
     def _refuse_idle_patterns(self, paths: list[str]) -> None:
-        for pattern in self.recipe.keep_float:
+        has_trunk = any(path.startswith(TRUNK) for path in paths)
+        for pattern in self.recipe.float_patterns() if has_trunk else self.recipe.keep_float:
             if not any(fnmatchcase(path, pattern) for path in paths):
                 raise InputError(
                     f"recipe {self.recipe.name!r}: pattern {pattern!r} matches no Linear or Conv2d; "

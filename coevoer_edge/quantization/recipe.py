@@ -13,6 +13,8 @@ from coevoer_edge.errors import InputError
 
 Precision = Literal["w8a8", "fp16", "fp32"]
 PRECISIONS: tuple[str, ...] = get_args(Precision)
+TRUNK = "encoder.patch_embed.trunk."
+"""Module path of the pretrained trunk, in models that have one."""
 Observer = Literal["minmax", "histogram", "percentile", "mse"]
 
 
@@ -31,6 +33,7 @@ class QuantizationRecipe:
     equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
     bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
     keep_float: tuple[str, ...] = ()  # not quantized
+    keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
     num_calibration_samples: int = 0
     max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's, each output
     max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
@@ -64,6 +67,10 @@ class QuantizationRecipe:
 
     def treatment(self, module_path: str) -> Literal["w8a8", "float"]:
         """How the Linear or Conv2d at a module path is quantized."""
-        if self.precision != "w8a8" or any(fnmatchcase(module_path, p) for p in self.keep_float):
+        if self.precision != "w8a8" or any(fnmatchcase(module_path, pattern) for pattern in self.float_patterns()):
             return "float"
         return "w8a8"
+
+    def float_patterns(self) -> tuple[str, ...]:
+        """Patterns over whole paths of what stays float."""
+        return (*self.keep_float, *(TRUNK + pattern for pattern in self.keep_float_in_trunk))

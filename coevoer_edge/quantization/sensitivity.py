@@ -49,7 +49,7 @@ def sensitivity(
     Equalisation and smoothing are in force. Bias correction is not: it makes up for all layers at once.
     """
     steps = steps or Steps(1, quiet=True)
-    everything = replace(recipe, keep_float=(), bias_correction=False)
+    everything = replace(recipe, keep_float=(), keep_float_in_trunk=(), bias_correction=False)
     calibrated = calibrate(network, everything, calibration)
     layers = roundings(calibrated.prepared)
     sizes = {path: gemm(calibrated.network, path).weight.numel() for path in layers}

@@ -38,12 +38,12 @@ NAMES = {
 }
 RUNNABLE = ("executorch", "onnx")
 
-PARAMETERS = 11_469_018
-GEMMS = 129  # Linear and Conv2d of coevoer-t
-ATTENTIONS = 21  # 12 encoder, 6 enhancer, 3 foreground extraction
-FLOAT_GEMMS = 6  # the last Linear of each head, which the recipe keeps float
+PARAMETERS = 10_630_658
+GEMMS = 152  # Linear and Conv2d of coevoer-t
+ATTENTIONS = 15  # 6 encoder, 6 enhancer, 3 foreground extraction
+FLOAT_GEMMS = 23  # which the recipe keeps float: the last Linear of each head, the trunk's first 17 layers
 
-BYTES_PER_PARAMETER = 1.1  # issue 2
+BYTES_PER_PARAMETER = 1.15  # those of the export recipes; measured 1.10 to 1.12
 RATIO = 1.1  # issue 2: distance from float, artifact over quantized program, each output over the golden set
 RATIO_GOLDEN_IN_BUNDLE = 1.25  # the same over the 8 images in the bundle, outputs pooled; measured 0.93 to 0.98
 JOINTS_PX = 10.0  # ExecuTorch to ONNX after two passes, on a photo of 512 px; measured 3.5 (two INT8 roundings)
@@ -86,7 +86,7 @@ def test_quiet_json_says_one_line(job: SimpleNamespace, bundles: dict[str, Bundl
     (line,) = job.stdout.splitlines()
     for said, bundle in zip(json.loads(line), bundles.values(), strict=True):
         assert (said["bundle"], said["artifact"]) == (str(bundle.path), str(bundle.artifact))
-        assert (said["model"], said["trained"]) == ("coevoer-t", False)
+        assert (said["model"], said["trained"]) == ("coevoer-t", True)
         assert said["bytes"] == bundle.manifest.artifact_bytes
         assert said["bytes_per_parameter"] <= BYTES_PER_PARAMETER
         assert said["parity"] == bundle.manifest.parity
@@ -101,9 +101,9 @@ def test_files_of_a_bundle(bundle: Bundle) -> None:
     )
 
 
-def test_untrained_is_said(bundle: Bundle) -> None:
-    assert bundle.manifest.trained is False
-    assert "**Untrained.**" in (bundle.path / "MODEL_CARD.md").read_text()
+def test_it_is_trained_and_says_nothing_else(bundle: Bundle) -> None:
+    assert bundle.manifest.trained is True
+    assert "ntrained" not in (bundle.path / "MODEL_CARD.md").read_text()
 
 
 def test_what_it_is(bundle: Bundle) -> None:
@@ -190,7 +190,7 @@ def expected_metadata(bundle: Bundle) -> dict[str, str]:
     return {
         "schema_version": str(manifest.schema_version),
         "model": manifest.model,
-        "trained": "false",
+        "trained": "true",
         "checkpoint_sha256": manifest.checkpoint["sha256"],
         "recipe": manifest.recipes["quantization"]["name"],
         "licence": manifest.licence,
@@ -251,7 +251,7 @@ def results(bundles: dict[str, Bundle], tmp_path_factory: pytest.TempPathFactory
         folders[target] = tmp_path_factory.mktemp(target)
         result = run(bundles[target], folders[target])
         assert result.exit_code == 0, result.output
-        assert result.stdout.splitlines()[0] == UNTRAINED
+        assert UNTRAINED not in result.output
     return folders
 
 
@@ -266,9 +266,10 @@ def test_run_writes_four_files(result: Path) -> None:
     ]
 
 
-def test_json_loads_and_says_untrained(result: Path, bundles: dict[str, Bundle]) -> None:
+def test_json_loads(result: Path, bundles: dict[str, Bundle]) -> None:
     record: dict[str, Any] = json.loads((result / "astronaut.json").read_text())
-    assert (record["trained"], record["warning"]) == (False, UNTRAINED)
+    assert record["trained"] is True
+    assert "warning" not in record
     target = record["provenance"]["target"]
     assert record["provenance"]["bundle"] == bundles[target].path.name
     assert len(record["joints_px"]) == NUM_JOINTS
@@ -316,7 +317,7 @@ def test_core_ml_bundle_is_refused_off_macos(bundles: dict[str, Bundle], tmp_pat
     refused = run(bundles["coreml"], tmp_path / "out")
     assert refused.exit_code == 2
     assert refused.stdout == ""
-    assert refused.stderr.splitlines()[1:] == [
+    assert refused.stderr.splitlines() == [
         "Error: coevoer-t-coreml-w8a8.mlpackage is a Core ML package, which runs on macOS and iOS only. Here, export "
         "the same model with --target executorch or --target onnx; its results agree within the manifest's parity "
         "figures."

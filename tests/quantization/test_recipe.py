@@ -6,8 +6,9 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 
 KEYS = (
-    "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, max_error_ratio, "
-    "max_relative_error, name, num_calibration_samples, precision, smoothing_alphas"
+    "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, "
+    "keep_float_in_trunk, max_error_ratio, max_relative_error, name, num_calibration_samples, precision, "
+    "smoothing_alphas"
 )
 
 
