@@ -10,8 +10,8 @@ In: `BenchRequest`. Out: `Report`: a `Row` each, and `Comparison`s between them.
 | gemm | one large INT8 product: the machine's own peak |
 
 Pipelines get the same frames of one synthetic person (stream.py). The network runs on each and is timed, but the rest
-of the pipeline goes on with true answers: untrained weights find nobody, and a pipeline that finds nobody has less to
-do. MediaPipe looks for itself; the report says in how many frames it found what.
+of the pipeline goes on with true answers: a network that finds nobody, as an untrained one, would leave it less to do.
+MediaPipe looks for itself; the report says in how many frames it found what.
 
 Each row runs in its own process, with one untimed turn before each timed one. Cold start is the time from the start of
 such a process to its first result, its files in the system's cache; peak memory is resident and includes Python, and

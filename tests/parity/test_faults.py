@@ -236,7 +236,7 @@ SEEN_IN_OUTPUTS: dict[str, tuple[Damage, tuple[str, ...]]] = {  # damage, output
     "divided by 255 twice": (before_all("Mul", np.float32(1 / 255)), contract.OUTPUT_NAMES),
     "image one pixel off": (before_all("Gather", np.r_[1:192, 191], axis=3), ("right_hand_pose",)),
     "a layer's scale halved": (constant("dequantize_per_channel_12", 1, lambda array: array / 2), ("betas", "camera")),
-    "zero point off by one": (zero_point(10), ("part_boxes",)),
+    "zero point off by one": (zero_point(10), ("jaw_pose", "expression")),
     "boxes with x and y changed": (after("part_boxes", "Gather", np.array([1, 0, 3, 2]), axis=2), ("part_boxes",)),
     "bias dropped": (no_bias("network.body_head.out.bias"), ("global_orient", "body_pose", "camera")),
     "query and key swapped": (swapped_weights(1, 2), ("camera", "betas", "part_boxes")),
@@ -256,8 +256,8 @@ SEEN_IN_OUTPUTS: dict[str, tuple[Damage, tuple[str, ...]]] = {  # damage, output
     "a scalar wrong": (constant("mul_29", 1, lambda array: 0.9 * array), ("camera",)),
 }
 SEEN_IN_LAYERS: dict[str, tuple[Damage, str]] = {  # damage, layer that has to be named
-    "std in BGR order": (constant("div", 1, lambda array: array[:, ::-1]), "encoder.patch_embed"),
-    "the image's zero point off by one": (zero_point(0), "encoder.patch_embed"),
+    "std in BGR order": (constant("div", 1, lambda array: array[:, ::-1]), "encoder.patch_embed.project"),
+    "the image's zero point off by one": (zero_point(0), "encoder.patch_embed.project"),
     "zero point off by one": (zero_point(40), "refine_net.mlp.0"),
     "a probability's zero point off by one": (zero_point(-1), "visibility_head.1"),
     "query and key of the enhancer swapped": (swapped_weights(27, 28), "enhancer.part_from_torso.0.attention.query"),
