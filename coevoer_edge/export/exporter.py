@@ -32,15 +32,13 @@ from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, recipe_na
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import refuse_unknown
-from coevoer_edge.parity.golden import SKIPPED, GoldenParity, Network, measure, with_mirrors
+from coevoer_edge.parity.golden import GOLDEN_IN_BUNDLE, SKIPPED, GoldenParity, Network, measure, with_mirrors
 from coevoer_edge.pipeline import CONFORMANCE_FILE
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
 from coevoer_edge.runtime.protocol import Outputs, to_outputs
 from coevoer_edge.threads import one_thread
-
-GOLDEN_IN_BUNDLE = 8  # golden images that travel with a bundle
 
 _TOOLS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "onnxruntime", "numpy")
 

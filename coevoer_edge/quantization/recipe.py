@@ -36,6 +36,7 @@ class QuantizationRecipe:
     keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
     num_calibration_samples: int = 0
     max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's, each output
+    max_self_check_ratio: float = 1.3  # w8a8: likewise on the bundle's golden images, on a user's device
     max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
 
     def __post_init__(self) -> None:
@@ -56,6 +57,10 @@ class QuantizationRecipe:
         if self.precision == "w8a8" and self.num_calibration_samples < 1:
             raise InputError(f"recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1")
 
+        if self.max_self_check_ratio < 1:
+            raise InputError(
+                f"recipe {self.name!r}: max_self_check_ratio {self.max_self_check_ratio}; valid: 1 or more"
+            )
         limit = "max_error_ratio" if self.precision == "w8a8" else "max_relative_error"
         if getattr(self, limit) <= 0:
             raise InputError(f"recipe {self.name!r}: {self.precision} needs {limit} above 0")

@@ -25,7 +25,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
 from coevoer_edge.bundle import SUMS, Bundle
 from coevoer_edge.cli import main
-from coevoer_edge.export.exporter import GOLDEN_IN_BUNDLE
+from coevoer_edge.parity.golden import GOLDEN_IN_BUNDLE, self_check_ratio
 from coevoer_edge.run import UNTRAINED
 from coevoer_edge.run import command as run_command
 from coevoer_edge.runtime.open import open_artifact
@@ -45,7 +45,6 @@ FLOAT_GEMMS = 23  # which the recipe keeps float: the last Linear of each head, 
 
 BYTES_PER_PARAMETER = 1.15  # those of the export recipes; measured 1.10 to 1.12
 RATIO = 1.1  # issue 2: distance from float, artifact over quantized program, each output over the golden set
-RATIO_GOLDEN_IN_BUNDLE = 1.25  # the same over the 8 images in the bundle, outputs pooled; measured 0.93 to 0.98
 JOINTS_PX = 10.0  # ExecuTorch to ONNX after two passes, on a photo of 512 px; measured 3.5 (two INT8 roundings)
 
 EXPORT_TIMEOUT_S = 1500
@@ -173,13 +172,13 @@ def test_golden_replays(bundle: Bundle) -> None:
     runtime = open_artifact(bundle.manifest.target, bundle.artifact, reference=True)
     outputs = [runtime(image) for image in arrays["image"]]
     runtime.close()
-    squares = {}
-    for name in contract.OUTPUT_NAMES:
-        expected = arrays[f"float_{name}"]
-        artifact = np.mean((np.concatenate([o[name] for o in outputs]) - expected) ** 2)
-        quantized = np.mean((arrays[f"quantized_{name}"] - expected) ** 2)
-        squares[name] = float(artifact / quantized)
-    assert np.sqrt(np.mean(list(squares.values()))) <= RATIO_GOLDEN_IN_BUNDLE, squares
+    exact, quantized = (
+        [{name: arrays[f"{kind}_{name}"][i : i + 1] for name in contract.OUTPUT_NAMES} for i in range(len(outputs))]
+        for kind in ("float", "quantized")
+    )
+    ratio = self_check_ratio(outputs, quantized, exact)
+    assert ratio <= bundle.manifest.recipes["quantization"]["max_self_check_ratio"]
+    assert ratio == pytest.approx(bundle.manifest.parity["self_check_ratio"], rel=0.01)
 
 
 # The artifact tells by itself what it is.

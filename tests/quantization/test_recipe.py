@@ -7,8 +7,8 @@ from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 
 KEYS = (
     "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, "
-    "keep_float_in_trunk, max_error_ratio, max_relative_error, name, num_calibration_samples, precision, "
-    "smoothing_alphas"
+    "keep_float_in_trunk, max_error_ratio, max_relative_error, max_self_check_ratio, name, "
+    "num_calibration_samples, precision, smoothing_alphas"
 )
 
 
@@ -76,6 +76,10 @@ def test_missing_key(tmp_path: Path) -> None:
         (
             'precision = "w8a8"\nnum_calibration_samples = 1',
             "recipe 'mine': w8a8 needs max_error_ratio above 0",
+        ),
+        (
+            'precision = "fp16"\nmax_self_check_ratio = 0.9',
+            "recipe 'mine': max_self_check_ratio 0.9; valid: 1 or more",
         ),
         ('precision = "fp16"', "recipe 'mine': fp16 needs max_relative_error above 0"),
     ],

@@ -1,4 +1,6 @@
-"""golden.npz of a bundle as safetensors, which the C++ tests read. numpy only.
+"""golden.npz of a bundle as safetensors, with the limit that holds for it: what C++, Kotlin and Swift tests read.
+
+numpy only.
 
 python golden_to_safetensors.py BUNDLE golden.safetensors
 """
@@ -14,8 +16,9 @@ TYPES = {"float32": "F32", "uint8": "U8"}
 
 
 def main(bundle: Path, output: Path) -> None:
-    """Write every array of the npz."""
-    header: dict[str, object] = {}
+    """Write every array of the npz; the limit as metadata."""
+    recipe = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["recipes"]["quantization"]
+    header: dict[str, object] = {"__metadata__": {"max_self_check_ratio": str(recipe["max_self_check_ratio"])}}
     data = b""
     with np.load(bundle / "golden.npz") as arrays:
         for name in arrays.files:

@@ -35,7 +35,7 @@ it("gives the quantized program itself a ratio of 1", async () => {
 });
 
 it("fails a runtime whose errors are larger than the manifest allows", async () => {
-  const limit = manifest.recipes.quantization.max_error_ratio;
+  const limit = manifest.recipes.quantization.max_self_check_ratio;
   const check = await selfCheck(network(limit + 0.05), golden, manifest);
   expect([check.passed, check.limit]).toEqual([false, limit]);
 });

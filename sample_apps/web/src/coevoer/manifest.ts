@@ -63,7 +63,7 @@ export interface Manifest {
   readonly precision: string;
   readonly artifact: string;
   readonly artifact_bytes: number;
-  readonly recipes: { readonly quantization: { readonly max_error_ratio: number } };
+  readonly recipes: { readonly quantization: { readonly max_self_check_ratio: number } };
   readonly input: {
     readonly name: string;
     readonly shape: readonly [number, number, number, number]; // 1 3 H W
