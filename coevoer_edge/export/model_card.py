@@ -89,7 +89,7 @@ def _parity(parity: dict[str, Any]) -> str:
         quantized_mm=" | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
         artifact_mm=" | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
         outputs="\n".join(
-            f"| `{name}` | {rms['quantized'][name]:.3g} | {rms['artifact'][name]:.3g} | {ratio:.3g} |"
-            for name, ratio in rms["ratio"].items()
+            f"| `{name}` | {rms['quantized'][name]:.3g} | {error:.3g} | {rms['ratio'][name]:.3g} |"
+            for name, error in rms["artifact"].items()
         ),
     )

@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from coevoer_edge import contract
-from coevoer_edge.model.build import MODEL_NAMES, build
+from coevoer_edge.model.build import MODEL_NAMES, blank
 from coevoer_edge.model.coevoer import CoEvoer
 
 
@@ -33,7 +33,7 @@ def command(parts: bool) -> None:
     """Print parameter count and MACs of every model."""
     click.echo(f"{'model':<12}{'parameters':>14}{'GMACs':>9}")
     for name in MODEL_NAMES:
-        model = build(name)
+        model = blank(name)
         by_part = parameters_by_part(model)
         click.echo(f"{name:<12}{sum(by_part.values()):>14,}{count_macs(model) / 1e9:>9.2f}")
         for part, count in by_part.items() if parts else ():

@@ -27,8 +27,11 @@ FIGURES = (
 )
 """The figures of a `Loss`, in the order of reports."""
 
-ERROR_RATIOS = tuple(f"error_ratio.{name}" for name in contract.OUTPUT_NAMES)
-"""Artifact's distance from float over the quantized program's; one number over all images, so its statistic is mean."""
+ERROR_RATIOS = tuple(f"error_ratio.{name}" for name in (*contract.OUTPUT_NAMES, "all"))
+"""Artifact's distance from float over the quantized program's, less two standard errors: what the images establish.
+
+One number over all images, so its statistic is mean.
+"""
 
 WORST_VERTEX = "worst_vertex_mm.all"
 

@@ -22,7 +22,7 @@ from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody
 from coevoer_edge.evaluation.metrics import mean_of_known, move_to, project
 from coevoer_edge.model import CoEvoerOutputs
 from coevoer_edge.parity.budget import FIGURES
-from coevoer_edge.parity.golden import mean_rms, over
+from coevoer_edge.parity.golden import over
 from coevoer_edge.parity.result import Statistics
 from coevoer_edge.rotations import nearest_rotation
 from coevoer_edge.runtime.protocol import Outputs
@@ -78,14 +78,6 @@ def worst_vertex_mm(before: Sequence[Outputs], after: Sequence[Outputs], body: M
             distance = torch.linalg.vector_norm(moved - one.vertices, dim=-1).amax(1) * 1000  # B
             found.append(distance.cpu().numpy().round(_DIGITS))
     return _spread("worst_vertex_mm.all", found, finite, len(before))
-
-
-def error_ratio(
-    student: Sequence[Outputs], quantized: Sequence[Outputs], artifact: Sequence[Outputs]
-) -> dict[str, float]:
-    """By output: the artifact's distance from float over the quantized program's; 1 where both are exact."""
-    allowed, found = mean_rms(quantized, student), mean_rms(artifact, student)
-    return {name: over(error, allowed[name], 1.0) for name, error in found.items()}
 
 
 def stack(outputs: Sequence[Outputs]) -> CoEvoerOutputs:

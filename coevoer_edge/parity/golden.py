@@ -35,27 +35,23 @@ SKIPPED: dict[str, Any] = {"verdict": "skipped"}
 
 @dataclass(frozen=True)
 class GoldenParity:
-    """Distances from the float network by output: root mean square over elements, mean over a set of images."""
+    """Distances from the float network over a set of images, by output."""
 
     images: int
     runtime: str  # backend that ran the artifact
     kind: str  # "runtime", or "reference" where the real one does not run
-    quantized_error: dict[str, float]
+    quantized_error: dict[str, float]  # root mean square over elements, mean over images
     artifact_error: dict[str, float]
+    ratio: dict[str, "Ratio"]  # artifact error over quantized error; "all" outputs, too
     self_check: float  # `self_check_ratio` over the images of the bundle
-    scale: dict[str, float]  # size of the float output itself, in the same way
+    scale: dict[str, float]  # size of the float output itself, as the errors
     quantized_vertices_mm: dict[str, float]  # mean vertex distance, pelvis at the same place
     artifact_vertices_mm: dict[str, float]
-
-    @property
-    def ratio(self) -> dict[str, float]:
-        """Artifact error over quantized error, by output; 1 where both are exact."""
-        return {name: over(error, self.quantized_error[name], 1.0) for name, error in self.artifact_error.items()}
 
     def faults(self, recipe: QuantizationRecipe) -> list[str]:
         """What is over the recipe's limits, in words; empty when all is well."""
         if recipe.precision == "w8a8":
-            held = [(name, ratio, recipe.max_error_ratio) for name, ratio in self.ratio.items()]
+            held = [(name, ratio.at_least, recipe.max_error_ratio) for name, ratio in self.ratio.items()]
             held.append((f"the self-check of {GOLDEN_IN_BUNDLE} images", self.self_check, recipe.max_self_check_ratio))
             return [
                 f"{name} is {ratio:.2f} times as far from float as the quantized program is (limit {limit})"
@@ -82,7 +78,8 @@ class GoldenParity:
             "rms_error": {
                 "quantized": _rounded(self.quantized_error),
                 "artifact": _rounded(self.artifact_error),
-                "ratio": _rounded(self.ratio),
+                "ratio": _rounded({name: ratio.value for name, ratio in self.ratio.items()}),
+                "ratio_standard_error": _rounded({name: ratio.standard_error for name, ratio in self.ratio.items()}),
             },
             "self_check_ratio": float(f"{self.self_check:.3g}"),
         }
@@ -117,6 +114,7 @@ def measure(
         kind=kind,
         quantized_error=mean_rms(quantized_outputs, float_outputs),
         artifact_error=mean_rms(artifact_outputs, float_outputs),
+        ratio=error_ratio(artifact_outputs, quantized_outputs, float_outputs),
         self_check=self_check_ratio(
             *(outputs[:GOLDEN_IN_BUNDLE] for outputs in (artifact_outputs, quantized_outputs, float_outputs))
         ),
@@ -132,12 +130,52 @@ def mean_rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[s
     Not the root mean square over images too: the worst of 256 images is up to 45 times as far off as the median, so
     that a few images, whose rounding falls as it falls, would decide a ratio.
     """
+    return {name: float(errors.mean()) for name, errors in _rms(outputs, reference).items()}
+
+
+def _rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, NDArray[np.float64]]:
+    """Root mean square of the difference by output: (N,), a number for each image."""
     pairs = list(zip(outputs, reference, strict=True))
+    return {
+        name: np.array([np.sqrt(np.mean(np.square(a[name] - b[name], dtype=np.float64))) for a, b in pairs])
+        for name in contract.OUTPUT_NAMES
+    }
 
-    def error(name: str) -> float:
-        return float(np.mean([np.sqrt(np.mean((a[name] - b[name]) ** 2)) for a, b in pairs]))
 
-    return {name: error(name) for name in contract.OUTPUT_NAMES}
+@dataclass(frozen=True)
+class Ratio:
+    """Of two mean errors over the same images."""
+
+    value: float
+    standard_error: float  # of the choice of images
+
+    @property
+    def at_least(self) -> float:
+        """What the images establish: two standard errors below the value."""
+        return self.value - 2 * self.standard_error
+
+
+def error_ratio(
+    artifact: Sequence[Outputs], quantized: Sequence[Outputs], exact: Sequence[Outputs]
+) -> dict[str, Ratio]:
+    """The artifact's distance from float over the quantized program's, by output; 1 where both are exact.
+
+    `all`: the outputs together, each in units of the quantized program's mean error.
+    """
+    found, allowed = _rms(artifact, exact), _rms(quantized, exact)
+    ratios = {name: _ratio(errors, allowed[name]) for name, errors in found.items()}
+    units = {name: errors.mean() for name, errors in allowed.items() if errors.mean()}
+    together = [sum(errors[name] / unit for name, unit in units.items()) for errors in (found, allowed)]
+    return ratios | {"all": _ratio(*together) if units else Ratio(1.0, 0.0)}
+
+
+def _ratio(found: Any, allowed: Any) -> Ratio:
+    """Of means over N images, with the standard error of a ratio estimate (Cochran 1977, section 2.11)."""
+    value, images = over(float(found.mean()), float(allowed.mean()), 1.0), len(found)
+    if not allowed.mean() or images < 2:
+        return Ratio(value, 0.0)
+    spread = float(np.sum((found - value * allowed) ** 2)) / (images - 1) / images
+    return Ratio(value, math.sqrt(spread) / float(allowed.mean()) if math.isfinite(spread) else 0.0)
 
 
 def self_check_ratio(artifact: Sequence[Outputs], quantized: Sequence[Outputs], exact: Sequence[Outputs]) -> float:

@@ -24,6 +24,7 @@ from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import WORST_VERTEX, Budget
+from coevoer_edge.parity.golden import error_ratio
 from coevoer_edge.parity.layers import lowering_layers, quantization_layers
 from coevoer_edge.parity.result import STEPS, Ladder, LayerLoss, Loss, Rung, RungName, Statistics, Violation
 from coevoer_edge.parity.samples import Samples, open_samples
@@ -230,12 +231,12 @@ def _ladder(
         export, ratio = replace(losses["lowering"], before=student.rung), {}
     else:
         export = _loss(student, artifact, body)
-        ratio = compare.error_ratio(student.outputs, quantized.outputs, artifact.outputs)
+        ratio = error_ratio(artifact.outputs, quantized.outputs, student.outputs)
     others = {next(iter(pair - {name})): loss for pair, loss in agreement.items() if name in pair}
     violations = [
         violation for step, loss in losses.items() for violation in budget.check(step, loss.figures, precision)
     ]
-    violations += budget.check_ratios(ratio, precision)
+    violations += budget.check_ratios({output: found.at_least for output, found in ratio.items()}, precision)
     violations += budget.check("export", export.figures, precision)
     for other, loss in others.items():
         violations += budget.check("agreement", loss.figures, precision, f"agreement with {other}")
@@ -247,7 +248,7 @@ def _ladder(
         images=len(samples.images),
         losses=losses,
         truth={} if samples.truth is None else {**truth, "artifact": _truth(artifact, samples, body)},
-        error_ratio=ratio,
+        error_ratio={output: found.value for output, found in ratio.items()},
         violations=tuple(violations),
         budget=budget.name,
         quantization_layers=(),

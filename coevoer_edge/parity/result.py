@@ -101,7 +101,7 @@ class Ladder:
     images: int
     losses: Mapping[str, Loss]  # by StepName; "distillation" only with a reference
     truth: Mapping[RungName, Mapping[str, Statistics]]  # against ground truth; empty where the data has none
-    error_ratio: Mapping[str, float]  # by output: artifact's distance from float over the quantized program's
+    error_ratio: Mapping[str, float]  # by output, and all: artifact's distance from float over the quantized program's
     violations: tuple[Violation, ...]
     budget: str  # name of the budget
     quantization_layers: tuple[LayerLoss, ...]  # worst first; filled when a step fails, or on request

@@ -140,8 +140,11 @@ def test_parity(bundle: Bundle) -> None:
     assert parity["verdict"] == "pass"
     assert parity["images"] >= 128
     assert parity["kind"] == ("reference" if bundle.manifest.target == "coreml" else "runtime")
-    assert list(parity["rms_error"]["ratio"]) == list(contract.OUTPUT_NAMES)
-    assert max(parity["rms_error"]["ratio"].values()) <= RATIO
+    ratio, standard_error = (parity["rms_error"][key] for key in ("ratio", "ratio_standard_error"))
+    assert list(ratio) == [*contract.OUTPUT_NAMES, "all"]
+    assert max(value - 2 * standard_error[name] for name, value in ratio.items()) <= RATIO
+    assert ratio["all"] <= RATIO
+    assert max(standard_error.values()) < 0.1
 
 
 def test_all_three_were_lowered_from_one_program(bundles: dict[str, Bundle]) -> None:

@@ -200,7 +200,7 @@ def summary_of(target: str) -> SimpleNamespace:
         "kind": "runtime",
         "runtime": "fake",
         "mean_vertex_distance_mm": {"artifact": {"all": 0.5}},
-        "rms_error": {"ratio": {"camera": 1.05, "betas": 0.9}},
+        "rms_error": {"ratio": {"camera": 1.05, "betas": 0.9, "all": 0.98}},
     }
     manifest = SimpleNamespace(
         target=target,
@@ -286,9 +286,9 @@ def test_precision_names_a_recipe(requests: list[ExportRequest], precision: str)
 def test_report_and_next_command(requests: list[ExportRequest]) -> None:
     assert cli("--target", "coreml", "--target", "onnx").stdout.splitlines() == [
         "Wrote artifacts/coreml (11.0 MB, 1.10 bytes per parameter)",
-        "  parity pass: 0.5 mm from the float network, worst ratio to the quantized program 1.05 (runtime: fake)",
+        "  parity pass: 0.5 mm from the float network, 0.98 times the quantized program's error (runtime: fake)",
         "Wrote artifacts/onnx (11.0 MB, 1.10 bytes per parameter)",
-        "  parity pass: 0.5 mm from the float network, worst ratio to the quantized program 1.05 (runtime: fake)",
+        "  parity pass: 0.5 mm from the float network, 0.98 times the quantized program's error (runtime: fake)",
         "Next: python -m coevoer_edge.run artifacts/onnx photo.jpg -o out/",
     ]
 

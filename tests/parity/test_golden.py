@@ -11,7 +11,7 @@ from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import read_model_file
 from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.parity.golden import GoldenParity, measure
+from coevoer_edge.parity.golden import GoldenParity, Ratio, measure
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.rotations import axis_angle_to_matrix
 from coevoer_edge.runtime.protocol import Outputs
@@ -52,7 +52,7 @@ def test_no_distance(body: BodyModel) -> None:
         assert errors == dict.fromkeys(contract.OUTPUT_NAMES, 0.0)
     for distances in (same.quantized_vertices_mm, same.artifact_vertices_mm):
         assert distances == dict.fromkeys(PARTS, 0.0)
-    assert same.ratio == dict.fromkeys(contract.OUTPUT_NAMES, 1.0)
+    assert same.ratio == dict.fromkeys([*contract.OUTPUT_NAMES, "all"], Ratio(1.0, 0.0))
     assert [same.faults(recipe) for recipe in (W8A8, FP16, FP32)] == [[], [], []]
     assert same.summary(W8A8)["verdict"] == "pass"
 
@@ -63,7 +63,10 @@ def test_error_is_the_mean_over_images_of_the_root_mean_square(body: BodyModel, 
     far = parity(body, [shifted(0.1, name), shifted(0.1, name)], [shifted(0.3, name), shifted(0.4, name)])
     assert far.quantized_error[name] == pytest.approx(0.1, rel=1e-6)
     assert far.artifact_error[name] == pytest.approx(0.35, rel=1e-6)
-    assert far.ratio[name] == pytest.approx(3.5, rel=1e-6)
+    assert far.ratio[name].value == far.ratio["all"].value == pytest.approx(3.5, rel=1e-6)
+    # Ratio estimate: errors 0.3 and 0.4 of 3.5 times 0.1 are off by 0.05 each; 0.05 / sqrt(2 - 1) / 0.1.
+    assert far.ratio[name].standard_error == pytest.approx(0.5, rel=1e-5)
+    assert far.ratio[name].at_least == pytest.approx(2.5, rel=1e-5)
     assert [other for other, error in far.artifact_error.items() if error] == [name]
 
 
@@ -86,10 +89,8 @@ def test_scale_is_the_size_of_the_float_output(body: BodyModel) -> None:
 @pytest.mark.parametrize(("error", "passes"), [(0.1, True), (0.1 * 1.09, True), (0.1 * 1.11, False), (0.0, True)])
 def test_int8_is_held_to_the_quantized_program(body: BodyModel, error: float, passes: bool) -> None:
     result = parity(body, [shifted(0.1)], [shifted(error)])
-    faults = result.faults(W8A8)
-    assert faults == (
-        [] if passes else ["camera is 1.11 times as far from float as the quantized program is (limit 1.1)"]
-    )
+    over = "is 1.11 times as far from float as the quantized program is (limit 1.1)"
+    assert result.faults(W8A8) == ([] if passes else [f"camera {over}", f"all {over}"])
     assert result.summary(W8A8)["verdict"] == ("pass" if passes else "fail")
 
 
@@ -127,7 +128,7 @@ def test_every_output_over_its_limit_is_named(body: BodyModel) -> None:
     quantized = rest() | {name: shifted(0.25, name)[name] for name in ("camera", "visibility")}
     assert parity(body, [quantized], [artifact]).faults(W8A8) == [
         f"{name} is 2.00 times as far from float as the quantized program is (limit 1.1)"
-        for name in ("camera", "visibility")
+        for name in ("camera", "visibility", "all")
     ]
 
 
@@ -209,7 +210,7 @@ def test_camera_boxes_and_visibility_move_no_vertex(body: BodyModel, name: str) 
 
 def test_quantized_and_artifact_are_not_mixed_up(body: BodyModel) -> None:
     result = parity(body, [turned("jaw", 0.1)], [turned("jaw", 0.2)])
-    assert result.ratio["jaw_pose"] == pytest.approx(math.sin(0.1) / math.sin(0.05), rel=1e-5)
+    assert result.ratio["jaw_pose"].value == pytest.approx(math.sin(0.1) / math.sin(0.05), rel=1e-5)
     assert result.artifact_vertices_mm["face"] > 1.9 * result.quantized_vertices_mm["face"] > 0
 
 
@@ -227,7 +228,7 @@ def test_summary(body: BodyModel) -> None:
         0.167,
         0.5,
     )
-    assert list(errors["ratio"]) == list(contract.OUTPUT_NAMES)
+    assert list(errors["ratio"]) == list(errors["ratio_standard_error"]) == [*contract.OUTPUT_NAMES, "all"]
     assert list(summary["mean_vertex_distance_mm"]["artifact"]) == list(PARTS)
 
 
@@ -239,7 +240,7 @@ def test_limit_is_the_recipes(body: BodyModel, limit: float, passes: bool) -> No
 
 def test_an_error_where_the_quantized_program_has_none_fails(body: BodyModel) -> None:
     found = parity(body, [rest()], [shifted(0.05)])
-    assert found.ratio["camera"] == np.inf
+    assert found.ratio["camera"].value == np.inf
     assert [fault.split(" is ")[0] for fault in found.faults(QuantizationRecipe.open("w8a8"))] == [
         "camera",
         "the self-check of 8 images",

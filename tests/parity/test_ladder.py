@@ -22,6 +22,7 @@ from coevoer_edge.export.__main__ import _parity as parity_line
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import FIGURES, Budget, Limit
+from coevoer_edge.parity.golden import error_ratio
 from coevoer_edge.parity.ladder import Climb, ParityRequest, climb, number_of_steps
 from coevoer_edge.parity.pictures import draw
 from coevoer_edge.parity.samples import open_samples
@@ -133,9 +134,9 @@ def test_error_ratio() -> None:
     def moved(by: float) -> list[Outputs]:
         return [outputs_of((by, 0, DEPTH_M))]
 
-    ratio = compare.error_ratio(moved(0), moved(0.1), moved(0.12))
-    assert ratio["camera"] == pytest.approx(1.2, rel=1e-5)
-    assert ratio["betas"] == 1.0
+    ratio = error_ratio(moved(0.12), moved(0.1), moved(0))
+    assert ratio["camera"].value == pytest.approx(1.2, rel=1e-5)
+    assert ratio["betas"].value == 1.0
 
 
 # Images.

@@ -37,11 +37,13 @@ public func assertNoFurtherFromFloat(_ network: any Network, manifest: Manifest)
 /// log of the root mean square of each image's difference, mean over images.
 private func logError(_ a: [Double], _ b: [Double], images: Int) -> Double {
   let size = a.count / images
-  let logs = (0..<images).map { image in
-    let squares = (image * size..<(image + 1) * size).map { (a[$0] - b[$0]) * (a[$0] - b[$0]) }
-    return log(squares.reduce(0, +) / Double(size)) / 2
+  var logs = 0.0
+  for start in stride(from: 0, to: a.count, by: size) {
+    var sum = 0.0
+    for i in start..<start + size { sum += (a[i] - b[i]) * (a[i] - b[i]) }
+    logs += log(sum / Double(size)) / 2
   }
-  return logs.reduce(0, +) / Double(images)
+  return logs / Double(images)
 }
 
 private func images(_ golden: Safetensors) throws -> [CropImage] {
