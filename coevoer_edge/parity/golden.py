@@ -34,6 +34,19 @@ SKIPPED: dict[str, Any] = {"verdict": "skipped"}
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """Of two mean errors over the same images."""
+
+    value: float
+    standard_error: float  # of the choice of images
+
+    @property
+    def at_least(self) -> float:
+        """What the images establish: two standard errors below the value."""
+        return self.value - 2 * self.standard_error
+
+
+@dataclass(frozen=True)
 class GoldenParity:
     """Distances from the float network over a set of images, by output."""
 
@@ -42,7 +55,7 @@ class GoldenParity:
     kind: str  # "runtime", or "reference" where the real one does not run
     quantized_error: dict[str, float]  # root mean square over elements, mean over images
     artifact_error: dict[str, float]
-    ratio: dict[str, "Ratio"]  # artifact error over quantized error; "all" outputs, too
+    ratio: dict[str, Ratio]  # artifact error over quantized error; "all" outputs, too
     self_check: float  # `self_check_ratio` over the images of the bundle
     scale: dict[str, float]  # size of the float output itself, as the errors
     quantized_vertices_mm: dict[str, float]  # mean vertex distance, pelvis at the same place
@@ -106,7 +119,6 @@ def measure(
     kind: str,
 ) -> GoldenParity:
     """Compare three sets of outputs on the same images."""
-    zeros = [{name: np.zeros_like(value) for name, value in outputs.items()} for outputs in float_outputs]
     meshes = [_mesh(outputs, body) for outputs in float_outputs]
     return GoldenParity(
         images=len(float_outputs),
@@ -118,7 +130,7 @@ def measure(
         self_check=self_check_ratio(
             *(outputs[:GOLDEN_IN_BUNDLE] for outputs in (artifact_outputs, quantized_outputs, float_outputs))
         ),
-        scale=mean_rms(float_outputs, zeros),
+        scale=_sizes(float_outputs),
         quantized_vertices_mm=_distances_mm(quantized_outputs, meshes, body),
         artifact_vertices_mm=_distances_mm(artifact_outputs, meshes, body),
     )
@@ -140,19 +152,6 @@ def _rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, 
         name: np.array([np.sqrt(np.mean(np.square(a[name] - b[name], dtype=np.float64))) for a, b in pairs])
         for name in contract.OUTPUT_NAMES
     }
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """Of two mean errors over the same images."""
-
-    value: float
-    standard_error: float  # of the choice of images
-
-    @property
-    def at_least(self) -> float:
-        """What the images establish: two standard errors below the value."""
-        return self.value - 2 * self.standard_error
 
 
 def error_ratio(
@@ -183,18 +182,15 @@ def self_check_ratio(artifact: Sequence[Outputs], quantized: Sequence[Outputs], 
 
     Of the means tried over eight images it is the steadiest (docs/pipeline.md, section 9).
     """
-    size = mean_rms(exact, [{name: np.zeros_like(value) for name, value in outputs.items()} for outputs in exact])
+    found, allowed, size = _rms(artifact, exact), _rms(quantized, exact), _sizes(exact)
+    least = {name: ROUNDING * max(1.0, size[name]) for name in found}
+    logs = [np.log(np.maximum(found[n], least[n]) / np.maximum(allowed[n], least[n])) for n in found]  # N each
+    return float(np.exp(np.mean(logs)))
 
-    def log_error(outputs: Outputs, truth: Outputs, name: str) -> float:
-        error = float(np.sqrt(np.mean((outputs[name] - truth[name]) ** 2)))
-        return math.log(max(error, ROUNDING * max(1.0, size[name]))) if not math.isnan(error) else math.nan
 
-    logs = [
-        log_error(a, e, name) - log_error(q, e, name)
-        for a, q, e in zip(artifact, quantized, exact, strict=True)
-        for name in contract.OUTPUT_NAMES
-    ]
-    return math.exp(np.mean(logs))
+def _sizes(outputs: Sequence[Outputs]) -> dict[str, float]:
+    """Root mean square by output over its elements, mean over images."""
+    return mean_rms(outputs, [{name: np.zeros_like(value) for name, value in each.items()} for each in outputs])
 
 
 def _mesh(outputs: Outputs, body: BodyModel) -> NDArray[np.floating]:
