@@ -130,7 +130,7 @@ def measure(
         self_check=self_check_ratio(
             *(outputs[:GOLDEN_IN_BUNDLE] for outputs in (artifact_outputs, quantized_outputs, float_outputs))
         ),
-        scale=_sizes(float_outputs),
+        scale=sizes(float_outputs),
         quantized_vertices_mm=_distances_mm(quantized_outputs, meshes, body),
         artifact_vertices_mm=_distances_mm(artifact_outputs, meshes, body),
     )
@@ -182,13 +182,13 @@ def self_check_ratio(artifact: Sequence[Outputs], quantized: Sequence[Outputs], 
 
     Of the means tried over eight images it is the steadiest (docs/pipeline.md, section 9).
     """
-    found, allowed, size = _rms(artifact, exact), _rms(quantized, exact), _sizes(exact)
+    found, allowed, size = _rms(artifact, exact), _rms(quantized, exact), sizes(exact)
     least = {name: ROUNDING * max(1.0, size[name]) for name in found}
     logs = [np.log(np.maximum(found[n], least[n]) / np.maximum(allowed[n], least[n])) for n in found]  # N each
     return float(np.exp(np.mean(logs)))
 
 
-def _sizes(outputs: Sequence[Outputs]) -> dict[str, float]:
+def sizes(outputs: Sequence[Outputs]) -> dict[str, float]:
     """Root mean square by output over its elements, mean over images."""
     return mean_rms(outputs, [{name: np.zeros_like(value) for name, value in each.items()} for each in outputs])
 

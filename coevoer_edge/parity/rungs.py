@@ -23,7 +23,7 @@ from coevoer_edge.data.folder import DEFAULT_COUNTS, ImageSet, default_images, f
 from coevoer_edge.errors import CheckFailed, CheckpointError, InputError
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.parity.golden import mean_rms, over
+from coevoer_edge.parity.golden import mean_rms, over, sizes
 from coevoer_edge.parity.result import Rung
 from coevoer_edge.quantization.pt2e import calibrate, convert, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
@@ -166,9 +166,8 @@ def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) 
             continue
         again = run(module, golden["image"])
         stated = _rows(golden, kind)
-        scales = {name: np.zeros_like(value) for name, value in stated[0].items()}
-        exact = [scales] * len(stated) if kind == "float" else _rows(golden, "float")
-        unit, found = mean_rms(stated, exact), mean_rms(again, stated)
+        unit = sizes(stated) if kind == "float" else mean_rms(stated, _rows(golden, "float"))
+        found = mean_rms(again, stated)
         limit = FLOAT_AGAIN if kind == "float" else QUANTIZED_AGAIN
         ratios = {name: over(error, unit[name], 0.0) for name, error in found.items()}
         name = max(ratios, key=lambda name: np.nan_to_num(ratios[name], nan=np.inf))

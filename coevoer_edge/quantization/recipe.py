@@ -35,7 +35,7 @@ class QuantizationRecipe:
     keep_float: tuple[str, ...] = ()  # not quantized
     keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
     num_calibration_samples: int = 0
-    max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's, each output
+    max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's (parity/golden.py)
     max_self_check_ratio: float = 1.3  # w8a8: likewise on the bundle's golden images, on a user's device
     max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
 
