@@ -39,7 +39,7 @@ def lower(
         )
         model = exported.model_proto  # type: ignore[union-attr]
     model = _without_provenance(model)
-    activations_as_uint8(model)
+    as_uint8(model)
     if precision == "fp16":
         model = _to_half(model)
     model.producer_name, model.producer_version = "coevoer-edge", ""
@@ -51,7 +51,7 @@ def lower(
 def read_facts(path: Path) -> FileFacts:
     """Count what the file holds."""
     graph = onnx.load(path).graph
-    int8 = {tensor.name for tensor in graph.initializer if tensor.data_type == TensorProto.INT8}
+    int8 = {tensor.name for tensor in graph.initializer if tensor.data_type in (TensorProto.INT8, TensorProto.UINT8)}
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
 
@@ -76,24 +76,37 @@ def read_facts(path: Path) -> FileFacts:
     )
 
 
-def activations_as_uint8(model: ModelProto) -> None:
-    """Shift int8 activations by 128 to uint8 (in place); their real values stay what they were.
+def as_uint8(model: ModelProto) -> None:
+    """Shift int8 numbers by 128 to uint8, activations and weights (in place); their real values stay what they were.
 
-    ONNX Runtime 1.31 cannot load the int8 form: its QDQ propagation adds QuantizeLinear nodes with an `output_dtype`
-    that its own type inference then contradicts (microsoft/onnxruntime issue 25526). uint8 activations with int8
-    weights are also the pair that its x86 kernels take without conversion.
+    Both for ONNX Runtime 1.31. It cannot load int8 activations: its QDQ propagation adds QuantizeLinear nodes with an
+    `output_dtype` that its own type inference then contradicts (microsoft/onnxruntime issue 25526). And uint8
+    activations with int8 weights saturate on x86 without VNNI, where its kernel adds two products in 16 bits: up to
+    2 * 255 * 127 where 32767 is the most (vpmaddubsw; its documentation of quantization). uint8 with uint8 is exact
+    everywhere.
     """
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
+
+    def shifted(name: str) -> str:
+        """Name of the shifted tensor, made where it is not there yet."""
+        tensor = initializers[name]
+        if tensor.data_type != TensorProto.INT8:
+            return name
+        new_name = f"{name}_uint8"
+        if new_name not in initializers:
+            values = numpy_helper.to_array(tensor).astype(np.int16) + 128
+            initializers[new_name] = numpy_helper.from_array(values.astype(np.uint8), new_name)
+            model.graph.initializer.append(initializers[new_name])
+        return new_name
+
     for node in model.graph.node:
-        if node.op_type not in ("QuantizeLinear", "DequantizeLinear") or initializers[node.input[1]].dims:
-            continue  # one scale for each channel: a weight
-        del node.attribute[:]  # axis and output_dtype mean nothing for a single scale and a given zero point
-        shifted = f"{node.input[2]}_uint8"
-        if shifted not in initializers:
-            zero_point = numpy_helper.to_array(initializers[node.input[2]]).astype(np.int16) + 128
-            initializers[shifted] = numpy_helper.from_array(zero_point.astype(np.uint8), shifted)
-            model.graph.initializer.append(initializers[shifted])
-        node.input[2] = shifted
+        if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
+            continue
+        if not initializers[node.input[1]].dims:
+            del node.attribute[:]  # axis and output_dtype mean nothing for a single scale and a given zero point
+        if node.input[0] in initializers:
+            node.input[0] = shifted(node.input[0])
+        node.input[2] = shifted(node.input[2])
     used = {name for node in model.graph.node for name in node.input}
     kept = [tensor for tensor in model.graph.initializer if tensor.name in used]
     del model.graph.initializer[:]

@@ -12,14 +12,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import tiny
 from conftest import Lower
+from onnx import TensorProto, helper, numpy_helper
 from torch.export import ExportedProgram
 
 from coevoer_edge import contract
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
+from coevoer_edge.export.onnx import as_uint8
 from coevoer_edge.export.recipe import SUFFIXES, TARGETS, ExportRecipe
 from coevoer_edge.image import Pixels
 from coevoer_edge.runtime.open import open_artifact
@@ -145,6 +149,47 @@ def test_half_precision_is_refused_for_executorch(float_program: ExportedProgram
         tiny.lower(float_program, "executorch", "fp16", tmp_path)
     assert str(error.value) == ("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
     assert not list(tmp_path.iterdir())
+
+
+def test_onnx_has_no_int8_numbers(lowered: Lower) -> None:
+    """x86 without VNNI would get other products than everything else: see the next test."""
+    types = {tensor.data_type for tensor in onnx.load(lowered("onnx", "w8a8")).graph.initializer}
+    assert TensorProto.UINT8 in types
+    assert TensorProto.INT8 not in types
+
+
+def test_onnx_products_of_the_largest_numbers_do_not_saturate() -> None:
+    """64 products of 127 and 127, twice what 16 bits hold for each pair once activations are shifted to 255."""
+    rows, columns = 64, 8
+    step, total = np.float32(1.0), np.float32(127 * 127 * rows / 100)  # the sum is 100 steps of the output
+    constants = {
+        "step": np.array(step),
+        "total": np.array(total),
+        "zero": np.array(0, np.int8),
+        "weight": np.full((rows, columns), 127, np.int8),
+        "steps": np.full(columns, step),
+        "zeros": np.zeros(columns, np.int8),
+    }
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "step", "zero"], ["x_int8"]),
+        helper.make_node("DequantizeLinear", ["x_int8", "step", "zero"], ["x_again"]),
+        helper.make_node("DequantizeLinear", ["weight", "steps", "zeros"], ["w"], axis=1),
+        helper.make_node("MatMul", ["x_again", "w"], ["product"]),
+        helper.make_node("QuantizeLinear", ["product", "total", "zero"], ["product_int8"]),
+        helper.make_node("DequantizeLinear", ["product_int8", "total", "zero"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, rows])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, columns])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    as_uint8(model)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (y,) = session.run(["y"], {"x": np.full((1, rows), 127, np.float32)})
+    assert y.tolist() == [[100 * total] * columns]
 
 
 PROGRAM = ProgramFacts(attentions=11, gemms=69, int8_gemms=63)
