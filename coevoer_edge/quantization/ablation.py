@@ -26,6 +26,7 @@ BASE: Mapping[str, Any] = {
     "activation_observer": "minmax",
     "smoothing_alphas": (),
     "equalisation_alphas": (),
+    "weight_rounding": "nearest",
     "bias_correction": False,
 }
 """Everything off."""
@@ -41,17 +42,22 @@ MEASURES: Mapping[str, Mapping[str, Any]] = {
     "smoothing, alpha 0.5": {"smoothing_alphas": (0.5,)},
     "smoothing, best alpha for each norm": {"smoothing_alphas": _ALPHAS},
     "equalisation, alpha 0.5": {"equalisation_alphas": (0.5,)},
+    "equalisation, alpha 0.8": {"equalisation_alphas": (0.8,)},
     "equalisation, best alpha for each pair": {"equalisation_alphas": _ALPHAS},
     "bias correction": {"bias_correction": True},
-    "smoothing, equalisation and bias correction": {
-        "smoothing_alphas": _ALPHAS,
-        "equalisation_alphas": _ALPHAS,
-        "bias_correction": True,
-    },
-    "the same with ranges of least square error": {
+    "weights rounded by GPTQ": {"weight_rounding": "gptq"},
+    "least square error and bias correction": {"activation_observer": "mse", "bias_correction": True},
+    "least square error and GPTQ": {"activation_observer": "mse", "weight_rounding": "gptq"},
+    "least square error, equalisation 0.8 and GPTQ": {
         "activation_observer": "mse",
-        "smoothing_alphas": _ALPHAS,
-        "equalisation_alphas": _ALPHAS,
+        "equalisation_alphas": (0.8,),
+        "weight_rounding": "gptq",
+    },
+    "the same, smoothing 0.5 and bias correction": {
+        "activation_observer": "mse",
+        "smoothing_alphas": (0.5,),
+        "equalisation_alphas": (0.8,),
+        "weight_rounding": "gptq",
         "bias_correction": True,
     },
 }

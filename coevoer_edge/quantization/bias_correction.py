@@ -21,15 +21,15 @@ Means = dict[str, Tensor]
 """Mean output of each Linear and Conv2d by module path, (C,)."""
 
 
-def correct(network: nn.Module, layers: Mapping[str, Rounding], images: Sequence[Tensor]) -> None:
+def correct(network: nn.Module, exact: Means, layers: Mapping[str, Rounding], images: Sequence[Tensor]) -> None:
     """Correct the bias of every Linear and Conv2d in place, those that stay float included.
 
     Args:
-        network: float network in eval mode.
+        network: in eval mode; weights of its own or already on their grids.
+        exact: `mean_outputs` of the float network on the images.
         layers: what is rounded, by module path.
         images: calibration images, each (1, 3, 256, 192) in [0, 1].
     """
-    exact = mean_outputs(network, images)
 
     def correction(path: str) -> Any:
         def hook(module: Gemm, args: tuple[Tensor, ...], output: Tensor) -> Tensor:

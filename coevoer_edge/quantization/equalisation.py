@@ -6,17 +6,19 @@ Cross-layer equalisation (Nagel et al. 2019, arXiv 1906.04721) where it is exact
 - value to fc: attention takes means of value's channels, each channel by itself.
 - query against key: only the products of their channels count.
 - strip_horizontal to strip_vertical: depth-wise, with a ReLU between them, which a positive factor passes.
+- what the blocks of the trunk add up, to what reads the sum: projections, expansions and laterals are linear there.
 The two Linears of an Mlp are not among them: GELU(s x) is not s GELU(x).
 """
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.attention import Attention
 from coevoer_edge.model.foreground import ForegroundExtraction
+from coevoer_edge.model.trunk import Trunk
 from coevoer_edge.quantization.folding import Fold, Treatment, alive, fold, read, scale_outputs
 
 
@@ -33,11 +35,34 @@ def linear_folds(network: CoEvoer) -> tuple[Fold, ...]:
     folds = []
     for path, module in network.named_modules():
         if isinstance(module, Attention):
-            folds.append(Fold(f"{path}.value", (f"{path}.fc",)))
+            folds.append(Fold((f"{path}.value",), (f"{path}.fc",)))
         elif isinstance(module, ForegroundExtraction):
-            folds.append(Fold(f"{path}.value", tuple(f"{path}.out.{i}" for i in range(len(module.out)))))
-            folds.append(Fold(f"{path}.strip_horizontal", (f"{path}.strip_vertical",)))
+            folds.append(Fold((f"{path}.value",), tuple(f"{path}.out.{i}" for i in range(len(module.out)))))
+            folds.append(Fold((f"{path}.strip_horizontal",), (f"{path}.strip_vertical",)))
+        elif isinstance(module, Trunk):
+            folds += [Fold(writers, readers) for writers, readers in _sums(module, path)]
     return tuple(folds)
+
+
+def _sums(trunk: Trunk, path: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """The sums between a trunk's blocks: paths of the layers that add to each, and of those that read it.
+
+    A block without a residual connection ends one sum and begins the next; `Trunk.forward` is the source.
+    """
+    sums = []
+    writers, readers = [f"{path}.stem.2.0"], []
+    for number, stage in enumerate(trunk.stages):
+        assert isinstance(stage, nn.Sequential)
+        for place, block in enumerate(stage):
+            name = f"{path}.stages.{number}.{place}"
+            readers.append(f"{name}.expand.0")
+            if not block.residual:
+                sums.append((tuple(writers), tuple(readers)))
+                writers, readers = [], []
+            writers.append(f"{name}.project.0")
+        last = number == len(trunk.stages) - 1
+        readers.append(f"{path}.top.0.0" if last else f"{path}.laterals.{number}.0.0")
+    return [*sums, (tuple(writers), tuple(readers))]
 
 
 def _balance(network: CoEvoer, images: Sequence[Tensor]) -> None:

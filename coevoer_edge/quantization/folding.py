@@ -28,9 +28,9 @@ _DEAD = 1e-4  # of the largest channel: below it a channel counts as this large
 
 @dataclass(frozen=True)
 class Fold:
-    """Module paths on both sides of a tensor: the layer that writes it, and all that read it."""
+    """Module paths on both sides of a tensor: the layers whose output or sum it is, and all that read it."""
 
-    writer: str  # LayerNorm, Linear or Conv2d
+    writers: tuple[str, ...]  # LayerNorm, Linear or Conv2d
     readers: tuple[str, ...]  # Linear or Conv2d
 
 
@@ -52,7 +52,7 @@ class Reading:
 def fold(
     network: nn.Module, folds: Sequence[Fold], alphas: Sequence[float], images: Sequence[Tensor], treatment: Treatment
 ) -> dict[str, float | None]:
-    """Apply every fold in place; returns the alpha that was used, by writer, None where the fold was left out.
+    """Apply every fold in place; returns the alpha that was used, by first writer, None where the fold was left out.
 
     Args:
         network: float network in eval mode.
@@ -75,10 +75,11 @@ def fold(
                 chosen = min(errors, key=errors.__getitem__)
             if chosen is not None:
                 factor = _factor(readers, readings, chosen)
-                scale_outputs(network.get_submodule(f.writer), 1 / factor)
+                for writer in f.writers:
+                    scale_outputs(network.get_submodule(writer), 1 / factor)
                 for reader in readers.values():
                     reader.weight.copy_(_columns_scaled(reader, factor))
-            used[f.writer] = chosen
+            used[f.writers[0]] = chosen
     return used
 
 

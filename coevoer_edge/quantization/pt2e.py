@@ -15,8 +15,9 @@ from torch.fx import GraphModule
 from coevoer_edge.export.program import capture, example_input
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.quantization.bias_correction import correct
+from coevoer_edge.quantization.bias_correction import correct, mean_outputs
 from coevoer_edge.quantization.equalisation import equalise
+from coevoer_edge.quantization.gptq import round_weights
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quantization.rounding import roundings
@@ -29,8 +30,8 @@ from coevoer_edge.threads import one_thread
 class Calibrated:
     """A network that is ready to be converted."""
 
-    network: CoEvoer  # float, with the recipe's changes to its weights
-    prepared: GraphModule  # the same network as a graph, with observers whose ranges are set
+    network: CoEvoer  # float, with the recipe's changes to its weights but their rounding
+    prepared: GraphModule  # the network as a graph, with observers whose ranges are set; weights rounded by GPTQ or not
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
@@ -58,7 +59,8 @@ def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pix
     """Change weights as the recipe asks, then set ranges; arguments as in `quantize`, the recipe a `w8a8` one."""
     edited = copy.deepcopy(network).eval()
     inputs: Iterable[Tensor] = map(to_tensor, images)
-    if recipe.equalisation_alphas or recipe.smoothing_alphas or recipe.bias_correction:
+    after = recipe.weight_rounding == "gptq" or recipe.bias_correction
+    if recipe.equalisation_alphas or recipe.smoothing_alphas or after:
         inputs = list(inputs)  # each of these looks at all images
         if recipe.equalisation_alphas:
             equalise(edited, recipe.equalisation_alphas, inputs, recipe.treatment)
@@ -71,12 +73,26 @@ def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pix
     with torch.no_grad(), one_thread():
         for image in inputs:
             prepared(image)
-        if recipe.bias_correction:
-            correct(edited, roundings(prepared), list(inputs))
-            for name, parameter in edited.named_parameters():
-                if name.endswith(".bias"):
-                    prepared.get_parameter(f"network.{name}").copy_(parameter)
+        if after:
+            _correct(edited, prepared, recipe, list(inputs))
     return Calibrated(edited, prepared)
+
+
+def _correct(network: CoEvoer, prepared: GraphModule, recipe: QuantizationRecipe, images: list[Tensor]) -> None:
+    """Round weights by GPTQ and correct biases, as the recipe asks: both in the graph, the biases in the network too.
+
+    The graph's observers have seen the weights before, so scales stay as they are.
+    """
+    layers = roundings(prepared)
+    rounded = copy.deepcopy(network)
+    if recipe.weight_rounding == "gptq":
+        round_weights(rounded, layers, images)
+    if recipe.bias_correction:
+        correct(rounded, mean_outputs(network, images), layers, images)
+    for name, parameter in rounded.named_parameters():
+        prepared.get_parameter(f"network.{name}").copy_(parameter)
+        if name.endswith(".bias"):
+            network.get_parameter(name).copy_(parameter)
 
 
 def to_tensor(image: Pixels) -> Tensor:

@@ -16,6 +16,7 @@ PRECISIONS: tuple[str, ...] = get_args(Precision)
 TRUNK = "encoder.patch_embed.trunk."
 """Module path of the pretrained trunk, in models that have one."""
 Observer = Literal["minmax", "histogram", "percentile", "mse"]
+WeightRounding = Literal["nearest", "gptq"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class QuantizationRecipe:
     activation_percentile: float = 99.99  # of the values below the upper end of a range; for "percentile"
     smoothing_alphas: tuple[float, ...] = ()  # norm to Linear: none is off, one is used, of several the best each
     equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
+    weight_rounding: WeightRounding = "nearest"  # "gptq": so that the errors of a layer's weights cancel
     bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
     keep_float: tuple[str, ...] = ()  # not quantized
     keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
@@ -42,11 +44,12 @@ class QuantizationRecipe:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"recipe {self.name!r}: precision {self.precision!r}; valid: {', '.join(PRECISIONS)}")
-        if self.activation_observer not in get_args(Observer):
-            raise InputError(
-                f"recipe {self.name!r}: activation_observer {self.activation_observer!r}; "
-                f"valid: {', '.join(get_args(Observer))}"
-            )
+        for field, valid in (
+            ("activation_observer", get_args(Observer)),
+            ("weight_rounding", get_args(WeightRounding)),
+        ):
+            if getattr(self, field) not in valid:
+                raise InputError(f"recipe {self.name!r}: {field} {getattr(self, field)!r}; valid: {', '.join(valid)}")
         if not 50 < self.activation_percentile <= 100:
             raise InputError(
                 f"recipe {self.name!r}: activation_percentile {self.activation_percentile}; valid: above 50, up to 100"

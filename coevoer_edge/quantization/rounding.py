@@ -73,9 +73,9 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What of a Linear or Conv2d is rounded; without a grid, activations stay float."""
+    """What of a Linear or Conv2d is rounded; what has no grid stays float."""
 
-    weight: Grid
+    weight: Grid | None
     data: Grid | None
     output: Grid | None
 
@@ -106,7 +106,8 @@ def rounding(network: nn.Module, layers: Mapping[str, Rounding]) -> Iterator[Non
     hooks = []
     try:
         for path, layer in layers.items():
-            modules[path].weight.data = layer.weight.rounded(exact[path])
+            if layer.weight is not None:
+                modules[path].weight.data = layer.weight.rounded(exact[path])
             if layer.data is not None:
                 hooks.append(modules[path].register_forward_pre_hook(_round_data(layer.data)))
             if layer.output is not None:

@@ -1,13 +1,15 @@
 """`python -m coevoer_edge.quantization.sensitivity`: what each layer's quantization alone costs, in millimetres.
 
-In: weights and a recipe. Out: every Linear and Conv2d, the costliest first, as a Markdown table.
+In: weights and a recipe. Out: two Markdown tables. First all layers that the recipe quantizes, and of them the weights,
+the inputs and the outputs alone: what is left where everything else is float cannot be calibrated away. Then every
+Linear and Conv2d, the costliest first.
 
-Every other layer stays float, so the figures do not add up to the program's loss; they tell which layers to name in a
-recipe's `keep_float`, and whether their weights or their activations are to blame. Layers that the recipe names there
-are measured as if it did not.
+In the second every other layer stays float, so the figures do not add up to the program's loss; they tell which layers
+to name in a recipe's `keep_float`, and whether their weights or their activations are to blame. Layers that the recipe
+names there are measured as if it did not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +18,11 @@ import click
 from coevoer_edge.console import Command, Steps
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
 from coevoer_edge.quiet import quietly
 
 with quietly():  # torchao says at length what it was built without
-    from coevoer_edge.quantization.pt2e import calibrate
+    from coevoer_edge.quantization.pt2e import Calibrated, calibrate
     from coevoer_edge.quantization.rounding import Rounding, gemm, rounding, roundings
     from coevoer_edge.quantization.trial import Loss, Request, Trial, shared_options
 
@@ -36,21 +38,57 @@ class Sensitivity:
     treatment: str  # by the recipe
 
 
+_KINDS = {
+    "weights, inputs and outputs": {},
+    "weights": {"data": None, "output": None},
+    "inputs and outputs": {"weight": None},
+    "inputs": {"weight": None, "output": None},
+}
+"""What of the layers is rounded, and what of a `Rounding` is left out for it."""
+
+
+def calibrate_all(network: CoEvoer, recipe: QuantizationRecipe, images: Sequence[Pixels]) -> Calibrated:
+    """Calibrate every layer, those that the recipe keeps float too.
+
+    Equalisation and smoothing are in force. GPTQ and bias correction are not: weights are rounded to nearest.
+    """
+    everything = replace(
+        recipe, keep_float=(), keep_float_in_trunk=(), weight_rounding="nearest", bias_correction=False
+    )
+    return calibrate(network, everything, images)
+
+
+def by_kind(calibrated: Calibrated, recipe: QuantizationRecipe, trial: Trial) -> dict[str, Loss]:
+    """What the layers that the recipe quantizes cost together, by what of them is rounded.
+
+    Args:
+        calibrated: of `calibrate_all`.
+        recipe: says which layers.
+        trial: measures.
+    """
+    layers = {path: r for path, r in roundings(calibrated.prepared).items() if recipe.treatment(path) == "w8a8"}
+    beyond = {path: r for path, r in layers.items() if not path.startswith(TRUNK)}
+    chosen = {"": layers} | ({" of all but the trunk": beyond} if len(beyond) < len(layers) else {})
+
+    def loss(layers: Mapping[str, Rounding], left_out: Mapping[str, None]) -> Loss:
+        with rounding(calibrated.network, {path: replace(r, **left_out) for path, r in layers.items()}):
+            return trial.loss(calibrated.network)
+
+    return {kind + where: loss(some, out) for where, some in chosen.items() for kind, out in _KINDS.items()}
+
+
 def sensitivity(
-    network: CoEvoer,
+    calibrated: Calibrated,
     recipe: QuantizationRecipe,
-    calibration: Sequence[Pixels],
     trial: Trial,
     steps: Steps | None = None,
     top: int = 20,
 ) -> list[Sensitivity]:
     """Measure every layer; the largest `loss.all_mm` first, the `top` ones also with float activations.
 
-    Equalisation and smoothing are in force. Bias correction is not: it makes up for all layers at once.
+    Arguments as in `by_kind`.
     """
     steps = steps or Steps(1, quiet=True)
-    everything = replace(recipe, keep_float=(), keep_float_in_trunk=(), bias_correction=False)
-    calibrated = calibrate(network, everything, calibration)
     layers = roundings(calibrated.prepared)
     sizes = {path: gemm(calibrated.network, path).weight.numel() for path in layers}
     total = sum(sizes.values())
@@ -68,6 +106,12 @@ def sensitivity(
     ]
 
 
+def kinds_as_markdown(losses: Mapping[str, Loss]) -> str:
+    """A table, mm."""
+    lines = ["| Rounded to int8 | all | hand | face |", "|---|---:|---:|---:|"]
+    return "\n".join(lines + [f"| {kind} | {loss.cells()} |" for kind, loss in losses.items()])
+
+
 def as_markdown(rows: Sequence[Sensitivity]) -> str:
     """A table, mm."""
     lines = [
@@ -83,15 +127,19 @@ def as_markdown(rows: Sequence[Sensitivity]) -> str:
 
 @click.command(cls=Command, name="sensitivity")
 @shared_options
-@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Print so many layers.")
+@click.option("--top", type=click.IntRange(min=0), default=20, show_default=True, help="Print so many layers.")
 def command(checkpoint: Path | None, model: str | None, recipe: str, num_images: int, quiet: bool, top: int) -> None:
     """Print what each layer's quantization alone costs in mm of mean vertex distance."""
-    steps = Steps(2, quiet=quiet)
+    steps = Steps(3, quiet=quiet)
     steps.step("Load weights")
     request = Request.open(checkpoint, model, recipe, num_images)
-    steps.step("Quantize one layer at a time")
-    rows = sensitivity(request.network, request.recipe, request.calibration, request.trial, steps, top)
-    click.echo(f"{request.heading()}\n\n{as_markdown(rows[:top])}")
+    steps.step("Calibrate")
+    calibrated = calibrate_all(request.network, request.recipe, request.calibration)
+    together = by_kind(calibrated, request.recipe, request.trial)
+    click.echo(f"{request.heading()}\n\n{kinds_as_markdown(together)}\n")
+    if top:
+        steps.step("Quantize one layer at a time")
+        click.echo(as_markdown(sensitivity(calibrated, request.recipe, request.trial, steps, top)[:top]))
 
 
 if __name__ == "__main__":

@@ -31,14 +31,14 @@ def norm_folds(network: CoEvoer) -> tuple[Fold, ...]:
     Between encoder.norm and its readers lie slices, reshapes, average pooling and RoIAlign: all of them work within a
     channel, so a factor for each channel passes through.
     """
-    folds = [Fold("encoder.norm", _readers_of_the_encoder(network))]
+    folds = [Fold(("encoder.norm",), _readers_of_the_encoder(network))]
     for path, module in network.named_modules():
         folds += [
-            Fold(f"{path}.{norm}", tuple(f"{path}.{reader}" for reader in readers))
+            Fold((f"{path}.{norm}",), tuple(f"{path}.{reader}" for reader in readers))
             for norm, readers in _norms(module).items()
         ]
     norms = {path for path, module in network.named_modules() if isinstance(module, nn.LayerNorm)}
-    if missing := norms - {f.writer for f in folds}:
+    if missing := norms - {writer for f in folds for writer in f.writers}:
         raise RuntimeError(f"who reads {', '.join(sorted(missing))} is not told here")
     return tuple(folds)
 

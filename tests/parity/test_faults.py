@@ -192,8 +192,8 @@ def attribute(kind: str, name: str, value: object) -> Damage:
 def every_weight(change: Callable[[np.ndarray], np.ndarray]) -> Damage:
     def damage(model: ModelProto) -> None:
         for tensor in model.graph.initializer:
-            if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) > 1:
-                array = change(numpy_helper.to_array(tensor).astype(int)).clip(-127, 127).astype(np.int8)
+            if tensor.data_type == onnx.TensorProto.UINT8 and len(tensor.dims) > 1:  # int8 shifted by 128
+                array = (change(numpy_helper.to_array(tensor).astype(int) - 128).clip(-127, 127) + 128).astype(np.uint8)
                 tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
     return damage

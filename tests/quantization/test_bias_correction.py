@@ -44,7 +44,7 @@ def test_the_mean_error_of_every_layer_falls(network: CoEvoer, calibrated: Calib
     layers = {path: Rounding(r.weight, r.data, None) for path, r in roundings(calibrated.prepared).items()}
     exact, changed = mean_outputs(network, INPUTS), copy.deepcopy(network)
     before = mean_errors(changed, layers, exact)
-    correct(changed, layers, INPUTS)
+    correct(changed, exact, layers, INPUTS)
     after = mean_errors(changed, layers, exact)
     assert set(before) == set(gemms(network))
     # A head gives one vector an image: where a sum in another order flips one of six roundings, it shows.
@@ -56,7 +56,7 @@ def test_the_mean_error_falls_with_rounded_outputs_too(network: CoEvoer, calibra
     layers = roundings(calibrated.prepared)
     exact, changed = mean_outputs(network, INPUTS), copy.deepcopy(network)
     before = mean_errors(changed, layers, exact)
-    correct(changed, layers, INPUTS)
+    correct(changed, exact, layers, INPUTS)
     after = mean_errors(changed, layers, exact)
     assert sum(after.values()) < 0.5 * sum(before.values())
     assert {path for path in before if not after[path] < before[path]} == set()
@@ -64,7 +64,7 @@ def test_the_mean_error_falls_with_rounded_outputs_too(network: CoEvoer, calibra
 
 def test_nothing_but_biases_changes(network: CoEvoer, calibrated: Calibrated) -> None:
     changed = copy.deepcopy(network)
-    correct(changed, roundings(calibrated.prepared), INPUTS)
+    correct(changed, mean_outputs(network, INPUTS), roundings(calibrated.prepared), INPUTS)
     others = {name: value for name, value in network.state_dict().items() if not name.endswith(".bias")}
     assert all(torch.equal(value, changed.state_dict()[name]) for name, value in others.items())
     assert not torch.equal(changed.body_tokens.bias, network.body_tokens.bias)

@@ -13,6 +13,7 @@ from coevoer_edge.model.attention import Attention
 from coevoer_edge.quantization.equalisation import equalise, linear_folds
 from coevoer_edge.quantization.folding import Fold, _columns_scaled, read, scale_outputs
 from coevoer_edge.quantization.pt2e import to_tensor
+from coevoer_edge.quantization.recipe import TRUNK
 from coevoer_edge.quantization.rounding import Grid, Rounding, gemm, gemms, rounding
 from coevoer_edge.quantization.smoothing import norm_folds, smooth
 
@@ -41,13 +42,14 @@ def assert_same(network: nn.Module, other: nn.Module) -> None:
 
 @torch.no_grad()
 def scale(network: nn.Module, fold: Fold, factor: Tensor) -> None:
-    scale_outputs(network.get_submodule(fold.writer), 1 / factor)
+    for writer in fold.writers:
+        scale_outputs(network.get_submodule(writer), 1 / factor)
     for path in fold.readers:
         gemm(network, path).weight.copy_(_columns_scaled(gemm(network, path), factor))
 
 
 def channels(network: nn.Module, fold: Fold) -> int:
-    return len(network.get_submodule(fold.writer).weight)  # type: ignore[arg-type]
+    return len(network.get_submodule(fold.writers[0]).weight)  # type: ignore[arg-type]
 
 
 def with_outliers(network: CoEvoer, folds: tuple[Fold, ...]) -> CoEvoer:
@@ -73,7 +75,7 @@ def test_any_factor_leaves_the_function_as_it_is(folds_of, enhancer: bool, foreg
 @pytest.mark.parametrize(("enhancer", "foreground"), VARIANTS)
 def test_every_norm_is_folded_once(enhancer: bool, foreground: bool) -> None:
     network = tiny.tiny_network(enhancer=enhancer, foreground=foreground)
-    writers = [fold.writer for fold in norm_folds(network)]
+    writers = [writer for fold in norm_folds(network) for writer in fold.writers]
     assert sorted(writers) == sorted(p for p, m in network.named_modules() if isinstance(m, nn.LayerNorm))
 
 
@@ -85,6 +87,17 @@ def test_measures_leave_the_tiny_network_as_it_is(tiny_network: CoEvoer, alphas:
     assert set(used.values()) <= {*alphas, None}
     assert len(alphas) > 1 or set(used.values()) == set(alphas)
     assert_same(tiny_network, network)
+
+
+def test_every_sum_of_the_trunk_is_folded_once() -> None:
+    network = build("coevoer-t")
+    folds = [fold for fold in linear_folds(network) if fold.writers[0].startswith(TRUNK)]
+    paths = [path for path in gemms(network) if path.startswith(TRUNK)]
+    laterals = [f"{TRUNK}laterals.{i}.0.0" for i in range(3)]
+    writers = [path for path in paths if path.endswith((".project.0", "stem.2.0"))]
+    readers = [path for path in paths if path.endswith((".expand.0", "top.0.0")) or path in laterals]
+    assert sorted(path for fold in folds for path in fold.writers) == sorted(writers)
+    assert sorted(path for fold in folds for path in fold.readers) == sorted(readers)
 
 
 def test_measures_leave_coevoer_t_as_it_is() -> None:

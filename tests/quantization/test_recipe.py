@@ -8,7 +8,7 @@ from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
 KEYS = (
     "activation_observer, activation_percentile, bias_correction, equalisation_alphas, keep_float, "
     "keep_float_in_trunk, max_error_ratio, max_relative_error, max_self_check_ratio, name, "
-    "num_calibration_samples, precision, smoothing_alphas"
+    "num_calibration_samples, precision, smoothing_alphas, weight_rounding"
 )
 
 
@@ -29,7 +29,7 @@ def test_shipped_recipes_open_and_bear_the_name_of_their_precision(precision: st
 
 def test_every_measure_is_off_unless_the_recipe_says_so() -> None:
     recipe = QuantizationRecipe(name="mine", precision="w8a8", num_calibration_samples=1, max_error_ratio=1.1)
-    assert recipe.activation_observer == "minmax"
+    assert (recipe.activation_observer, recipe.weight_rounding) == ("minmax", "nearest")
     assert (recipe.smoothing_alphas, recipe.equalisation_alphas, recipe.bias_correction) == ((), (), False)
 
 
@@ -56,6 +56,10 @@ def test_missing_key(tmp_path: Path) -> None:
         (
             'precision = "w8a8"\nactivation_observer = "kl"',
             "recipe 'mine': activation_observer 'kl'; valid: minmax, histogram, percentile, mse",
+        ),
+        (
+            'precision = "w8a8"\nweight_rounding = "up"',
+            "recipe 'mine': weight_rounding 'up'; valid: nearest, gptq",
         ),
         (
             'precision = "w8a8"\nactivation_percentile = 50',
