@@ -162,7 +162,11 @@ def _networks(bundle: Bundle, loaded: _Loaded, samples: Samples, steps: Steps) -
     exact, program = rungs.quantize_again(bundle, student, calibration, steps)
     eager = None if program is None else program.module()
     rungs.check_golden(bundle, student, eager)
-    steps.note("nothing is quantized: it is the student" if eager is None else "it gives the bundle's golden outputs")
+    steps.note(
+        "nothing is quantized: it is the student"
+        if eager is None
+        else "it is as far from float as the bundle's, on its golden images"
+    )
 
     label = f"torch {torch.__version__} cpu"
     steps.step(f"Run the student, {found.model}")

@@ -23,7 +23,7 @@ from coevoer_edge.data.folder import DEFAULT_COUNTS, ImageSet, default_images, f
 from coevoer_edge.errors import CheckFailed, CheckpointError, InputError
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.parity.golden import mean_rms, over, sizes
+from coevoer_edge.parity.golden import mean_rms, over, self_check_ratio, sizes
 from coevoer_edge.parity.result import Rung
 from coevoer_edge.quantization.pt2e import calibrate, convert, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
@@ -34,10 +34,6 @@ from coevoer_edge.threads import one_thread
 FLOAT_AGAIN = 1e-3
 """Largest error of the float network on the golden images, over the output's size: another machine sums in another
 order, which is 1e-5."""
-
-QUANTIZED_AGAIN = 0.5
-"""Distance of the program made again from the bundle's, over its distance from float. The same program on another
-machine rounds a few values elsewhere; one of another calibration is 1.4 times as far."""
 
 _UNTRAINED = re.compile(r"random initialisation, seed (\d+)")
 _SHOWN = 16  # digits of a digest
@@ -156,27 +152,32 @@ def quantize_again(
 def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) -> None:
     """Refuse to go on with networks that do not answer as those of the export did on the bundle's golden images.
 
+    The float network has to give the same numbers. The quantized one, made from the same weights, images and recipe,
+    rounds otherwise on another processor, and in the end is as far from what it gave there as from float; it has to be
+    as far from float as it was there.
+
     Raises:
         CheckFailed: how far off, and which versions differ.
     """
     with np.load(bundle.golden) as file:
         golden = dict(file)
-    for kind, module in (("float", network), ("quantized", program)):
-        if module is None:
-            continue
-        again = run(module, golden["image"])
-        stated = _rows(golden, kind)
-        unit = sizes(stated) if kind == "float" else mean_rms(stated, _rows(golden, "float"))
-        found = mean_rms(again, stated)
-        limit = FLOAT_AGAIN if kind == "float" else QUANTIZED_AGAIN
-        ratios = {name: over(error, unit[name], 0.0) for name, error in found.items()}
-        name = max(ratios, key=lambda name: np.nan_to_num(ratios[name], nan=np.inf))
-        if not ratios[name] <= limit:  # NaN fails
-            of = "its own size" if kind == "float" else "its distance from float"
-            raise CheckFailed(
-                f"the {kind} network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
-                f"by {ratios[name]:.2g} times {of} (limit {limit:g}). {_versions(bundle)}"
-            )
+    exact, unit = _rows(golden, "float"), sizes(_rows(golden, "float"))
+    errors = {n: over(e, unit[n], 0.0) for n, e in mean_rms(run(network, golden["image"]), exact).items()}
+    name = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
+    if not errors[name] <= FLOAT_AGAIN:  # NaN fails
+        raise CheckFailed(
+            f"the float network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
+            f"by {errors[name]:.2g} times its own size (limit {FLOAT_AGAIN:g}). {_versions(bundle)}"
+        )
+    if program is None:
+        return
+    limit = recipe_of(bundle).max_self_check_ratio
+    ratio = self_check_ratio(run(program, golden["image"]), _rows(golden, "quantized"), exact)
+    if not 1 / limit <= ratio <= limit:
+        raise CheckFailed(
+            f"the quantized network made again is {ratio:.2g} times as far from float as that of {name_of(bundle)} on "
+            f"its golden images (limit {limit:g} either way). {_versions(bundle)}"
+        )
 
 
 def _rows(golden: dict[str, Any], kind: str) -> list[Outputs]:
