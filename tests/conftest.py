@@ -1,11 +1,13 @@
 """What several test files share: the tiny network, its quantized program, and the artifacts it was lowered to."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
+import torch
 from torch.export import ExportedProgram
 
 from coevoer_edge.export.program import capture
@@ -13,6 +15,13 @@ from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
 
 Lower = Callable[[str, str], Path]
+
+
+def pytest_configure() -> None:
+    """Workers share the cores: threads of torch, here and in processes of the tests, would wait for each other."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        torch.set_num_threads(1)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -50,9 +50,10 @@ _PARITY = """\
 | quantized program | {quantized_mm} |
 | this artifact | {artifact_mm} |
 
-| output | error, quantized | error, artifact | ratio |
+| output | error, quantized | error, artifact | ratio, and its standard error |
 |---|---|---|---|
-{outputs}"""
+{outputs}
+| all | | | {all_outputs} |"""
 
 _SKIPPED = "Not measured (`export --skip-parity`). Measure it with `python -m coevoer_edge.parity` and this folder."
 
@@ -79,6 +80,7 @@ def _parity(parity: dict[str, Any]) -> str:
     if parity["verdict"] == "skipped":
         return _SKIPPED
     vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
+    ratios = {name: f"{ratio:.3g} ± {rms['ratio_standard_error'][name]:.2g}" for name, ratio in rms["ratio"].items()}
     return _PARITY.format(
         verdict=parity["verdict"].capitalize(),
         images=parity["images"],
@@ -89,7 +91,8 @@ def _parity(parity: dict[str, Any]) -> str:
         quantized_mm=" | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
         artifact_mm=" | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
         outputs="\n".join(
-            f"| `{name}` | {rms['quantized'][name]:.3g} | {error:.3g} | {rms['ratio'][name]:.3g} |"
+            f"| `{name}` | {rms['quantized'][name]:.3g} | {error:.3g} | {ratios[name]} |"
             for name, error in rms["artifact"].items()
         ),
+        all_outputs=ratios["all"],
     )

@@ -27,7 +27,7 @@ _MOST = 12  # violations in the error; all of them stand in the reports
 @click.option("--calibration-data", type=click.Path(path_type=Path), help="The folder that export --data was given.")
 @click.option("--data", help="Folder of photos, or a dataset as evaluate takes it.  [default: the golden set]")
 @click.option("--limit", type=click.IntRange(min=1), help="Number of images.  [default: 128, or all if fewer]")
-@click.option("--budget", type=click.Path(path_type=Path), help="Your own limits (.toml).")
+@click.option("--budget", type=click.Path(path_type=Path), help="default, coevoer-t, or your own limits (.toml).")
 @click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
 @click.option("--layers", is_flag=True, help="Compare layer by layer, even if all is within budget.")
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Folder for JSON, JUnit, Markdown and HTML.")

@@ -49,6 +49,16 @@ def test_the_default_budget_holds_what_was_promised() -> None:
     assert all(limit.reason and "\n" not in limit.reason for limit in default.limits)
 
 
+def test_the_budget_of_the_embedded_model_holds_every_figure_that_the_default_does() -> None:
+    def held(budget: Budget) -> set[tuple[str, str, str]]:
+        return {(x.step, name, precision) for x in budget.limits for name in x.figures for precision in x.precision}
+
+    embedded = Budget.open("coevoer-t")
+    assert held(embedded) == held(Budget.open())
+    (ratio,) = {x.limit for x in embedded.limits if set(x.figures) & set(ERROR_RATIOS)}
+    assert ratio == 1.1
+
+
 def test_a_violation_names_step_part_figure_and_limit() -> None:
     (violation,) = budget(LIMIT).check("quantization", {"mpvpe_mm.all": figure(0.61)}, "w8a8")
     assert str(violation) == "quantization: mpvpe_mm.all mean is 0.61 (limit 0.5: a reason)"
@@ -133,5 +143,5 @@ def test_missing_budget() -> None:
     with pytest.raises(InputError) as error:
         Budget.open("mine.toml")
     assert str(error.value) == (
-        "no quantization/budgets recipe 'mine.toml'; valid: default, or the path of a .toml file"
+        "no quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of a .toml file"
     )

@@ -117,7 +117,10 @@ def test_quiet_json_is_one_line(over: list[Violation]) -> None:
     [
         ((), "Missing argument 'BUNDLE...'."),
         (("a", "--limit", "0"), "Invalid value for '--limit': 0 is not in the range x>=1."),
-        (("a", "--budget", "mine.toml"), "no quantization/budgets recipe 'mine.toml'; valid: default, or the path of "),
+        (
+            ("a", "--budget", "mine.toml"),
+            "no quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of ",
+        ),
         (("a", "-o", "file"), "file is a file; give a folder with -o"),
         (("a", "-o", "full"), f"{Path('full/parity.json')} exists; add --overwrite, or give another folder with -o"),
     ],
