@@ -37,7 +37,7 @@ def float_program(tiny_network: CoEvoer) -> ExportedProgram:
 
 @pytest.fixture(scope="session")
 def quantized_program(tiny_network: CoEvoer) -> ExportedProgram:
-    """The tiny network by the shipped w8a8 recipe; do not change it."""
+    """The tiny network in int8; do not change it."""
     return tiny.w8a8(tiny_network)
 
 

@@ -71,7 +71,8 @@ def outputs(model: torch.nn.Module, pictures: list[Pixels]) -> dict[str, np.ndar
 
 
 def w8a8(network: CoEvoer) -> ExportedProgram:
-    return quantize(network, QuantizationRecipe.open("w8a8"), images(1, 16))
+    """By the shipped recipe, without equalisation: tests compare layer by layer with the network as it is."""
+    return quantize(network, replace(QuantizationRecipe.open("w8a8"), equalisation_alphas=()), images(1, 16))
 
 
 def lower(program: ExportedProgram, target: str, precision: str, folder: Path) -> Path:

@@ -154,8 +154,8 @@ def _parity(bundle: "Bundle") -> str:
     if parity["verdict"] == "skipped":
         return f"parity skipped; measure it with: python -m coevoer_edge.parity {bundle.path}"
     mm = parity["mean_vertex_distance_mm"]["artifact"]["all"]
-    ratio = parity["rms_error"]["ratio"]["all"]
-    limit = f", {ratio:.2f} times the quantized program's error" if bundle.manifest.precision == "w8a8" else ""
+    ratio = parity["rms_error"].get("ratio")
+    limit = f", {ratio['all']:.2f} times the quantized program's error" if ratio else ""
     return (
         f"parity {parity['verdict']}: {mm:.3g} mm from the float network{limit} ({parity['kind']}: {parity['runtime']})"
     )

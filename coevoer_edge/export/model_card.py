@@ -50,10 +50,7 @@ _PARITY = """\
 | quantized program | {quantized_mm} |
 | this artifact | {artifact_mm} |
 
-| output | error, quantized | error, artifact | ratio, and its standard error |
-|---|---|---|---|
-{outputs}
-| all | | | {all_outputs} |"""
+{outputs}"""
 
 _SKIPPED = "Not measured (`export --skip-parity`). Measure it with `python -m coevoer_edge.parity` and this folder."
 
@@ -80,7 +77,6 @@ def _parity(parity: dict[str, Any]) -> str:
     if parity["verdict"] == "skipped":
         return _SKIPPED
     vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
-    ratios = {name: f"{ratio:.3g} ± {rms['ratio_standard_error'][name]:.2g}" for name, ratio in rms["ratio"].items()}
     return _PARITY.format(
         verdict=parity["verdict"].capitalize(),
         images=parity["images"],
@@ -90,9 +86,18 @@ def _parity(parity: dict[str, Any]) -> str:
         rules="|".join("---" for _ in vertices["artifact"]),
         quantized_mm=" | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
         artifact_mm=" | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
-        outputs="\n".join(
-            f"| `{name}` | {rms['quantized'][name]:.3g} | {error:.3g} | {ratios[name]} |"
-            for name, error in rms["artifact"].items()
-        ),
-        all_outputs=ratios["all"],
+        outputs=_errors(rms),
     )
+
+
+def _errors(rms: dict[str, dict[str, float]]) -> str:
+    """A table of the errors by output; ratios where there is a quantized program."""
+    if "ratio" not in rms:
+        lines = ["| output | error |", "|---|---|"]
+        return "\n".join(lines + [f"| `{name}` | {error:.3g} |" for name, error in rms["artifact"].items()])
+    told = {name: f"{ratio:.3g} ± {rms['ratio_standard_error'][name]:.2g}" for name, ratio in rms["ratio"].items()}
+    lines = ["| output | error, quantized | error, artifact | ratio, and its standard error |", "|---|---|---|---|"]
+    lines += [
+        f"| `{n}` | {rms['quantized'][n]:.3g} | {error:.3g} | {told[n]} |" for n, error in rms["artifact"].items()
+    ]
+    return "\n".join([*lines, f"| all | | | {told['all']} |"])

@@ -78,7 +78,13 @@ class GoldenParity:
         ]
 
     def summary(self, recipe: QuantizationRecipe) -> dict[str, Any]:
-        """For the manifest."""
+        """For the manifest; ratios where there is a quantized program."""
+        rms_error = {"quantized": _rounded(self.quantized_error), "artifact": _rounded(self.artifact_error)}
+        self_check = {}
+        if recipe.precision == "w8a8":
+            rms_error["ratio"] = _rounded({name: ratio.value for name, ratio in self.ratio.items()})
+            rms_error["ratio_standard_error"] = _rounded({n: ratio.standard_error for n, ratio in self.ratio.items()})
+            self_check["self_check_ratio"] = float(f"{self.self_check:.3g}")
         return {
             "verdict": "fail" if self.faults(recipe) else "pass",
             "images": self.images,
@@ -88,13 +94,8 @@ class GoldenParity:
                 "quantized": _rounded(self.quantized_vertices_mm),
                 "artifact": _rounded(self.artifact_vertices_mm),
             },
-            "rms_error": {
-                "quantized": _rounded(self.quantized_error),
-                "artifact": _rounded(self.artifact_error),
-                "ratio": _rounded({name: ratio.value for name, ratio in self.ratio.items()}),
-                "ratio_standard_error": _rounded({name: ratio.standard_error for name, ratio in self.ratio.items()}),
-            },
-            "self_check_ratio": float(f"{self.self_check:.3g}"),
+            "rms_error": rms_error,
+            **self_check,
         }
 
 

@@ -9,6 +9,7 @@ to name in a recipe's `keep_float`, and whether their weights or their activatio
 names there are measured as if it did not.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,8 @@ from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
 from coevoer_edge.quiet import quietly
 
 with quietly():  # torchao says at length what it was built without
-    from coevoer_edge.quantization.pt2e import Calibrated, calibrate
+    from coevoer_edge.quantization.gptq import round_weights
+    from coevoer_edge.quantization.pt2e import Calibrated, calibrate, to_tensor
     from coevoer_edge.quantization.rounding import Rounding, gemm, rounding, roundings
     from coevoer_edge.quantization.trial import Loss, Request, Trial, shared_options
 
@@ -58,23 +60,33 @@ def calibrate_all(network: CoEvoer, recipe: QuantizationRecipe, images: Sequence
     return calibrate(network, everything, images)
 
 
-def by_kind(calibrated: Calibrated, recipe: QuantizationRecipe, trial: Trial) -> dict[str, Loss]:
+def by_kind(
+    calibrated: Calibrated, recipe: QuantizationRecipe, images: Sequence[Pixels], trial: Trial
+) -> dict[str, Loss]:
     """What the layers that the recipe quantizes cost together, by what of them is rounded.
 
     Args:
         calibrated: of `calibrate_all`.
-        recipe: says which layers.
+        recipe: says which layers, and whether to show their weights rounded by GPTQ, too.
+        images: calibration images.
         trial: measures.
     """
     layers = {path: r for path, r in roundings(calibrated.prepared).items() if recipe.treatment(path) == "w8a8"}
     beyond = {path: r for path, r in layers.items() if not path.startswith(TRUNK)}
     chosen = {"": layers} | ({" of all but the trunk": beyond} if len(beyond) < len(layers) else {})
 
-    def loss(layers: Mapping[str, Rounding], left_out: Mapping[str, None]) -> Loss:
-        with rounding(calibrated.network, {path: replace(r, **left_out) for path, r in layers.items()}):
-            return trial.loss(calibrated.network)
+    def loss(network: CoEvoer, layers: Mapping[str, Rounding], left_out: Mapping[str, None]) -> Loss:
+        with rounding(network, {path: replace(r, **left_out) for path, r in layers.items()}):
+            return trial.loss(network)
 
-    return {kind + where: loss(some, out) for where, some in chosen.items() for kind, out in _KINDS.items()}
+    losses: dict[str, Loss] = {}
+    for where, some in chosen.items():
+        losses |= {kind + where: loss(calibrated.network, some, out) for kind, out in _KINDS.items()}
+        if recipe.weight_rounding == "gptq":
+            careful = copy.deepcopy(calibrated.network)
+            round_weights(careful, some, [to_tensor(image) for image in images])
+            losses[f"weights by GPTQ{where}"] = loss(careful, some, _KINDS["weights"])
+    return losses
 
 
 def sensitivity(
@@ -135,7 +147,7 @@ def command(checkpoint: Path | None, model: str | None, recipe: str, num_images:
     request = Request.open(checkpoint, model, recipe, num_images)
     steps.step("Calibrate")
     calibrated = calibrate_all(request.network, request.recipe, request.calibration)
-    together = by_kind(calibrated, request.recipe, request.trial)
+    together = by_kind(calibrated, request.recipe, request.calibration, request.trial)
     click.echo(f"{request.heading()}\n\n{kinds_as_markdown(together)}\n")
     if top:
         steps.step("Quantize one layer at a time")

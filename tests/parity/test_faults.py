@@ -235,7 +235,7 @@ SEEN_IN_OUTPUTS: dict[str, tuple[Damage, tuple[str, ...]]] = {  # damage, output
     "divided by 255 twice": (before_all("Mul", np.float32(1 / 255)), contract.OUTPUT_NAMES),
     "image one pixel off": (before_all("Gather", np.r_[1:192, 191], axis=3), ("right_hand_pose",)),
     "a layer's scale halved": (constant("dequantize_per_channel_12", 1, lambda array: array / 2), ("betas", "camera")),
-    "zero point off by one": (zero_point(10), ("expression", "all")),
+    "zero point off by one": (zero_point(10), ("expression", "part_boxes")),
     "boxes with x and y changed": (after("part_boxes", "Gather", np.array([1, 0, 3, 2]), axis=2), ("part_boxes",)),
     "bias dropped": (no_bias("network.body_head.out.bias"), ("global_orient", "body_pose", "camera")),
     "query and key swapped": (swapped_weights(1, 2), ("camera", "betas", "part_boxes")),

@@ -1,5 +1,6 @@
 """The measure itself, on outputs made by hand whose distances are known."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -230,6 +231,14 @@ def test_summary(body: BodyModel) -> None:
     )
     assert list(errors["ratio"]) == list(errors["ratio_standard_error"]) == [*contract.OUTPUT_NAMES, "all"]
     assert list(summary["mean_vertex_distance_mm"]["artifact"]) == list(PARTS)
+
+
+def test_a_float_format_has_no_ratios(body: BodyModel) -> None:
+    """Its quantized program is the float network, and an error over 0 is no JSON."""
+    summary = parity(body, [rest()], [shifted(1e-4)]).summary(QuantizationRecipe.open("fp16"))
+    assert list(summary["rms_error"]) == ["quantized", "artifact"]
+    assert "self_check_ratio" not in summary
+    json.dumps(summary, allow_nan=False)
 
 
 @pytest.mark.parametrize(("limit", "passes"), [(1.0, False), (2.0, True)])

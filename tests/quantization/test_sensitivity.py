@@ -64,17 +64,19 @@ def test_every_layer_is_measured_costliest_first(network: CoEvoer, trial: Trial)
 
 
 def test_what_is_rounded_costs_apart_and_together(network: CoEvoer, trial: Trial) -> None:
-    calibrated = sensitivity.calibrate_all(network, RECIPE, tiny.images(1, 2))
-    losses = sensitivity.by_kind(calibrated, RECIPE, trial)
-    assert list(losses) == ["weights, inputs and outputs", "weights", "inputs and outputs", "inputs"]  # no trunk
+    pictures = tiny.images(1, 2)
+    calibrated = sensitivity.calibrate_all(network, RECIPE, pictures)
+    losses = sensitivity.by_kind(calibrated, RECIPE, pictures, trial)
+    kinds = ["weights, inputs and outputs", "weights", "inputs and outputs", "inputs", "weights by GPTQ"]
+    assert list(losses) == kinds  # there is no trunk
     layers = {p: r for p, r in roundings(calibrated.prepared).items() if RECIPE.treatment(p) == "w8a8"}
     with rounding(calibrated.network, layers):
         assert losses["weights, inputs and outputs"] == trial.loss(calibrated.network)
     with rounding(calibrated.network, {p: replace(r, data=None, output=None) for p, r in layers.items()}):
         assert losses["weights"] == trial.loss(calibrated.network)
-    assert len({*losses.values()}) == 4
+    assert len({*losses.values()}) == 5
     assert min(loss.all_mm for loss in losses.values()) > 100 * EXACT
-    nothing = sensitivity.by_kind(calibrated, replace(RECIPE, keep_float=("*",)), trial)
+    nothing = sensitivity.by_kind(calibrated, replace(RECIPE, keep_float=("*",)), pictures, trial)
     assert max(max(loss) for loss in nothing.values()) < EXACT
     table = sensitivity.kinds_as_markdown(losses).splitlines()
     assert table[3] == f"| weights | {losses['weights'].cells()} |"
