@@ -24,7 +24,7 @@ FLIPS = 0.5
 The last bit of a norm or softmax decides now and then which int8 value follows, so this cannot be 1e-5;
 measured 0.08 to 0.29.
 """
-IMAGES = 16
+IMAGES = 64
 
 
 @pytest.mark.parametrize(("B", "h", "N", "M", "d"), [(1, 2, 64, 16, 8), (1, 2, 16, 64, 8), (1, 3, 20, 20, 16)])
@@ -83,10 +83,7 @@ def test_decomposing_moves_the_quantized_program_by_less_than_quantizing_does(
     quantized_outputs: dict[str, np.ndarray],
     pictures: list[Pixels],
 ) -> None:
-    """In the mean over outputs: one of them alone, over so few images, scatters about it."""
-    ratios = {}
     for name, values in tiny.outputs(decomposed.module(), pictures[:IMAGES]).items():
         quantized = quantized_outputs[name][:IMAGES]
-        moved, rounded = (np.sqrt(((quantized - o) ** 2).mean()) for o in (values, float_outputs[name][:IMAGES]))
-        ratios[name] = float(moved / rounded)
-    assert np.mean(list(ratios.values())) < FLIPS, ratios
+        moved = np.sqrt(((values - quantized) ** 2).mean())
+        assert moved < FLIPS * np.sqrt(((quantized - float_outputs[name][:IMAGES]) ** 2).mean()), name
