@@ -5,6 +5,7 @@ bytes with those it wrote itself.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import Sizes, _assemble, _initialise
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.runtime.mil.program import Operation
 
 LOWERINGS = {"coreml": coreml, "executorch": executorch, "onnx": onnx}
 METADATA = {"licence": "x"}
@@ -77,8 +79,24 @@ def w8a8(network: CoEvoer) -> ExportedProgram:
 
 def lower(program: ExportedProgram, target: str, precision: str, folder: Path) -> Path:
     path = folder / f"tiny-{target}-{precision}{SUFFIXES[target]}"
-    LOWERINGS[target].lower(program, ExportRecipe.open(target), precision, path, METADATA)
+    LOWERINGS[target].lower(program, ExportRecipe.open(target), QuantizationRecipe.open(precision), path, METADATA)
     return path
+
+
+MIL_TYPES = {
+    "fp32": {"conv": {"float32"}, "abs": {"float32"}, "layer_norm": {"float32"}},
+    "fp16": {"conv": {"float32", "float16"}, "abs": {"float32"}, "layer_norm": {"float16"}},
+}
+"""By kind of operation: abs is RoIAlign's; one convolution embeds patches, the others extract the foreground."""
+
+
+def mil_types(operations: Sequence[Operation]) -> dict[str, set[str]]:
+    """Types of what the operations of `MIL_TYPES`' kinds write."""
+    found: dict[str, set[str]] = {}
+    for operation in operations:
+        if operation.kind in MIL_TYPES["fp32"]:
+            found.setdefault(operation.kind, set()).add(operation.outputs[0].dtype)
+    return found
 
 
 if __name__ == "__main__":

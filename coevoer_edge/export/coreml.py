@@ -9,15 +9,16 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, contract
 from coevoer_edge.export.facts import FileFacts
+from coevoer_edge.export.full_precision import mark, stays_float32
 from coevoer_edge.export.recipe import ExportRecipe
-from coevoer_edge.quantization.recipe import Precision
+from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quiet import quietly
 
 if TYPE_CHECKING:
@@ -29,15 +30,24 @@ NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
 
 
 def lower(
-    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
+    program: ExportedProgram,
+    recipe: ExportRecipe,
+    quantization: QuantizationRecipe,
+    path: Path,
+    metadata: Mapping[str, str],
 ) -> None:
-    """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`."""
+    """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`.
+
+    Raises:
+        InputError: a pattern of the quantization recipe that matches no module.
+    """
+    marked = mark(program, quantization).run_decompositions({})
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
     with quietly():
         import coremltools as ct
 
         model = ct.convert(
-            program.run_decompositions({}),
+            marked,
             inputs=[
                 ct.ImageType(
                     name=contract.INPUT.name,
@@ -49,8 +59,8 @@ def lower(
             outputs=[ct.TensorType(name=name, dtype=np.float32) for name in contract.OUTPUT_NAMES],
             minimum_deployment_target=getattr(ct.target, recipe.minimum_deployment_target),
             compute_precision=ct.precision.FLOAT32
-            if precision == "fp32"
-            else ct.transform.FP16ComputePrecision(op_selector=lambda operation: not is_tail(operation)),
+            if quantization.precision == "fp32"
+            else ct.transform.FP16ComputePrecision(op_selector=lambda operation: not stays_float32(operation)),
             skip_model_load=True,
         )
         model.short_description = "CoEvoer: upper body, hands and face as SMPL-X parameters from one 256 x 192 crop."
@@ -95,19 +105,6 @@ def count(
         delegates=delegates,
         outside=outside or Counter(),
     )
-
-
-def is_tail(operation: Any) -> bool:
-    """Whether an operation leads to an output with no GEMM behind it: the last Linear of each head, and what turns its
-    raw numbers into rotations, camera and boxes.
-
-    These few scalars stay float32: at 22 m, where the virtual camera puts a body, float16 has steps of 16 mm.
-    """
-    consumers = [consumer for output in operation.outputs for consumer in output.child_ops]
-    if operation.op_type.startswith("constexpr"):
-        return any(is_tail(consumer) for consumer in consumers)
-    is_output = any(output in operation.enclosing_block.outputs for output in operation.outputs)
-    return is_output or any(c.op_type not in (*_GEMMS, "matmul") and is_tail(c) for c in consumers)
 
 
 def make_reproducible(package: Path) -> None:

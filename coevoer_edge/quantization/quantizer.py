@@ -8,18 +8,15 @@ ReLU6 behind a convolution belongs to it, in every runtime: what is written is t
 step is spent on what the ReLU6 cuts off.
 """
 
-from fnmatch import fnmatchcase
-
 import torch
 from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from coevoer_edge.errors import InputError
 from coevoer_edge.export.program import GEMMS
 from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfPerChannelMinMax
 from coevoer_edge.quantization.ranges import activation_observer
-from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
+from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 _RELU6 = (torch.ops.aten.relu6.default, torch.ops.aten.hardtanh.default)
 
@@ -65,7 +62,7 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
             InputError: a pattern of the recipe that matches no Linear and no Conv2d.
         """
         gemms = [node for node in model.graph.nodes if node.target in GEMMS]
-        self._refuse_idle_patterns([module_path(node) for node in gemms])
+        self.recipe.refuse_idle_patterns([module_path(node) for node in gemms], "Linear or Conv2d")
         for node in gemms:
             if self.recipe.treatment(module_path(node)) == "float":
                 continue
@@ -80,12 +77,3 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
 
     def validate(self, model: GraphModule) -> None:
         """Nothing to refuse: the annotations are the same for every target."""
-
-    def _refuse_idle_patterns(self, paths: list[str]) -> None:
-        has_trunk = any(path.startswith(TRUNK) for path in paths)
-        for pattern in self.recipe.float_patterns() if has_trunk else self.recipe.keep_float:
-            if not any(fnmatchcase(path, pattern) for path in paths):
-                raise InputError(
-                    f"recipe {self.recipe.name!r}: pattern {pattern!r} matches no Linear or Conv2d; "
-                    f"module paths look like {paths[1]!r}, {paths[-1]!r}"
-                )

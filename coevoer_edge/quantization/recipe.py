@@ -3,6 +3,7 @@
 In: a recipe's name or file. Out: `QuantizationRecipe`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -34,7 +35,7 @@ class QuantizationRecipe:
     equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
     weight_rounding: WeightRounding = "nearest"  # "gptq": so that the errors of a layer's weights cancel
     bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
-    keep_float: tuple[str, ...] = ()  # not quantized
+    keep_float: tuple[str, ...] = ()  # w8a8: Linear and Conv2d that are not quantized; fp16: modules that stay float32
     keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
     num_calibration_samples: int = 0
     max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's (parity/golden.py)
@@ -78,6 +79,20 @@ class QuantizationRecipe:
         if self.precision != "w8a8" or any(fnmatchcase(module_path, pattern) for pattern in self.float_patterns()):
             return "float"
         return "w8a8"
+
+    def refuse_idle_patterns(self, paths: Sequence[str], kind: str) -> None:
+        """Check that each pattern is of use to a network with modules of a kind at these paths.
+
+        Raises:
+            InputError: a pattern that matches none; patterns of the trunk only where there is one.
+        """
+        has_trunk = any(path.startswith(TRUNK) for path in paths)
+        for pattern in self.float_patterns() if has_trunk else self.keep_float:
+            if not any(fnmatchcase(path, pattern) for path in paths):
+                raise InputError(
+                    f"recipe {self.name!r}: pattern {pattern!r} matches no {kind}; "
+                    f"module paths look like {paths[1]!r}, {paths[-1]!r}"
+                )
 
     def float_patterns(self) -> tuple[str, ...]:
         """Patterns over whole paths of what stays float."""

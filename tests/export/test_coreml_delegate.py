@@ -38,7 +38,7 @@ OFF_APPLE = pytest.mark.skipif(APPLE, reason="macOS runs the delegate itself")
 
 
 def write(program: ExportedProgram, precision: str, path: Path) -> Path:
-    executorch_coreml.lower(program, RECIPE, precision, path, tiny.METADATA)
+    executorch_coreml.lower(program, RECIPE, QuantizationRecipe.open(precision), path, tiny.METADATA)
     return path
 
 
@@ -162,6 +162,8 @@ def test_float_delegates_agree_with_the_network(
 ) -> None:
     path = write(float_program, precision, tmp_path / "tiny.pte")
     check_fusion(ProgramFacts.of(float_program), executorch_coreml.read_facts(path), RECIPE)
+    (delegate,) = read_method(path).delegates
+    assert tiny.mil_types(read_delegate(delegate)[0].operations) == tiny.MIL_TYPES[precision]
     runtime = open_artifact("executorch", path, reference=True)
     rows = [runtime(picture) for picture in pictures[:8]]
     for name in contract.OUTPUT_NAMES:

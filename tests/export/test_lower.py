@@ -26,6 +26,8 @@ from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
 from coevoer_edge.export.onnx import as_uint8
 from coevoer_edge.export.recipe import SUFFIXES, TARGETS, ExportRecipe
 from coevoer_edge.image import Pixels
+from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.runtime.mil.program import read_program
 from coevoer_edge.runtime.open import open_artifact
 
 ROTATIONS = ("global_orient", "body_pose", "left_hand_pose", "right_hand_pose", "jaw_pose")
@@ -142,6 +144,39 @@ def test_float_artifacts_agree_with_the_network(
         expected = float_outputs[name][:16]
         difference = abs(values - expected).max() / np.sqrt((expected**2).mean())
         assert difference < (FP32 if precision == "fp32" else FP16), name
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_core_ml_computes_in_float32_what_the_recipe_keeps(precision: str, lowered: Lower) -> None:
+    operations = read_program(lowered("coreml", precision)).operations
+    assert tiny.mil_types(operations) == tiny.MIL_TYPES[precision]
+
+
+def test_onnx_rounds_no_float32_value_to_half(lowered: Lower) -> None:
+    """The converter puts casts to float16 and back between float32 nodes: a depth of 22 m would be off by 16 mm."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load(lowered("onnx", "fp16"))).graph
+    types = {value.name: value.type.tensor_type.elem_type for value in (*graph.value_info, *graph.output)}
+    readers: dict[str, list[onnx.NodeProto]] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    halved = [n for n in graph.node if n.op_type == "Cast" and types[n.output[0]] == TensorProto.FLOAT16]
+    assert halved
+    for node in halved:
+        assert all(reader.op_type != "Cast" for reader in readers[node.output[0]]), node.name
+    producers = {node.output[0]: node.op_type for node in graph.node}
+    assert "Cast" not in {producers[output.name] for output in graph.output}
+    embedding = next(node for node in graph.node if node.op_type == "Conv")
+    others = {types[node.output[0]] for node in graph.node if node.op_type in ("Abs", "Attention")}  # Abs is RoIAlign's
+    assert others == {types[embedding.output[0]]} == {TensorProto.FLOAT}
+
+
+@pytest.mark.parametrize("target", ["coreml", "onnx"])
+def test_kept_module_that_is_not_there_is_refused(target: str, float_program: ExportedProgram, tmp_path: Path) -> None:
+    recipe = replace(QuantizationRecipe.open("fp16"), name="mine", keep_float=("decoder.*",))
+    with pytest.raises(InputError, match=r"^recipe 'mine': pattern 'decoder.\*' matches no module; module paths"):
+        tiny.LOWERINGS[target].lower(float_program, ExportRecipe.open(target), recipe, tmp_path / "x", tiny.METADATA)
+    assert not list(tmp_path.iterdir())
 
 
 def test_half_precision_is_refused_for_executorch(float_program: ExportedProgram, tmp_path: Path) -> None:
