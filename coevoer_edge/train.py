@@ -29,6 +29,8 @@ def train(settings: Settings, evaluate: "Evaluate | None" = None) -> Path:
 
     if settings.init is not None and settings.resume:
         raise InputError("--init begins a run and --resume continues one; leave one of them out")
+    if settings.grow and (settings.init is None or settings.model is None):
+        raise InputError("--grow makes --model of the smaller --init; give both")
     return conduct(settings, assemble, "train", "python -m coevoer_edge.train", evaluate)
 
 
@@ -44,12 +46,14 @@ def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
 @click.command(cls=Command, name="train")
 @click.option("--model", help="coevoer-t (default), -s, -b or -l.")
 @click.option("--init", type=click.Path(path_type=Path), help="Start from these weights (.safetensors).")
+@click.option("--grow", is_flag=True, help="Those of --init are a smaller model's: grow them into --model.")
 @click.option("--no-enhancer", is_flag=True, help="Table 4's variant without the enhancer.")
 @click.option("--no-foreground", is_flag=True, help="Table 4's variant without Portrait Foreground Extraction.")
 @shared_options
 def command(
     model: str | None,
     init: Path | None,
+    grow: bool,
     no_enhancer: bool,
     no_foreground: bool,
     recipe: str | None,
@@ -79,6 +83,7 @@ def command(
         Settings(
             model=model,
             init=init,
+            grow=grow,
             enhancer=not no_enhancer,
             foreground=not no_foreground,
             recipe=recipe,

@@ -24,6 +24,7 @@ from coevoer_edge.model import CoEvoer, build
 from coevoer_edge.model.build import refuse_unknown
 from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.engine import Criterion, Evaluate, RunOptions, Trainer
+from coevoer_edge.training.growth import grow
 from coevoer_edge.training.losses import Average, alone
 from coevoer_edge.training.recipe import TrainingRecipe
 from coevoer_edge.training.run_folder import RunFolder
@@ -144,12 +145,14 @@ def _network(settings: Settings) -> CoEvoer:
     if settings.init is None:
         name = settings.model or checkpoint.DEFAULT_MODEL
         return build(name, enhancer=wanted[0], foreground=wanted[1], seed=settings.seed or 0)
-    network, origin = checkpoint.load(settings.init, settings.model)
+    network, origin = checkpoint.load(settings.init, None if settings.grow else settings.model)
     if (origin.enhancer, origin.foreground) != wanted:
         raise InputError(
             f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, the "
             f"request says {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or give other weights"
         )
+    if settings.grow and settings.model is not None:
+        return grow(network, settings.model, enhancer=wanted[0], foreground=wanted[1], seed=settings.seed or 0)
     return network
 
 

@@ -31,6 +31,7 @@ class Settings:
 
     model: str | None = None
     init: Path | None = None
+    grow: bool = False
     enhancer: bool = True
     foreground: bool = True
     recipe: str | None = None

@@ -73,6 +73,8 @@ def test_train_then_resume(tmp_path):
         (("--init", "none.safetensors"), "no checkpoint 'none.safetensors'"),
         (("--resume",), "holds no checkpoint.pt to resume from"),
         (("--init", "none.safetensors", "--resume"), "--init begins a run and --resume continues one"),
+        (("--grow", "--model", "coevoer-s"), "--grow makes --model of the smaller --init; give both"),
+        (("--grow", "--init", "t.safetensors"), "--grow makes --model of the smaller --init; give both"),
     ],
 )
 def test_train_refuses(tmp_path, options, message):
@@ -80,6 +82,15 @@ def test_train_refuses(tmp_path, options, message):
     assert result.exit_code == 2
     assert message in result.output
     assert not (tmp_path / "run").exists()
+
+
+def test_train_grows_a_smaller_model(tmp_path, weights):
+    out = tmp_path / "run"
+    options = ("--model", "coevoer-s", "--init", weights, "--grow", *SHORT, "--steps", 1, "-o", out, "--quiet")
+    result = run(train, *options)
+    assert result.exit_code == 0, result.output
+    assert checkpoint.peek(out / "weights.safetensors") == "coevoer-s"
+    assert run(train, "--resume", "--steps", 2, "-o", out, "--quiet").exit_code == 0
 
 
 def test_train_refuses_weights_of_another_variant(tmp_path, weights):
