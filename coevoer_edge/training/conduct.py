@@ -26,6 +26,7 @@ from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.engine import Criterion, Evaluate, RunOptions, Trainer
 from coevoer_edge.training.growth import grow
 from coevoer_edge.training.losses import Average, alone
+from coevoer_edge.training.optimizers import emulates_bfloat16
 from coevoer_edge.training.recipe import TrainingRecipe
 from coevoer_edge.training.run_folder import RunFolder
 from coevoer_edge.training.session import Settings, chosen_recipe, is_first_process, launch, report, same_or_refuse
@@ -85,6 +86,9 @@ def conduct(
     parameters = sum(p.numel() for p in network.parameters())
     steps.step(f"Build {network.name}, {parameters / 1e6:.1f} M parameters; recipe {recipe.name}, {recipe.precision}")
     fabric = launch(settings, recipe)
+    if recipe.precision == "bf16" and emulates_bfloat16(fabric.device):
+        warning = "this processor emulates bf16, many times slower than fp32: add --precision fp32"
+        steps.note(warning, style="bold yellow")
     seed = settings.seed or 0
     average = _average_of(fabric) if fabric.world_size > 1 else alone
     trainee, criterion = assemble(Parts(network, body, recipe, fabric, average, seed))

@@ -8,6 +8,7 @@ from fake_records import FakeSource
 
 from coevoer_edge import checkpoint
 from coevoer_edge.distill import command as distill
+from coevoer_edge.errors import InputError
 from coevoer_edge.model import build
 from coevoer_edge.train import command as train
 from coevoer_edge.training import conduct
@@ -33,7 +34,7 @@ def run(command, *arguments):
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-SHORT = ("--device", "cpu", "--batch-size", 2)
+SHORT = ("--device", "cpu", "--batch-size", 2, "--precision", "fp32")
 
 
 def test_train_then_resume(tmp_path):
@@ -97,6 +98,19 @@ def test_train_refuses_weights_of_another_variant(tmp_path, weights):
     result = run(train, "--init", weights, "--no-foreground", "-o", tmp_path / "run")
     assert result.exit_code == 2
     assert "change --no-enhancer and --no-foreground" in result.output
+
+
+@pytest.mark.parametrize(("precision", "is_emulated"), [("bf16", True), ("bf16", False), ("fp32", True)])
+def test_emulated_bf16_is_pointed_out(tmp_path, monkeypatch, precision, is_emulated):
+    def refuse(spec, seed, device, body=None):
+        raise InputError("no data, so that nothing is trained")
+
+    monkeypatch.setattr(conduct.conduct, "__defaults__", (None, refuse))
+    monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: is_emulated)
+    result = run(train, "--device", "cpu", "--precision", precision, "-o", tmp_path / "run")
+    assert "no data, so that nothing is trained" in result.output
+    said = "this processor emulates bf16, many times slower than fp32: add --precision fp32" in result.output
+    assert said == (is_emulated and precision == "bf16")
 
 
 def test_distill(tmp_path, weights):
