@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 
 from coevoer_edge.quantization.quantizer import module_path
 from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quiet import quietly
 
 MARK = "stays_float32"
 """In the place of a node's stack trace."""
@@ -27,7 +28,8 @@ def mark(program: ExportedProgram, recipe: QuantizationRecipe) -> ExportedProgra
     Raises:
         InputError: a pattern of the recipe that matches no module.
     """
-    marked = copy.deepcopy(program)
+    with quietly():
+        marked = copy.deepcopy(program)
     if recipe.precision != "fp16":
         return marked
     paths = {node: module_path(node) for node in marked.graph.nodes}
