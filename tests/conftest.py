@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from filelock import FileLock
 from torch.export import ExportedProgram
 
 from coevoer_edge.export.program import capture
@@ -58,17 +59,18 @@ def quantized_outputs(quantized_program: ExportedProgram, pictures: list[Pixels]
 
 
 @pytest.fixture(scope="session")
-def lowered(
-    float_program: ExportedProgram, quantized_program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory
-) -> Lower:
-    """`lowered(target, precision)`: the tiny network's artifact, written once a session."""
-    folder, written = tmp_path_factory.mktemp("lowered"), dict[tuple[str, str], Path]()
+def lowered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lower:
+    """`lowered(target, precision)`: the tiny network's artifact, written once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "lowered"
+    folder.mkdir(exist_ok=True)
 
     def lower(target: str, precision: str) -> Path:
-        key = (target, precision)
-        if key not in written:
-            program = quantized_program if precision == "w8a8" else float_program
-            written[key] = tiny.lower(program, target, precision, folder)
-        return written[key]
+        path = folder / tiny.artifact_name(target, precision)
+        with FileLock(folder / f"{path.name}.lock"):
+            if not path.exists():
+                program = request.getfixturevalue("quantized_program" if precision == "w8a8" else "float_program")
+                tiny.lower(program, target, precision, tmp_path_factory.mktemp("unfinished")).rename(path)
+        return path
 
     return lower

@@ -1,6 +1,6 @@
 """A CoEvoer small enough to export in seconds, images for it, and the lowering of it in a process of its own.
 
-`python tests/tiny.py FOLDER` writes the three INT8 artifacts into FOLDER: tests/export/test_lower.py compares their
+`python tests/tiny.py FOLDER TARGET...` writes INT8 artifacts into FOLDER: tests/export/test_lower.py compares their
 bytes with those it wrote itself.
 """
 
@@ -77,8 +77,12 @@ def w8a8(network: CoEvoer) -> ExportedProgram:
     return quantize(network, replace(QuantizationRecipe.open("w8a8"), equalisation_alphas=()), images(1, 16))
 
 
+def artifact_name(target: str, precision: str) -> str:
+    return f"tiny-{target}-{precision}{SUFFIXES[target]}"
+
+
 def lower(program: ExportedProgram, target: str, precision: str, folder: Path) -> Path:
-    path = folder / f"tiny-{target}-{precision}{SUFFIXES[target]}"
+    path = folder / artifact_name(target, precision)
     LOWERINGS[target].lower(program, ExportRecipe.open(target), QuantizationRecipe.open(precision), path, METADATA)
     return path
 
@@ -101,5 +105,5 @@ def mil_types(operations: Sequence[Operation]) -> dict[str, set[str]]:
 
 if __name__ == "__main__":
     PROGRAM = w8a8(tiny_network())
-    for TARGET in LOWERINGS:
+    for TARGET in sys.argv[2:]:
         lower(PROGRAM, TARGET, "w8a8", Path(sys.argv[1]))

@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 
 from coevoer_edge.export.facts import FileFacts
 from coevoer_edge.export.passes import decompose_for_xnnpack
+from coevoer_edge.export.provenance import shared_provenance
 from coevoer_edge.export.recipe import ExportRecipe, refuse_impossible
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quiet import quietly
@@ -36,7 +37,7 @@ def lower(
         InputError: fp16, which XNNPACK takes only from a network whose inputs and outputs are fp16 too.
     """
     refuse_impossible(recipe, quantization.precision)
-    with quietly():
+    with quietly(), shared_provenance():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 

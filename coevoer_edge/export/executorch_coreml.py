@@ -16,6 +16,7 @@ from torch.export import ExportedProgram
 from coevoer_edge.export.coreml import NAMESPACE, count, make_reproducible
 from coevoer_edge.export.facts import FileFacts
 from coevoer_edge.export.full_precision import mark
+from coevoer_edge.export.provenance import shared_provenance
 from coevoer_edge.export.recipe import ExportRecipe
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quiet import quietly
@@ -37,7 +38,7 @@ def lower(
         InputError: a pattern of the quantization recipe that matches no module.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
-    with quietly():
+    with quietly(), shared_provenance():
         import coremltools as ct
         from executorch.backends.apple.coreml.compiler import CoreMLBackend
         from executorch.backends.apple.coreml.partition import CoreMLPartitioner

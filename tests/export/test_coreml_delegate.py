@@ -48,6 +48,11 @@ def artifact(quantized_program: ExportedProgram, tmp_path_factory: pytest.TempPa
 
 
 @pytest.fixture(scope="module")
+def float_artifact(float_program: ExportedProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(float_program, "fp32", tmp_path_factory.mktemp("float") / "tiny.pte")
+
+
+@pytest.fixture(scope="module")
 def facts(artifact: Path) -> FileFacts:
     return executorch_coreml.read_facts(artifact)
 
@@ -94,10 +99,9 @@ def test_metadata_can_be_read_as_methods(artifact: Path) -> None:
     assert set(program.method_names) == {"forward", *tiny.METADATA}
 
 
-def test_model_is_named_by_what_it_holds(artifact: Path, float_program: ExportedProgram, tmp_path: Path) -> None:
+def test_model_is_named_by_what_it_holds(artifact: Path, float_artifact: Path) -> None:
     """ExecuTorch keeps compiled models on the device under this name."""
-    other = write(float_program, "fp32", tmp_path / "other.pte")
-    names = [read_delegate(read_method(path).delegates[0])[1]["identifier"] for path in (artifact, other)]
+    names = [read_delegate(read_method(path).delegates[0])[1]["identifier"] for path in (artifact, float_artifact)]
     assert all(re.fullmatch(r"executorch_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name) for name in names)
     assert names[0] != names[1]
 
@@ -107,6 +111,7 @@ SECOND = "import sys, pathlib, tiny, test_coreml_delegate as t; " + (
 )
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(artifact: Path, tmp_path: Path) -> None:
     folders = os.pathsep.join(map(str, (Path(tiny.__file__).parent, Path(__file__).parent)))
     subprocess.run(
@@ -124,11 +129,13 @@ def test_nothing_of_this_machine_is_in_the_file(artifact: Path) -> None:
         assert str(place).encode() not in content
 
 
-def test_lowering_leaves_the_program_as_it_was(float_program: ExportedProgram, tmp_path: Path) -> None:
+def test_lowering_leaves_the_program_as_it_was(
+    float_program: ExportedProgram, float_artifact: Path, tmp_path: Path
+) -> None:
     before = set(float_program.constants)
-    first, second = (write(float_program, "fp32", tmp_path / name) for name in ("first.pte", "second.pte"))
+    again = write(float_program, "fp32", tmp_path / "again.pte")
     assert set(float_program.constants) == before != set()
-    assert first.read_bytes() == second.read_bytes()
+    assert again.read_bytes() == float_artifact.read_bytes()
 
 
 # What it computes.
@@ -156,11 +163,12 @@ def test_float_delegates_agree_with_the_network(
     precision: str,
     limit: float,
     float_program: ExportedProgram,
+    float_artifact: Path,
     float_outputs: dict[str, np.ndarray],
     pictures: list[Pixels],
     tmp_path: Path,
 ) -> None:
-    path = write(float_program, precision, tmp_path / "tiny.pte")
+    path = float_artifact if precision == "fp32" else write(float_program, precision, tmp_path / "tiny.pte")
     check_fusion(ProgramFacts.of(float_program), executorch_coreml.read_facts(path), RECIPE)
     (delegate,) = read_method(path).delegates
     assert tiny.mil_types(read_delegate(delegate)[0].operations) == tiny.MIL_TYPES[precision]
@@ -231,15 +239,15 @@ def test_decomposed_attention_inside_is_named(facts: FileFacts, quantized_progra
 
 
 def test_attention_that_executorch_decomposed_is_caught(
-    quantized_program: ExportedProgram, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    float_program: ExportedProgram, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The partitioner of today keeps attention whole; one that did not would be noticed in the file."""
     from executorch.backends.apple.coreml.partition import CoreMLPartitioner
 
     monkeypatch.setattr(CoreMLPartitioner, "ops_to_not_decompose", lambda *_: ([], None))
-    decomposed = executorch_coreml.read_facts(write(quantized_program, "w8a8", tmp_path / "tiny.pte"))
+    decomposed = executorch_coreml.read_facts(write(float_program, "fp32", tmp_path / "tiny.pte"))
     with pytest.raises(CheckFailed, match="0 fused attentions instead of 11"):
-        check_fusion(ProgramFacts.of(quantized_program), decomposed, RECIPE)
+        check_fusion(ProgramFacts.of(float_program), decomposed, RECIPE)
 
 
 # The recipe and the command line.

@@ -24,7 +24,7 @@ from coevoer_edge import contract
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
 from coevoer_edge.export.onnx import as_uint8
-from coevoer_edge.export.recipe import SUFFIXES, TARGETS, ExportRecipe
+from coevoer_edge.export.recipe import TARGETS, ExportRecipe
 from coevoer_edge.image import Pixels
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.mil.program import read_program
@@ -35,6 +35,7 @@ RATIO_ROTATIONS = (
     1.1  # RMS distance from float, artifact over quantized program, all rotations pooled; measured 0.96-1.04
 )
 RATIO_OUTPUT = 1.2  # the same for one output: it may be three numbers, and its rounding noise varies more
+AGAIN = ("coreml", "onnx")  # XNNPACK takes minutes: test_reproducible.py
 FP32 = 2e-5  # largest difference from float over the output's RMS; measured 5e-6
 FP16 = 0.03  # the same with half precision; measured 0.014 (betas, whose RMS is 0.03)
 
@@ -49,7 +50,7 @@ def second_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple["
     """Quantizes and lowers the same network again, beside this process and with another hash seed."""
     folder = tmp_path_factory.mktemp("again")
     process = subprocess.Popen(
-        [sys.executable, tiny.__file__, str(folder)],
+        [sys.executable, tiny.__file__, str(folder), *AGAIN],
         env=os.environ | {"PYTHONHASHSEED": "4711"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -293,6 +294,7 @@ def contents(artifact: Path) -> dict[str, bytes]:
     return {str(path.relative_to(artifact.parent)): path.read_bytes() for path in files}
 
 
+@pytest.mark.parametrize("target", AGAIN)
 def test_another_process_writes_the_same_bytes(
     target: str, lowered: Lower, second_process: tuple["subprocess.Popen[str]", Path]
 ) -> None:
@@ -300,7 +302,7 @@ def test_another_process_writes_the_same_bytes(
     log, _ = process.communicate(timeout=300) if process.poll() is None else ("", "")
     assert process.returncode == 0, log
     mine = contents(lowered(target, "w8a8"))
-    again = contents(folder / f"tiny-{target}-w8a8{SUFFIXES[target]}")
+    again = contents(folder / tiny.artifact_name(target, "w8a8"))
     assert list(map(len, mine.values()))
     assert mine.keys() == again.keys()
     assert [name for name in mine if mine[name] != again[name]] == []
