@@ -45,7 +45,7 @@ tr.over td { background: var(--tint); font-weight: 600; }
 details { margin: .5rem 0; } summary { cursor: pointer; font-weight: 600; padding: .35rem 0; }
 .tiles { display: flex; gap: .5rem; overflow-x: auto; padding-bottom: .5rem; }
 figure { margin: 0 0 1.25rem; } figcaption { margin-bottom: .35rem; }
-.tile { flex: 0 0 auto; width: 12rem; text-align: center; font-size: .8rem; color: var(--faint); }
+.tile { flex: 0 1 12rem; min-width: 8rem; text-align: center; font-size: .8rem; color: var(--faint); }
 .tile img { display: block; width: 100%; height: auto; border-radius: .3rem; }
 @media print { .scroll, .tiles { overflow: visible; flex-wrap: wrap; } details > * { display: block; } }
 """
