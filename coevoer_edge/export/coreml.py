@@ -41,13 +41,13 @@ def lower(
     Raises:
         InputError: a pattern of the quantization recipe that matches no module.
     """
-    marked = mark(program, quantization).run_decompositions({})
+    marked = mark(program, quantization)
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
     with quietly():
         import coremltools as ct
 
         model = ct.convert(
-            marked,
+            marked.run_decompositions({}),
             inputs=[
                 ct.ImageType(
                     name=contract.INPUT.name,
