@@ -14,8 +14,11 @@ from torch.export import ExportedProgram
 from coevoer_edge.export.program import capture
 from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.quantization.pt2e import quantize
+from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 Lower = Callable[[str, str], Path]
+PROGRAMS = {"w8a8": "quantized_program", "fp16": "half_program", "fp32": "float_program"}
 
 
 def pytest_configure() -> None:
@@ -34,6 +37,11 @@ def tiny_network() -> CoEvoer:
 @pytest.fixture(scope="session")
 def float_program(tiny_network: CoEvoer) -> ExportedProgram:
     return capture(tiny_network)
+
+
+@pytest.fixture(scope="session")
+def half_program(tiny_network: CoEvoer) -> ExportedProgram:
+    return quantize(tiny_network, QuantizationRecipe.open("fp16"), ())
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +77,7 @@ def lowered(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         path = folder / tiny.artifact_name(target, precision)
         with FileLock(folder / f"{path.name}.lock"):
             if not path.exists():
-                program = request.getfixturevalue("quantized_program" if precision == "w8a8" else "float_program")
+                program = request.getfixturevalue(PROGRAMS[precision])
                 tiny.lower(program, target, precision, tmp_path_factory.mktemp("unfinished")).rename(path)
         return path
 

@@ -83,7 +83,7 @@ def artifact_name(target: str, precision: str) -> str:
 
 def lower(program: ExportedProgram, target: str, precision: str, folder: Path) -> Path:
     path = folder / artifact_name(target, precision)
-    LOWERINGS[target].lower(program, ExportRecipe.open(target), QuantizationRecipe.open(precision), path, METADATA)
+    LOWERINGS[target].lower(program, ExportRecipe.open(target), precision, path, METADATA)
     return path
 
 

@@ -16,9 +16,9 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, contract
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.full_precision import mark, stays_float32
+from coevoer_edge.export.full_precision import stays_float32
 from coevoer_edge.export.recipe import ExportRecipe
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 
 if TYPE_CHECKING:
@@ -30,24 +30,15 @@ NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
 
 
 def lower(
-    program: ExportedProgram,
-    recipe: ExportRecipe,
-    quantization: QuantizationRecipe,
-    path: Path,
-    metadata: Mapping[str, str],
+    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
-    """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`.
-
-    Raises:
-        InputError: a pattern of the quantization recipe that matches no module.
-    """
-    marked = mark(program, quantization)
+    """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`."""
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
     with quietly():
         import coremltools as ct
 
         model = ct.convert(
-            marked.run_decompositions({}),
+            program.run_decompositions({}),
             inputs=[
                 ct.ImageType(
                     name=contract.INPUT.name,
@@ -59,7 +50,7 @@ def lower(
             outputs=[ct.TensorType(name=name, dtype=np.float32) for name in contract.OUTPUT_NAMES],
             minimum_deployment_target=getattr(ct.target, recipe.minimum_deployment_target),
             compute_precision=ct.precision.FLOAT32
-            if quantization.precision == "fp32"
+            if precision == "fp32"
             else ct.transform.FP16ComputePrecision(op_selector=lambda operation: not stays_float32(operation)),
             skip_model_load=True,
         )

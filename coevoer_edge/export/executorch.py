@@ -17,7 +17,7 @@ from coevoer_edge.export.facts import FileFacts
 from coevoer_edge.export.passes import decompose_for_xnnpack
 from coevoer_edge.export.provenance import shared_provenance
 from coevoer_edge.export.recipe import ExportRecipe, refuse_impossible
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 from coevoer_edge.runtime.pte import read_method
 
@@ -25,18 +25,14 @@ _GEMMS = ("XNNFullyConnected", "XNNConv2d", "XNNDepthwiseConv2d")
 
 
 def lower(
-    program: ExportedProgram,
-    recipe: ExportRecipe,
-    quantization: QuantizationRecipe,
-    path: Path,
-    metadata: Mapping[str, str],
+    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
     """Write the program as a `.pte`, the whole network inside one XNNPACK delegate.
 
     Raises:
         InputError: fp16, which XNNPACK takes only from a network whose inputs and outputs are fp16 too.
     """
-    refuse_impossible(recipe, quantization.precision)
+    refuse_impossible(recipe, precision)
     with quietly(), shared_provenance():
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower

@@ -3,6 +3,7 @@
 In: a quantized program. Out: one `.pte` file whose delegate holds a Core ML package, and the facts read back from it.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -15,27 +16,19 @@ from torch.export import ExportedProgram
 
 from coevoer_edge.export.coreml import NAMESPACE, count, make_reproducible
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.full_precision import mark
 from coevoer_edge.export.provenance import shared_provenance
 from coevoer_edge.export.recipe import ExportRecipe
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 
 
 def lower(
-    program: ExportedProgram,
-    recipe: ExportRecipe,
-    quantization: QuantizationRecipe,
-    path: Path,
-    metadata: Mapping[str, str],
+    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
     """Write the program as a `.pte`, the whole network inside one Core ML delegate.
 
     Quantize and dequantize, attention and norm are passed on whole: the partitioner asks coremltools what it converts,
     and keeps ExecuTorch from decomposing that. The same values are float16 as in an `.mlpackage`.
-
-    Raises:
-        InputError: a pattern of the quantization recipe that matches no module.
     """
     os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
     with quietly(), shared_provenance():
@@ -50,10 +43,10 @@ def lower(
         specs = CoreMLBackend.generate_compile_specs(
             minimum_deployment_target=getattr(ct.target, recipe.minimum_deployment_target),
             compute_precision=ct.precision.FLOAT32,  # FLOAT16 would take all; our pass leaves out what stays float32
-            pass_names=None if quantization.precision == "fp32" else PASSES,
+            pass_names=None if precision == "fp32" else PASSES,
         )
         edge = to_edge_transform_and_lower(
-            mark(program, quantization),  # a copy: ExecuTorch takes a delegate's constants out of what it is given
+            copy.deepcopy(program),  # ExecuTorch takes the constants of a delegate out of the program it is given
             partitioner=[CoreMLPartitioner(compile_specs=specs)],
             compile_config=EdgeCompileConfig(_check_ir_validity=False),
             constant_methods=dict(metadata),

@@ -214,7 +214,7 @@ def _write(
             "recipe": quantized.recipe.name,
             "licence": model_card.LICENCE,
         }
-        lowering.lower(quantized.program, recipe, quantized.recipe, artifact, metadata)
+        lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
 
         steps.step(f"Verify {name}")
         facts: FileFacts = lowering.read_facts(artifact)

@@ -1,43 +1,13 @@
-"""What stays float32 in a half-precision file: the tail of every head, and what the recipe names.
+"""What stays float32 in a half-precision Core ML program: the tail of every head, and what the recipe names.
 
-In: a program and its recipe, then operations of a converted one. Out: the program with marks; whether to keep one.
-
-A converter makes other operations of a program's nodes and gives them names of its own. What all of them hand on, for
-people to debug with, is the line of source that a node came from: the mark is written there.
+In: an operation of a MIL program. Out: whether to keep it.
 """
 
-import copy
-from fnmatch import fnmatchcase
 from typing import Any
 
-from torch.export import ExportedProgram
-
-from coevoer_edge.quantization.quantizer import module_path
-from coevoer_edge.quantization.recipe import QuantizationRecipe
-from coevoer_edge.quiet import quietly
-
-MARK = "stays_float32"
-"""In the place of a node's stack trace."""
+from coevoer_edge.quantization.marks import MARK
 
 _MIL_GEMMS = ("linear", "conv", "matmul")
-
-
-def mark(program: ExportedProgram, recipe: QuantizationRecipe) -> ExportedProgram:
-    """Copy a program, with marks on the nodes whose module an fp16 recipe keeps float32.
-
-    Raises:
-        InputError: a pattern of the recipe that matches no module.
-    """
-    with quietly():
-        marked = copy.deepcopy(program)
-    if recipe.precision != "fp16":
-        return marked
-    paths = {node: module_path(node) for node in marked.graph.nodes}
-    recipe.refuse_idle_patterns([path for path in paths.values() if path], "module")
-    for node, path in paths.items():
-        if any(fnmatchcase(path, pattern) for pattern in recipe.float_patterns()):
-            node.meta["stack_trace"] = MARK
-    return marked
 
 
 def stays_float32(operation: Any) -> bool:

@@ -15,30 +15,21 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import contract
 from coevoer_edge.export.facts import FileFacts
-from coevoer_edge.export.full_precision import MARK, mark
 from coevoer_edge.export.recipe import ExportRecipe
-from coevoer_edge.quantization.recipe import QuantizationRecipe
+from coevoer_edge.quantization.marks import MARK
+from coevoer_edge.quantization.recipe import Precision
 from coevoer_edge.quiet import quietly
 
 _GEMMS = ("MatMul", "Gemm", "Conv")
 
 
 def lower(
-    program: ExportedProgram,
-    recipe: ExportRecipe,
-    quantization: QuantizationRecipe,
-    path: Path,
-    metadata: Mapping[str, str],
+    program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
-    """Write the program as ONNX with QuantizeLinear / DequantizeLinear, every attention one `Attention` node.
-
-    Raises:
-        InputError: a pattern of the quantization recipe that matches no module.
-    """
-    marked = mark(program, quantization)
+    """Write the program as ONNX with QuantizeLinear / DequantizeLinear, every attention one `Attention` node."""
     with quietly():
         exported = torch.onnx.export(
-            marked,
+            program,
             (),
             dynamo=True,
             opset_version=recipe.opset,
@@ -51,7 +42,7 @@ def lower(
     kept = {node.name for node in model.graph.node if any(entry.value == MARK for entry in node.metadata_props)}
     model = _without_provenance(model)
     as_uint8(model)
-    if quantization.precision == "fp16":
+    if precision == "fp16":
         model = _to_half(model, kept)
     model.producer_name, model.producer_version = "coevoer-edge", ""
     onnx.helper.set_model_props(model, dict(metadata))

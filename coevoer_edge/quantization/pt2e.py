@@ -18,6 +18,7 @@ from coevoer_edge.model import CoEvoer
 from coevoer_edge.quantization.bias_correction import correct, mean_outputs
 from coevoer_edge.quantization.equalisation import equalise
 from coevoer_edge.quantization.gptq import round_weights
+from coevoer_edge.quantization.marks import mark
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quantization.rounding import roundings
@@ -35,16 +36,22 @@ class Calibrated:
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
-    """Quantize a network with PT2E; with an `fp16` or `fp32` recipe, only capture it.
+    """Quantize a network with PT2E; with an `fp16` or `fp32` recipe, only capture it, and mark what stays float32.
 
     Args:
         network: float weights; not changed.
         recipe: what is quantized and how.
         images: calibration images (256, 192, 3) uint8 RGB; iterated once, and not at all without INT8.
+
+    Raises:
+        InputError: a pattern of the recipe that matches nothing in the network.
     """
-    if recipe.precision != "w8a8":
-        return capture(network)
-    return convert(calibrate(network, recipe, images))
+    if recipe.precision == "w8a8":
+        return convert(calibrate(network, recipe, images))
+    program = capture(network)
+    if recipe.precision == "fp16":
+        mark(program, recipe)
+    return program
 
 
 def convert(calibrated: Calibrated) -> ExportedProgram:

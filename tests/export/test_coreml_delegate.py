@@ -38,7 +38,7 @@ OFF_APPLE = pytest.mark.skipif(APPLE, reason="macOS runs the delegate itself")
 
 
 def write(program: ExportedProgram, precision: str, path: Path) -> Path:
-    executorch_coreml.lower(program, RECIPE, QuantizationRecipe.open(precision), path, tiny.METADATA)
+    executorch_coreml.lower(program, RECIPE, precision, path, tiny.METADATA)
     return path
 
 
@@ -164,11 +164,12 @@ def test_float_delegates_agree_with_the_network(
     limit: float,
     float_program: ExportedProgram,
     float_artifact: Path,
+    half_program: ExportedProgram,
     float_outputs: dict[str, np.ndarray],
     pictures: list[Pixels],
     tmp_path: Path,
 ) -> None:
-    path = float_artifact if precision == "fp32" else write(float_program, precision, tmp_path / "tiny.pte")
+    path = float_artifact if precision == "fp32" else write(half_program, precision, tmp_path / "tiny.pte")
     check_fusion(ProgramFacts.of(float_program), executorch_coreml.read_facts(path), RECIPE)
     (delegate,) = read_method(path).delegates
     assert tiny.mil_types(read_delegate(delegate)[0].operations) == tiny.MIL_TYPES[precision]

@@ -26,6 +26,8 @@ from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
 from coevoer_edge.export.onnx import as_uint8
 from coevoer_edge.export.recipe import TARGETS, ExportRecipe
 from coevoer_edge.image import Pixels
+from coevoer_edge.model import CoEvoer
+from coevoer_edge.quantization.pt2e import quantize
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.mil.program import read_program
 from coevoer_edge.runtime.open import open_artifact
@@ -172,12 +174,10 @@ def test_onnx_rounds_no_float32_value_to_half(lowered: Lower) -> None:
     assert others == {types[embedding.output[0]]} == {TensorProto.FLOAT}
 
 
-@pytest.mark.parametrize("target", ["coreml", "onnx"])
-def test_kept_module_that_is_not_there_is_refused(target: str, float_program: ExportedProgram, tmp_path: Path) -> None:
+def test_kept_module_that_is_not_there_is_refused(tiny_network: CoEvoer) -> None:
     recipe = replace(QuantizationRecipe.open("fp16"), name="mine", keep_float=("decoder.*",))
     with pytest.raises(InputError, match=r"^recipe 'mine': pattern 'decoder.\*' matches no module; module paths"):
-        tiny.LOWERINGS[target].lower(float_program, ExportRecipe.open(target), recipe, tmp_path / "x", tiny.METADATA)
-    assert not list(tmp_path.iterdir())
+        quantize(tiny_network, recipe, ())
 
 
 def test_half_precision_is_refused_for_executorch(float_program: ExportedProgram, tmp_path: Path) -> None:
