@@ -21,6 +21,8 @@ from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
 from coevoer_edge.model.build import blank, refuse_unknown
 
 DEFAULT_MODEL = "coevoer-t"
+DEFAULT_REFERENCE = "coevoer-s"
+"""What the default model's weights were distilled from."""
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _SHOWN = 5  # key names in an error
@@ -86,6 +88,21 @@ def load(path: str | Path, model: str | None = None) -> tuple[CoEvoer, Checkpoin
     _refuse_misfits(path, checkpoint.model, network.state_dict(), weights)
     network.load_state_dict({key: value.float() for key, value in weights.items()}, strict=True)
     return network.eval(), checkpoint
+
+
+def load_named(name_or_file: str | Path) -> tuple[CoEvoer, Checkpoint]:
+    """Load a file, or the weights of the model of that name that come with the package.
+
+    Raises:
+        CheckpointError: as `load` and `load_embedded`.
+        InputError: neither a file nor a model.
+    """
+    return load(name_or_file) if is_file(name_or_file) else load_embedded(str(name_or_file))
+
+
+def is_file(name_or_file: str | Path) -> bool:
+    """Whether it stands for a file: it is one, or says so by its ending."""
+    return Path(name_or_file).suffix == ".safetensors" or Path(name_or_file).is_file()
 
 
 def peek(path: str | Path, model: str | None = None) -> str:

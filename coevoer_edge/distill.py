@@ -44,14 +44,13 @@ def distill(
     from coevoer_edge import checkpoint
     from coevoer_edge.training.conduct import conduct
 
-    if _is_file(student):
+    if checkpoint.is_file(student):
         settings = replace(settings, model=checkpoint.peek(student), init=Path(student))
     else:
         settings = replace(settings, model=student, init=None)
     if qat and settings.compile:
         raise InputError("--qat trains a captured graph, which --compile does not take; leave one of them out")
-    network, origin = checkpoint.load(teacher) if _is_file(teacher) else checkpoint.load_embedded(teacher)
-
+    network, origin = checkpoint.load_named(teacher)
     if not origin.trained:
         raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights")
 
@@ -80,18 +79,13 @@ def distill(
             with quietly():
                 prepared = prepare(parts.network, QuantizationRecipe.open("w8a8"), share)
         trainee = Student(parts.network, network, prepared)
-        criterion = DistillationLoss(
-            parts.body, Teacher(network, answers), recipe.distillation, recipe.loss, parts.average
-        )
+        asked = Teacher(network, answers, bf16=recipe.precision == "bf16")
+        criterion = DistillationLoss(parts.body, asked, recipe.distillation, recipe.loss, parts.average)
         return trainee, criterion.to(parts.fabric.device)
 
     purpose = f"distill from {origin.model} {origin.sha256[:12]}{', qat' if qat else ''}"
     again = f"python -m coevoer_edge.distill --teacher {teacher} --student {student}{' --qat' if qat else ''}"
     return conduct(settings, assemble, purpose, again, evaluate)
-
-
-def _is_file(name_or_file: str) -> bool:
-    return name_or_file.endswith(".safetensors") or Path(name_or_file).is_file()
 
 
 @click.command(cls=Command, name="distill")

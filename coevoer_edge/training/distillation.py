@@ -22,7 +22,7 @@ from coevoer_edge.data.record import Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.training.answers import Answer, AnswerCache
-from coevoer_edge.training.dense import in_float32, last_linears
+from coevoer_edge.training.dense import channels_last, in_float32, last_linears
 from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, project, weighted
 from coevoer_edge.training.recipe import Distillation, LossWeights
 
@@ -91,7 +91,7 @@ class Student(nn.Module):
     def forward(self, image: Tensor) -> Seen:
         """Outputs, and features in the teacher's width."""
         if self.prepared is None:
-            seen: Seen = self._tapped[0](image)
+            seen: Seen = self._tapped[0](channels_last(image))
         else:
             flat = self.prepared(image)
             seen = flat if isinstance(flat, Seen) else Seen(CoEvoerOutputs(*flat[0]), *flat[1:])
@@ -109,16 +109,20 @@ class Teacher(nn.Module):
     Args:
         network: with its weights.
         cache: answers by sample index. Sound only where the same index always shows the same image.
+        bf16: compute in it, as the student does where its recipe says so.
     """
 
-    def __init__(self, network: CoEvoer, cache: AnswerCache | None = None) -> None:
+    def __init__(self, network: CoEvoer, cache: AnswerCache | None = None, *, bf16: bool = False) -> None:
         super().__init__()
         self.tapped = Tapped(network.eval()).requires_grad_(False)
         self.cache = cache
+        self.bf16 = bf16
+        for last in last_linears(network):
+            last.register_forward_hook(in_float32)
 
     @torch.no_grad()
     def forward(self, image: Tensor, indices: list[int]) -> Seen:
-        """What the teacher makes of images (B, 3, 256, 192); in half precision where CUDA computes."""
+        """What the teacher makes of images (B, 3, 256, 192)."""
         if self.cache is None:
             return self._ask(image)
         known = [self.cache.read(index) for index in indices]
@@ -131,8 +135,8 @@ class Teacher(nn.Module):
         return _stack([answer for answer in known if answer is not None], image.device)
 
     def _ask(self, image: Tensor) -> Seen:
-        with torch.autocast(image.device.type, torch.bfloat16, enabled=image.device.type == "cuda"):
-            seen: Seen = self.tapped(image)
+        with torch.autocast(image.device.type, torch.bfloat16, enabled=self.bf16):
+            seen: Seen = self.tapped(channels_last(image))
         return Seen(CoEvoerOutputs(*(output.float() for output in seen.outputs)), *(f.float() for f in seen[1:]))
 
 

@@ -86,6 +86,13 @@ def test_labels_join_where_the_recipe_asks(record, teacher):
     assert losses["label_betas"] > 0.1
 
 
+def test_a_teacher_in_bf16_says_nearly_the_same(record, teacher):
+    exact, rounded = (Teacher(teacher, bf16=bf16)(record.image, [0, 1]) for bf16 in (False, True))
+    assert not torch.equal(exact.encoder, rounded.encoder)
+    assert all(output.dtype == torch.float32 for output in rounded.outputs)
+    torch.testing.assert_close(exact.outputs.body_pose, rounded.outputs.body_pose, atol=0.02, rtol=0)
+
+
 class Counting(torch.nn.Module):
     """Counts the images a network is asked."""
 
