@@ -68,7 +68,7 @@ def test_train_then_resume(tmp_path):
     ("options", "message"),
     [
         (("--model", "coevoer-x"), "unknown model 'coevoer-x'"),
-        (("--recipe", "fast"), "no training recipe 'fast'; valid: cpu, paper, scratch"),
+        (("--recipe", "fast"), "no training recipe 'fast'; valid: cpu, further, paper, scratch"),
         (("--precision", "int8"), "precision 'int8'; valid: fp32, bf16"),
         (("--device", "tpu"), "unknown device 'tpu'; valid: cpu, cuda, mps"),
         (("--init", "none.safetensors"), "no checkpoint 'none.safetensors'"),

@@ -43,7 +43,7 @@ def test_a_bad_recipe_is_refused(tmp_path, text, message):
 
 
 def test_an_unknown_recipe_names_the_valid_ones():
-    with pytest.raises(InputError, match="no training recipe 'fast'; valid: cpu, paper, scratch"):
+    with pytest.raises(InputError, match="no training recipe 'fast'; valid: cpu, further, paper, scratch"):
         TrainingRecipe.open("fast")
 
 
