@@ -245,25 +245,39 @@ def test_unknown_model(file: Path, metadata: dict[str, str], model: str | None) 
 
 
 def test_embedded_models() -> None:
-    assert checkpoint.embedded_models() == (MODEL,)
-    assert checkpoint.DEFAULT_MODEL in checkpoint.embedded_models()
+    assert checkpoint.embedded_models() == ("coevoer-s", MODEL)
+    assert {checkpoint.DEFAULT_MODEL, checkpoint.DEFAULT_REFERENCE} == set(checkpoint.embedded_models())
 
 
-def test_embedded_weights_are_trained() -> None:
-    network, origin = checkpoint.load_embedded()
-    assert (origin.model, origin.source, origin.trained) == (MODEL, "coevoer-t.safetensors", True)
+@pytest.mark.parametrize("model", ["coevoer-s", MODEL])
+def test_embedded_weights_are_trained(model: str) -> None:
+    network, origin = checkpoint.load_embedded(model)
+    assert (origin.model, origin.source, origin.trained) == (model, f"{model}.safetensors", True)
     assert len(origin.sha256) == 64
     assert (origin.enhancer, origin.foreground) == (True, True)
     assert not network.training
 
 
-@pytest.mark.parametrize("model", ["coevoer-s", "coevoer-b", "coevoer-l"])
+def test_the_default_is_embedded() -> None:
+    _, origin = checkpoint.load_embedded()
+    assert origin.model == MODEL
+
+
+def test_by_name_or_file(file: Path, tmp_path: Path) -> None:
+    assert checkpoint.load_named(file)[1].source == checkpoint.load_named(str(file))[1].source == file.name
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        checkpoint.load_named(str(tmp_path / "other.safetensors"))
+    with pytest.raises(InputError, match=f"unknown model 'other'; valid: {VALID}"):
+        checkpoint.load_named("other")
+
+
+@pytest.mark.parametrize("model", ["coevoer-b", "coevoer-l"])
 def test_model_without_embedded_weights(model: str) -> None:
     assert model in MODEL_NAMES
     with pytest.raises(CheckpointError) as error:
         checkpoint.load_embedded(model)
     assert str(error.value) == (
-        f"no weights for '{model}' come with this version, only for coevoer-t; "
+        f"no weights for '{model}' come with this version, only for coevoer-s, coevoer-t; "
         "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
     )
 

@@ -153,8 +153,8 @@ def test_default_output_folder(tmp_path: Path) -> None:
 
 
 def test_model_without_embedded_weights(tmp_path: Path) -> None:
-    assert refusal("--target", "onnx", "--model", "coevoer-s", "--quiet") == (
-        "no weights for 'coevoer-s' come with this version, only for coevoer-t; "
+    assert refusal("--target", "onnx", "--model", "coevoer-b", "--quiet") == (
+        "no weights for 'coevoer-b' come with this version, only for coevoer-s, coevoer-t; "
         "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
     )
     assert list(tmp_path.iterdir()) == []
