@@ -22,7 +22,11 @@ _MOST = 12  # violations in the error; all of them stand in the reports
 
 @click.command(cls=Command, name="parity")
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--reference", type=click.Path(path_type=Path), help="Weights of the full network, to start from it.")
+@click.option(
+    "--reference",
+    help="Weights of the full network, or a model whose weights come with the package.  [default: the teacher of the "
+    "embedded coevoer-t, coevoer-s; for your own weights none]",
+)
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="The weights that were exported, if your own.")
 @click.option("--calibration-data", type=click.Path(path_type=Path), help="The folder that export --data was given.")
 @click.option("--data", help="Folder of photos, or a dataset as evaluate takes it.  [default: the golden set]")
@@ -36,7 +40,7 @@ _MOST = 12  # violations in the error; all of them stand in the reports
 @click.option("--quiet", is_flag=True, help="Say nothing but errors and the JSON.")
 def command(
     bundles: tuple[Path, ...],
-    reference: Path | None,
+    reference: str | None,
     checkpoint: Path | None,
     calibration_data: Path | None,
     data: str | None,
@@ -51,8 +55,9 @@ def command(
 ) -> None:
     """Measure what each step to a bundle's artifact costs, and hold it to a budget.
 
-    Full network (with --reference), float student, quantized program, artifact: the quantized program is made again
-    from what the bundle says of itself. Several bundles of one export are also compared with each other.
+    Full network (with --reference, or of the embedded model), float student, quantized program, artifact: the
+    quantized program is made again from what the bundle says of itself. Several bundles of one export are also
+    compared with each other.
     """
     with quietly():
         from coevoer_edge.parity.budget import DEFAULT, Budget

@@ -42,7 +42,7 @@ class ParityRequest:
     """What to measure. What cannot be made again from a bundle's manifest is given here."""
 
     bundles: tuple[Path, ...]
-    reference: Path | None = None  # weights of the full network; None: the ladder starts at the student
+    reference: str | None = None  # the full network: a file or an embedded model; None: the default model's teacher
     checkpoint: Path | None = None  # the student's weights, where they do not come with the package
     calibration_data: Path | None = None  # folder of its calibration images, where they were not the default set
     data: str | None = None  # None: the golden set; a folder of photos, or a dataset as `evaluate` takes it
@@ -92,7 +92,7 @@ class _Made:
 
 def number_of_steps(request: ParityRequest) -> int:
     """How many steps `climb` announces."""
-    return 5 + (request.reference is not None) + len(request.bundles)
+    return 5 + len(request.bundles)
 
 
 def climb(request: ParityRequest, steps: Steps | None = None) -> Climb:
@@ -144,17 +144,15 @@ def climb(request: ParityRequest, steps: Steps | None = None) -> Climb:
 
 def _load(bundle: Bundle, request: ParityRequest) -> _Loaded:
     student, found = rungs.load_student(bundle, request.checkpoint)
-    reference = None if request.reference is None else checkpoint.load(request.reference)
-    return _Loaded(student, found, reference, rungs.calibration_images(bundle, request.calibration_data))
+    reference = request.reference
+    if reference is None and request.checkpoint is None and found.trained and found.model == checkpoint.DEFAULT_MODEL:
+        reference = checkpoint.DEFAULT_REFERENCE
+    full = None if reference is None else checkpoint.load_named(reference)
+    return _Loaded(student, found, full, rungs.calibration_images(bundle, request.calibration_data))
 
 
 def _networks(bundle: Bundle, loaded: _Loaded, samples: Samples, steps: Steps) -> _Made:
     """The float networks and the quantized program, made again, checked, and run."""
-    networks: dict[RungName, Answers] = {}
-    if loaded.reference is not None:
-        steps.step(f"Run the reference, {loaded.reference[1].model}")
-        networks["reference"] = _reference(*loaded.reference, samples, steps)
-
     student, found, calibration = loaded.student, loaded.student_from, loaded.calibration
     steps.step("Make the quantized program again")
     if not found.trained:
@@ -168,8 +166,13 @@ def _networks(bundle: Bundle, loaded: _Loaded, samples: Samples, steps: Steps) -
         else "it is as far from float as the bundle's, on its golden images"
     )
 
+    networks: dict[RungName, Answers] = {}
     label = f"torch {torch.__version__} cpu"
-    steps.step(f"Run the student, {found.model}")
+    if loaded.reference is None:
+        steps.step(f"Run the student, {found.model}")
+    else:
+        steps.step(f"Run the reference, {loaded.reference[1].model}, and the student, {found.model}")
+        networks["reference"] = _reference(*loaded.reference, samples, steps)
     rung = Rung("student", found.model, rungs.weights_label(found), label, "network")
     networks["student"] = Answers(rung, rungs.run(student, _tracked(samples, steps)))
     steps.step("Run the quantized program")

@@ -208,7 +208,7 @@ def request_(bundle: Bundle, weights: Path) -> ParityRequest:
             Limit("agreement", "worst_vertex_mm.all", "max", 0, "a file agrees with itself"),
         ),
     )
-    return ParityRequest((bundle.path, copy), reference=weights, checkpoint=weights, limit=2, budget=budget)
+    return ParityRequest((bundle.path, copy), reference=str(weights), checkpoint=weights, limit=2, budget=budget)
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_every_option_arrives(requests: list[ParityRequest], tmp_path: Path) -> 
     assert requests == [
         ParityRequest(
             bundles=(Path("a"), Path("b")),
-            reference=Path("l.safetensors"),
+            reference="l.safetensors",
             checkpoint=Path("t.safetensors"),
             calibration_data=Path("photos"),
             data="synthetic",
