@@ -59,8 +59,7 @@ class Trainee(nn.Module):
         self.dense = DenseHeads(network) if dense else None
         self._seen: dict[str, Any] = {}
         network.encoder.register_forward_hook(self._see)
-        for last in last_linears(network):
-            last.register_forward_hook(in_float32)
+        end_in_float32(network)
 
     def _see(self, module: nn.Module, args: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         self._seen["tokens"] = output[:2]
@@ -103,6 +102,12 @@ def last_linears(network: CoEvoer) -> list[nn.Linear]:
     heads = (network.body_head, network.face_head, network.left_hand_head, network.right_hand_head)
     ends = (network.box_net.mlp[-1], network.visibility_head[-1])
     return [*(head.out for head in heads), *(end for end in ends if isinstance(end, nn.Linear))]
+
+
+def end_in_float32(network: CoEvoer) -> None:
+    """Let the Linear that ends each head compute in float32 under autocast, from now on."""
+    for last in last_linears(network):
+        last.register_forward_hook(in_float32)
 
 
 def in_float32(module: nn.Linear, args: tuple[Tensor], output: Tensor) -> Tensor:

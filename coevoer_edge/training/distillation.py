@@ -22,7 +22,7 @@ from coevoer_edge.data.record import Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.training.answers import Answer, AnswerCache
-from coevoer_edge.training.dense import channels_last, in_float32, last_linears
+from coevoer_edge.training.dense import channels_last, end_in_float32
 from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, project, weighted
 from coevoer_edge.training.recipe import Distillation, LossWeights
 
@@ -85,8 +85,7 @@ class Student(nn.Module):
             torch.manual_seed(0)
             self.encoder_projection = nn.Linear(c, c_teacher)
             self.enhancer_projection = nn.Linear(d, d_teacher)
-        for last in last_linears(network):
-            last.register_forward_hook(in_float32)
+        end_in_float32(network)
 
     def forward(self, image: Tensor) -> Seen:
         """Outputs, and features in the teacher's width."""
@@ -117,8 +116,7 @@ class Teacher(nn.Module):
         self.tapped = Tapped(network.eval()).requires_grad_(False)
         self.cache = cache
         self.bf16 = bf16
-        for last in last_linears(network):
-            last.register_forward_hook(in_float32)
+        end_in_float32(network)
 
     @torch.no_grad()
     def forward(self, image: Tensor, indices: list[int]) -> Seen:
