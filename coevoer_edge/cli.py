@@ -11,11 +11,11 @@ from coevoer_edge import __version__
 
 _COMMANDS = {
     "export": "coevoer_edge.export.__main__",
-    "run": "coevoer_edge.run",
-    "bench": "coevoer_edge.bench",
-    "train": "coevoer_edge.train",
-    "distill": "coevoer_edge.distill",
-    "evaluate": "coevoer_edge.evaluate",
+    "run": "coevoer_edge.run.__main__",
+    "bench": "coevoer_edge.bench.__main__",
+    "train": "coevoer_edge.train.__main__",
+    "distill": "coevoer_edge.distill.__main__",
+    "evaluate": "coevoer_edge.evaluate.__main__",
     "parity": "coevoer_edge.parity.__main__",
 }
 

@@ -5,7 +5,6 @@ No torch, so that it runs where only a runtime is installed.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,13 +12,13 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from coevoer_edge.camera import Crop, convert_translation
 from coevoer_edge.errors import CoEvoerError, InputError
-from coevoer_edge.image import ImageSource, Pixels, extract_crop, read_image
-from coevoer_edge.person import Decoded, Person, decode, embody, frame_camera
-from coevoer_edge.pipeline import PIPELINE, Pipeline
-from coevoer_edge.smoothing import PersonSmoother
-from coevoer_edge.tracking import State, Tracker, next_crop
+from coevoer_edge.pipeline.camera import Crop, convert_translation
+from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
+from coevoer_edge.pipeline.image import ImageSource, Pixels, extract_crop, read_image
+from coevoer_edge.pipeline.person import Decoded, Person, decode, embody, frame_camera
+from coevoer_edge.pipeline.smoothing import PersonSmoother
+from coevoer_edge.pipeline.tracking import TrackedFrame, Tracker, next_crop
 
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
@@ -31,17 +30,6 @@ __all__ = ["DEFAULT_PASSES", "Array", "Estimator", "Person", "TrackedFrame"]
 Array = NDArray[np.float64]
 
 DEFAULT_PASSES = 2
-
-
-@dataclass(frozen=True, eq=False)
-class TrackedFrame:
-    """What became of one frame of a stream."""
-
-    index: int  # among the frames given, from 0; skipped frames leave a hole
-    timestamp_ms: float
-    state: State  # after the frame
-    crop: Crop  # what the network looked at
-    person: Person | None  # in the frame camera, parameters smoothed; None where nobody was accepted
 
 
 class Estimator:

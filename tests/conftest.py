@@ -11,9 +11,9 @@ import torch
 from filelock import FileLock
 from torch.export import ExportedProgram
 
-from coevoer_edge.export.program import capture
-from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.model.program import capture
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import quantize
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from coevoer_edge import contract
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 
 FACING = axis_angle_to_matrix((np.pi, 0, 0))
 """SMPL-X root (y up) to camera (y down): upright, facing the camera."""

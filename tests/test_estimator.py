@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FACING, FakeRuntime, outputs_of
+from photo import ASTRONAUT
 from PIL import Image
 
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import VIRTUAL_CAMERA, Crop
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError
 from coevoer_edge.estimator import Estimator
-from coevoer_edge.image import extract_crop, load_image
-from coevoer_edge.tracking import next_crop
-
-PORTRAIT = Path(__file__).parent / "data" / "astronaut.jpg"
+from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, Crop
+from coevoer_edge.pipeline.image import extract_crop, load_image
+from coevoer_edge.pipeline.tracking import next_crop
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def body() -> BodyModel:
 
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
-    return load_image(PORTRAIT)
+    return load_image(ASTRONAUT)
 
 
 def test_one_pass_sees_the_whole_frame(body, image):
@@ -116,7 +115,7 @@ def test_rotations_are_projected(body, image):
 
 def test_paths_arrays_and_pil_images_agree(body, image):
     estimator = Estimator(FakeRuntime(), body, trained=True)
-    people = [estimator(source) for source in (image, PORTRAIT, str(PORTRAIT), Image.open(PORTRAIT))]
+    people = [estimator(source) for source in (image, ASTRONAUT, str(ASTRONAUT), Image.open(ASTRONAUT))]
     people.append(estimator.detect(image))
     for person in people[1:]:
         np.testing.assert_array_equal(person.joints_px, people[0].joints_px)

@@ -6,7 +6,7 @@ import pytest
 
 from coevoer_edge import recipes
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.recipe import ALIASES, SUFFIXES, TARGETS, ExportRecipe, canonical_target
+from coevoer_edge.lowering.recipe import ALIASES, SUFFIXES, TARGETS, ExportRecipe, canonical_target
 
 SHIPPED = [(kind, name) for kind in ("export", "quantization") for name in recipes.names(kind)]
 

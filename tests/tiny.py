@@ -15,11 +15,11 @@ from PIL import Image
 from torch.export import ExportedProgram
 
 from coevoer_edge import contract
-from coevoer_edge.export import coreml, executorch, onnx
-from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe
-from coevoer_edge.image import Pixels
+from coevoer_edge.lowering import coreml, executorch, onnx
+from coevoer_edge.lowering.recipe import SUFFIXES, ExportRecipe
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.build import Sizes, _assemble, _initialise
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.mil.program import Operation

@@ -1,6 +1,79 @@
-"""`python -m coevoer_edge.bench`, the same as `coevoer-edge bench`."""
+"""`coevoer-edge bench`: bundles and peers side by side in one run, the network alone and the whole pipeline.
 
-from coevoer_edge.bench import command
+In: bundle folders. Out: a table of times, memory and sizes, ratios, JSON. `report.bench` does the same from Python and
+says what each row times.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from coevoer_edge.terminal.console import Command, Steps
+
+PEERS = ("mediapipe", "eager")
+
+
+@click.command(cls=Command, name="bench")
+@click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--rounds", type=click.IntRange(min=1), default=100, show_default=True, help="Timed turns of each row.")
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads; MediaPipe keeps its own choice.  [default: the backend's choice]",
+)
+@click.option(
+    "--peer",
+    "peers",
+    type=click.Choice(PEERS),
+    multiple=True,
+    help="Time this too: MediaPipe Holistic on the same frames, or the bundles' networks in eager PyTorch, float32. "
+    "May be repeated.",
+)
+@click.option(
+    "--mediapipe-python",
+    type=click.Path(path_type=Path),
+    help="The Python that has mediapipe 0.10.21, which cannot live beside numpy 2.  [default: this one]",
+)
+@click.option(
+    "--starts", type=click.IntRange(min=1), default=3, show_default=True, help="Process starts for cold start."
+)
+@click.option("--markdown", is_flag=True, help="The table as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def command(
+    bundles: tuple[Path, ...],
+    rounds: int,
+    threads: int | None,
+    peers: tuple[str, ...],
+    mediapipe_python: Path | None,
+    starts: int,
+    markdown: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Time bundles side by side: the network alone, and the whole pipeline from a video's frame to a mesh.
+
+    Every row runs in a process of its own; they take turns, so that what else the machine does meets all of them
+    alike. The first row of each kind is the yardstick. Compare ratios: times are of this machine and this minute.
+    """
+    from coevoer_edge.bench.report import BenchRequest, as_table, bench
+    from coevoer_edge.bench.table import as_markdown, as_text
+
+    request = BenchRequest(
+        bundles=bundles,
+        rounds=rounds,
+        threads=threads,
+        peers=tuple(dict.fromkeys(peers)),
+        mediapipe_python=mediapipe_python or Path(sys.executable),
+        starts=starts,
+    )
+    report = bench(request, Steps(3, quiet=quiet))
+    click.echo((as_markdown if markdown else as_text)(report))
+    if as_json:
+        click.echo(json.dumps(as_table(report)))
+
 
 if __name__ == "__main__":
     command(prog_name="python -m coevoer_edge.bench")

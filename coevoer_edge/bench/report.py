@@ -30,7 +30,7 @@ import numpy as np
 from coevoer_edge.bench.rounds import in_rounds
 from coevoer_edge.bench.subjects import HOLISTIC, Kind, Subject, subjects
 from coevoer_edge.bundle import Bundle
-from coevoer_edge.console import Steps
+from coevoer_edge.terminal.console import Steps
 
 SCHEMA_VERSION = 1
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from coevoer_edge.console import Steps
+from coevoer_edge.terminal.console import Steps
 
 
 def in_rounds(turns: Sequence[Callable[[], float]], rounds: int, steps: Steps, seed: int = 0) -> NDArray[np.float64]:

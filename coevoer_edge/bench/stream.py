@@ -15,12 +15,12 @@ from PIL import Image
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import Crop, convert_translation
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.conformance.stage import Body, oracle
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.person import decode, embody, frame_camera
+from coevoer_edge.pipeline.camera import Crop, convert_translation
+from coevoer_edge.pipeline.person import decode, embody, frame_camera
+from coevoer_edge.pipeline.tracking import Tracker
 from coevoer_edge.runtime.protocol import Outputs
-from coevoer_edge.tracking import Tracker
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 FRAMES = 30
@@ -79,7 +79,7 @@ def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
     from coevoer_edge.data.synthetic.motion import Motion
     from coevoer_edge.data.synthetic.people import SyntheticPeople
     from coevoer_edge.data.synthetic.view import View
-    from coevoer_edge.threads import one_thread
+    from coevoer_edge.model.threads import one_thread
 
     source = SyntheticPeople(0, "train", model)
     view = View(

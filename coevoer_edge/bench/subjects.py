@@ -106,14 +106,14 @@ def network_of(manifest: Manifest) -> "CoEvoer | None":
 
 
 def _macs(network: "CoEvoer | None") -> int | None:
-    from coevoer_edge.model.__main__ import count_macs
+    from coevoer_edge.model.sizes import count_macs
 
     return None if network is None else count_macs(network)
 
 
 def _eager(network: "CoEvoer", folder: Path, threads: int | None) -> Subject:
     """The float network from a checkpoint; its time does not depend on the weights."""
-    from coevoer_edge.checkpoint import save
+    from coevoer_edge.model.checkpoint import save
 
     path = folder / f"{network.name}.safetensors"
     save(network, path, trained=False)

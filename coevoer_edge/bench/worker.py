@@ -52,7 +52,7 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.errors import CheckFailed
     from coevoer_edge.estimator import Estimator
-    from coevoer_edge.pipeline import Pipeline
+    from coevoer_edge.pipeline.constants import Pipeline
     from coevoer_edge.runtime import open_runtime
     from coevoer_edge.runtime.protocol import Crop, Kind, Outputs
 
@@ -101,7 +101,7 @@ def mesh(job: dict[str, Any]) -> tuple[Turn, About]:
     """The open body alone: parameters to joints and vertices, `BodyModel.pose`."""
     from coevoer_edge.bench.stream import Stream
     from coevoer_edge.body.model import BodyModel
-    from coevoer_edge.parameters import SmplxParameters
+    from coevoer_edge.body.parameters import SmplxParameters
 
     stream, body = Stream.load(Path(job["stream"])), BodyModel.open()
     people = [SmplxParameters.from_outputs(stream.answer(i)) for i in range(len(stream.frames))]
@@ -141,7 +141,7 @@ def eager(job: dict[str, Any]) -> tuple[Turn, About]:
     import torch
 
     from coevoer_edge import contract
-    from coevoer_edge.checkpoint import load
+    from coevoer_edge.model.checkpoint import load
     from coevoer_edge.runtime.protocol import to_input, to_outputs
 
     if job["threads"]:

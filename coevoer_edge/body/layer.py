@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.keypoints import Keypoints
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.body.parameters import SmplxParameters
 
 
 class SmplxTensors(Protocol):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model_file import Floats, Ints, ModelFile, read_model_file
-from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.body.parameters import SmplxParameters
 
 # Vertices in one block. Neighbours in a model file follow the same few joints, so a block needs few of the 55; and
 # products this small stay on the calling thread in OpenBLAS, whose threads cost more than they save and tens of

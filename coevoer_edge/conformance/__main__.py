@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from coevoer_edge.console import Command
 from coevoer_edge.errors import CheckFailed
+from coevoer_edge.terminal.console import Command
 
 
 @click.command(cls=Command)

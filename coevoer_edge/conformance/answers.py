@@ -11,17 +11,17 @@ import numpy as np
 
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import Crop, convert_translation
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.conformance.kit import Case, Tensors
 from coevoer_edge.errors import CoEvoerError
 from coevoer_edge.estimator import Estimator
-from coevoer_edge.image import extract_crop
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.person import decode, embody, frame_camera
-from coevoer_edge.pipeline import PIPELINE, Pipeline
+from coevoer_edge.pipeline.camera import Crop, convert_translation
+from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
+from coevoer_edge.pipeline.image import extract_crop
+from coevoer_edge.pipeline.person import decode, embody, frame_camera
+from coevoer_edge.pipeline.smoothing import PersonSmoother
+from coevoer_edge.pipeline.tracking import Tracker, search_crops
 from coevoer_edge.runtime.protocol import Kind, Outputs
-from coevoer_edge.smoothing import PersonSmoother
-from coevoer_edge.tracking import Tracker, search_crops
 
 EVERY_VERTEX = 50
 PARAMETERS = tuple(entry.name for entry in fields(SmplxParameters))

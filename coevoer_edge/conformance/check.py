@@ -11,7 +11,7 @@ import numpy as np
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.conformance.answers import answer, is_refused
 from coevoer_edge.conformance.kit import Case, Kit, Tensors
-from coevoer_edge.pipeline import Pipeline
+from coevoer_edge.pipeline.constants import Pipeline
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from coevoer_edge.bundle.tensor_file import write_tensors
 from coevoer_edge.errors import InputError
-from coevoer_edge.tensor_file import write_tensors
 
 KIT_PATH = Path(__file__).with_name("kit.safetensors")
 FORMAT = "coevoer-edge conformance kit 1"

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import Crop, convert_translation
-from coevoer_edge.image import CROP_RULE
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.person import frame_camera
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
+from coevoer_edge.pipeline.camera import Crop, convert_translation
+from coevoer_edge.pipeline.image import CROP_RULE
+from coevoer_edge.pipeline.person import frame_camera
 from coevoer_edge.runtime.protocol import Outputs
 
 Array = NDArray[np.float64]

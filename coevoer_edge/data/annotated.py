@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from coevoer_edge import contract
 from coevoer_edge.body.keypoints import KEYPOINT_NAMES
 from coevoer_edge.data.record import BODY_PARTS, UNKNOWN, Record
-from coevoer_edge.overlay import LEFT_COLOR, MIDDLE_COLOR, RIGHT_COLOR, Picture, draw_boxes
+from coevoer_edge.output.overlay import LEFT_COLOR, MIDDLE_COLOR, RIGHT_COLOR, Picture, draw_boxes
 
 _TINTS = np.array(
     [

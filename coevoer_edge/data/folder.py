@@ -11,17 +11,15 @@ from typing import Literal
 
 import numpy as np
 
-from coevoer_edge.camera import Crop
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import Pixels, extract_crop, load_image
+from coevoer_edge.media.images import image_files
+from coevoer_edge.pipeline.camera import Crop
+from coevoer_edge.pipeline.image import Pixels, extract_crop, load_image
 
 Kind = Literal["calibration", "golden"]
 
 DEFAULT_SET = Path(__file__).with_name("default_set")
 DEFAULT_COUNTS: dict[Kind, int] = {"calibration": 128, "golden": 128}
-
-# What load_image reads, and HEIC so that it is refused by name instead of being passed over.
-_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,26 +62,6 @@ def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
     images = tuple(_whole_frame(load_image(files[i])) for i in chosen)
     name = folder.resolve().name
     return _image_set(images, f"folder {name}, {count} of {len(files)} images, seed {seed}")
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images of a folder, by suffix, in the order of their names; not those in folders below it.
-
-    Raises:
-        InputError: no such folder, or no images in it.
-    """
-    if not folder.exists():
-        raise InputError(f"There is no folder {folder}; give a folder that holds photos.")
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; give the folder that holds the photos.")
-    try:
-        entries = sorted(folder.iterdir(), key=lambda path: path.name)
-    except PermissionError:
-        raise InputError(f"{folder} may not be read; change its permissions or give a copy.") from None
-    files = [path for path in entries if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
-    if not files:
-        raise InputError(f"{folder} holds no images (JPEG, PNG, WebP, TIFF, BMP, GIF).")
-    return files
 
 
 def _whole_frame(image: Pixels) -> Pixels:

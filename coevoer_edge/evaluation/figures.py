@@ -13,15 +13,15 @@ from torch import nn
 
 from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import VIRTUAL_CAMERA, PinholeCamera
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.contract import IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX
 from coevoer_edge.data.record import RecordSource
 from coevoer_edge.errors import InputError
 from coevoer_edge.estimator import DEFAULT_PASSES, Estimator
 from coevoer_edge.evaluation.predict import AsRuntime, Network, predict
-from coevoer_edge.image import ImageSource, read_image
-from coevoer_edge.overlay import MESH_COLOR, Color, Picture, contact_sheet, draw_overlay, stamp
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, contact_sheet, draw_overlay, stamp
+from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, PinholeCamera
+from coevoer_edge.pipeline.image import ImageSource, read_image
 
 Array = NDArray[np.float64]
 

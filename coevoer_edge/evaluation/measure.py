@@ -20,7 +20,6 @@ from coevoer_edge import contract
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES, LEFT_HAND_JOINT_NAMES, RIGHT_HAND_JOINT_NAMES
 from coevoer_edge.body.keypoints import FINGERTIP_NAMES, KEYPOINT_NAMES, LANDMARK_NAMES
 from coevoer_edge.body.layer import PELVIS
-from coevoer_edge.console import Steps
 from coevoer_edge.data.record import KNOWN, Record, RecordSource, VertexSource
 from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody, Meshes
@@ -36,6 +35,7 @@ from coevoer_edge.evaluation.metrics import (
 )
 from coevoer_edge.evaluation.predict import Network, predict
 from coevoer_edge.model import CoEvoerOutputs
+from coevoer_edge.terminal.console import Steps
 
 SETS = ("all", "hand", "face")
 MAIN = "mpvpe_mm.all"

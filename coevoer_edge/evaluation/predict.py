@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from coevoer_edge import contract
+from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.errors import InputError
 from coevoer_edge.model import CoEvoerOutputs
-from coevoer_edge.rotations import nearest_rotation
 from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, Runtime, to_outputs
 
 Network = nn.Module | Runtime

@@ -12,12 +12,12 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import VIRTUAL_CAMERA
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import NOISE_DEG, NOISE_DEPTH, NOISE_PX, Actor, Place, Stage
 from coevoer_edge.data.synthetic.motion import Motion
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.person import frame_camera, on_so3
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
+from coevoer_edge.pipeline.person import frame_camera, on_so3
 from coevoer_edge.runtime.protocol import Runtime
 
 Array = NDArray[np.float64]

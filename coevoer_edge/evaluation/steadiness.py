@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, FACE_JOINT_NAMES, JOINT_NAMES, NUM_JOINTS
-from coevoer_edge.console import Command, Steps
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import CROP_RULE
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.pipeline import PIPELINE, SmoothingRules
+from coevoer_edge.pipeline.constants import PIPELINE, SmoothingRules
+from coevoer_edge.pipeline.image import CROP_RULE
+from coevoer_edge.terminal.console import Command, Steps
 
 if TYPE_CHECKING:
     from coevoer_edge.evaluation.sequences import Sequence
@@ -93,7 +93,7 @@ class Tracks:
     def of(self, sequence: "Sequence", rules: SmoothingRules) -> tuple[Points, Points, Points]:
         """True, raw and smoothed."""
         from coevoer_edge.evaluation.sequences import FRAME_RATE_HZ, stacked
-        from coevoer_edge.smoothing import PersonSmoother
+        from coevoer_edge.pipeline.smoothing import PersonSmoother
 
         smoother, smoothed = PersonSmoother(rules), []
         for i, translation in enumerate(sequence.raw_translation_m):
@@ -159,7 +159,7 @@ def main(
         raise InputError(f"--noise {noise:g}: a number above 0, and none with --bundle, whose errors are its own")
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.sequences import drawn_noise, seen_by
-    from coevoer_edge.pipeline import Pipeline
+    from coevoer_edge.pipeline.constants import Pipeline
     from coevoer_edge.runtime import open_runtime
 
     steps, tracks, triples = Steps(1, quiet=quiet or as_json), Tracks(), []

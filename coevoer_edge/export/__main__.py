@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
+from coevoer_edge.lowering.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
 from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
-from coevoer_edge.quiet import quietly
+from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.quiet import quietly
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle

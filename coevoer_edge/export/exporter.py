@@ -17,28 +17,26 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from coevoer_edge import __version__, bundle, checkpoint, contract
-from coevoer_edge.body import pack
+from coevoer_edge import __version__, bundle, contract
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.bundle import Bundle, Manifest
-from coevoer_edge.checkpoint import Checkpoint
+from coevoer_edge.bundle import Bundle, Manifest, body_file, model_card
 from coevoer_edge.conformance.kit import KIT_PATH
-from coevoer_edge.console import Steps
 from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
-from coevoer_edge.export import model_card
-from coevoer_edge.export.facts import FileFacts, ProgramFacts, check_fusion
-from coevoer_edge.export.recipe import SUFFIXES, ExportRecipe, Target, recipe_name, refuse_impossible
-from coevoer_edge.image import Pixels
-from coevoer_edge.model import CoEvoer
+from coevoer_edge.evaluation.golden import GOLDEN_IN_BUNDLE, SKIPPED, GoldenParity, Network, measure, with_mirrors
+from coevoer_edge.lowering.facts import FileFacts, ProgramFacts, check_fusion
+from coevoer_edge.lowering.recipe import SUFFIXES, ExportRecipe, Target, recipe_name, refuse_impossible
+from coevoer_edge.model import CoEvoer, checkpoint
 from coevoer_edge.model.build import refuse_unknown
-from coevoer_edge.parity.golden import GOLDEN_IN_BUNDLE, SKIPPED, GoldenParity, Network, measure, with_mirrors
-from coevoer_edge.pipeline import CONFORMANCE_FILE
+from coevoer_edge.model.checkpoint import Checkpoint
+from coevoer_edge.model.threads import one_thread
+from coevoer_edge.pipeline.constants import CONFORMANCE_FILE
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import quantize, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
 from coevoer_edge.runtime.protocol import Outputs, to_outputs
-from coevoer_edge.threads import one_thread
+from coevoer_edge.terminal.console import Steps
 
 _TOOLS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "onnxruntime", "numpy")
 
@@ -241,7 +239,7 @@ def _write(
             recipes={"quantization": asdict(quantized.recipe), "export": asdict(recipe)},
             calibration=quantized.calibration,
             tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
-            body_model={"name": body.name, "licence": body.licence, "file": pack.FILE_NAME},
+            body_model={"name": body.name, "licence": body.licence, "file": body_file.FILE_NAME},
             licence=model_card.LICENCE,
             fusion=facts.summary(),
             parity=summary,
@@ -250,16 +248,30 @@ def _write(
         (unfinished / bundle.MANIFEST).write_text(text + "\n", encoding="utf-8")
         (unfinished / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
         _write_golden(unfinished / bundle.GOLDEN, reference, quantized)
-        pack.write_body(body, unfinished / pack.FILE_NAME)
+        body_file.write_body(body, unfinished / body_file.FILE_NAME)
         shutil.copyfile(KIT_PATH, unfinished / CONFORMANCE_FILE)
     return Bundle.open(folder)
 
 
 def _lowering(recipe: ExportRecipe) -> ModuleType:
     """The module that lowers by a recipe; imported here because each brings a heavy package."""
-    from importlib import import_module
+    match recipe.target, recipe.backend:
+        case "coreml", _:
+            from coevoer_edge.lowering import coreml
 
-    return import_module(f"coevoer_edge.export.{recipe_name(recipe.target, recipe.backend or None).replace('-', '_')}")
+            return coreml
+        case "onnx", _:
+            from coevoer_edge.lowering import onnx
+
+            return onnx
+        case "executorch", "coreml":
+            from coevoer_edge.lowering import executorch_coreml
+
+            return executorch_coreml
+        case _:
+            from coevoer_edge.lowering import executorch
+
+            return executorch
 
 
 def _size(artifact: Path) -> int:

@@ -12,8 +12,8 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import Pixels
 from coevoer_edge.media.pyav import load_av
+from coevoer_edge.pipeline.image import Pixels
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv"),

@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 
 from coevoer_edge.errors import CoEvoerError, InputError
-from coevoer_edge.image import Pixels
 from coevoer_edge.media.pyav import load_av
+from coevoer_edge.pipeline.image import Pixels
 
 _TIME_BASE = Fraction(1, 90_000)
 _QUALITY = {"crf": "20", "preset": "veryfast"}  # of x264: visually near the original, faster than the network

@@ -5,7 +5,7 @@ In: image (B, 3, H, W), RGB in [0, 1], H and W multiples of 32. Out: feature map
 Source: the encoder of BlazePose GHUM full (Bazarevsky et al. 2020, arXiv:2006.10204), a MobileNetV2 with 48-channel
 laterals whose sum its keypoint heatmaps are read from. The published network starts from ViTPose's weights, which are
 not free to ship; these are (Apache-2.0), and they too have learnt on photographs where a person's joints are.
-`weights/derive_trunk.py` takes them out of MediaPipe's wheel.
+`derive/trunk.py` takes them out of MediaPipe's wheel.
 """
 
 from pathlib import Path

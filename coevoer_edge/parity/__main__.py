@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import CheckFailed, InputError
-from coevoer_edge.quiet import quietly
+from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.quiet import quietly
 
 if TYPE_CHECKING:
     from coevoer_edge.parity.ladder import Climb

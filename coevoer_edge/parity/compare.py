@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coevoer_edge import contract
+from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.data.record import Record
+from coevoer_edge.evaluation.golden import over
 from coevoer_edge.evaluation.measure import measure, pose_angles
 from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody
 from coevoer_edge.evaluation.metrics import mean_of_known, move_to, project
 from coevoer_edge.model import CoEvoerOutputs
 from coevoer_edge.parity.budget import FIGURES
-from coevoer_edge.parity.golden import over
 from coevoer_edge.parity.result import Statistics
-from coevoer_edge.rotations import nearest_rotation
 from coevoer_edge.runtime.protocol import Outputs
 
 Array = NDArray[np.float64]

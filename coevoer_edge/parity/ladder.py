@@ -12,23 +12,22 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 
-from coevoer_edge import checkpoint
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle
-from coevoer_edge.checkpoint import Checkpoint
-from coevoer_edge.console import Steps
 from coevoer_edge.data.folder import ImageSet
+from coevoer_edge.evaluation.golden import error_ratio
 from coevoer_edge.evaluation.meshes import MeasuringBody
-from coevoer_edge.export.program import capture
-from coevoer_edge.image import Pixels
-from coevoer_edge.model import CoEvoer
+from coevoer_edge.model import CoEvoer, checkpoint
+from coevoer_edge.model.checkpoint import Checkpoint
+from coevoer_edge.model.program import capture
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import WORST_VERTEX, Budget
-from coevoer_edge.parity.golden import error_ratio
 from coevoer_edge.parity.layers import lowering_layers, quantization_layers
 from coevoer_edge.parity.result import STEPS, Ladder, LayerLoss, Loss, Rung, RungName, Statistics, Violation
 from coevoer_edge.parity.samples import Samples, open_samples
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.runtime.protocol import Outputs
+from coevoer_edge.terminal.console import Steps
 
 LAYER_IMAGES = 4
 """Images that layers are compared on."""

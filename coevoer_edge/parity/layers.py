@@ -25,13 +25,13 @@ from torch.fx import Interpreter, Node
 
 from coevoer_edge import contract
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.facts import DEQUANTIZE_ACTIVATION, is_from
-from coevoer_edge.export.program import ATTENTION, GEMMS
-from coevoer_edge.image import Pixels
+from coevoer_edge.lowering.facts import DEQUANTIZE_ACTIVATION, is_from
+from coevoer_edge.model.program import ATTENTION, GEMMS
+from coevoer_edge.model.threads import one_thread
 from coevoer_edge.parity.result import LayerLoss
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import to_tensor
 from coevoer_edge.quantization.quantizer import module_path
-from coevoer_edge.threads import one_thread
 
 Values = dict[str, Tensor]  # by layer; float32, in the program's shape
 Side = Callable[[Pixels], Values]  # runs one image, gives the layers that it can show

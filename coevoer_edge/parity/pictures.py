@@ -13,13 +13,13 @@ from PIL import Image
 from coevoer_edge import contract
 from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import PinholeCamera
 from coevoer_edge.data.record import Record
 from coevoer_edge.evaluation.figures import TRUTH, TRUTH_COLOR, UNTRAINED
-from coevoer_edge.overlay import MESH_COLOR, Color, Picture, draw_overlay, stamp
+from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, draw_overlay, stamp
 from coevoer_edge.parity.compare import stack
 from coevoer_edge.parity.ladder import Climb
 from coevoer_edge.parity.result import PictureRow
+from coevoer_edge.pipeline.camera import PinholeCamera
 from coevoer_edge.runtime.protocol import Outputs
 
 MAIN = "mpvpe_mm.all"

@@ -15,21 +15,21 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from coevoer_edge import checkpoint, contract, recipes
+from coevoer_edge import contract, recipes
 from coevoer_edge.bundle import SUMS, Bundle
-from coevoer_edge.checkpoint import Checkpoint
-from coevoer_edge.console import Steps
 from coevoer_edge.data.folder import DEFAULT_COUNTS, ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, CheckpointError, InputError
-from coevoer_edge.image import Pixels
-from coevoer_edge.model import CoEvoer
-from coevoer_edge.parity.golden import mean_rms, over, self_check_ratio, sizes
+from coevoer_edge.evaluation.golden import mean_rms, over, self_check_ratio, sizes
+from coevoer_edge.model import CoEvoer, checkpoint
+from coevoer_edge.model.checkpoint import Checkpoint
+from coevoer_edge.model.threads import one_thread
 from coevoer_edge.parity.result import Rung
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import calibrate, convert, to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.open import open_artifact
 from coevoer_edge.runtime.protocol import Outputs, Runtime, to_outputs
-from coevoer_edge.threads import one_thread
+from coevoer_edge.terminal.console import Steps
 
 FLOAT_AGAIN = 1e-3
 """Largest error of the float network on the golden images, over the output's size: another machine sums in another

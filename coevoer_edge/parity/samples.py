@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import Crop
 from coevoer_edge.data.folder import default_images
 from coevoer_edge.data.record import Record, RecordSource, VertexSource
 from coevoer_edge.data.sources import open_test
 from coevoer_edge.errors import InputError
-from coevoer_edge.evaluate import choose
-from coevoer_edge.image import Pixels, extract_crop, load_image
-from coevoer_edge.parity.golden import with_mirrors
-from coevoer_edge.run import find_images
+from coevoer_edge.evaluation.domains import choose
+from coevoer_edge.evaluation.golden import with_mirrors
+from coevoer_edge.media.images import find_images
+from coevoer_edge.pipeline.camera import Crop
+from coevoer_edge.pipeline.image import Pixels, extract_crop, load_image
 
 DEFAULT_COUNT = 128
 _BATCH = 32

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from coevoer_edge.model.threads import one_thread
 from coevoer_edge.quantization.rounding import Gemm, Rounding, gemms, rounding
-from coevoer_edge.threads import one_thread
 
 Means = dict[str, Tensor]
 """Mean output of each Linear and Conv2d by module path, (C,)."""

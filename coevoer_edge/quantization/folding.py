@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from coevoer_edge.model.threads import one_thread
 from coevoer_edge.quantization.rounding import Gemm, Grid, gemm
-from coevoer_edge.threads import one_thread
 
 Treatment = Callable[[str], str]
 """Module path to "w8a8" or "float": `QuantizationRecipe.treatment`."""

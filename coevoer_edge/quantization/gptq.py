@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from coevoer_edge.model.threads import one_thread
 from coevoer_edge.quantization.rounding import Gemm, Grid, Rounding, gemm
-from coevoer_edge.threads import one_thread
 
 _DAMPING = 0.01
 """Of the mean second moment, added to each: GPTQ's own."""

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
-from coevoer_edge.export.program import capture, example_input
-from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.model.program import capture, example_input
+from coevoer_edge.model.threads import one_thread
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.bias_correction import correct, mean_outputs
 from coevoer_edge.quantization.equalisation import equalise
 from coevoer_edge.quantization.gptq import round_weights
@@ -22,9 +23,8 @@ from coevoer_edge.quantization.marks import mark
 from coevoer_edge.quantization.quantizer import GemmQuantizer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quantization.rounding import roundings
-from coevoer_edge.quantization.smoothing import smooth
-from coevoer_edge.quiet import quietly
-from coevoer_edge.threads import one_thread
+from coevoer_edge.quantization.smoothquant import smooth
+from coevoer_edge.terminal.quiet import quietly
 
 
 @dataclass(frozen=True, eq=False)

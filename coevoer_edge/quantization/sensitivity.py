@@ -16,11 +16,11 @@ from pathlib import Path
 
 import click
 
-from coevoer_edge.console import Command, Steps
-from coevoer_edge.image import Pixels
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
-from coevoer_edge.quiet import quietly
+from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.quiet import quietly
 
 with quietly():  # torchao says at length what it was built without
     from coevoer_edge.quantization.gptq import round_weights

@@ -13,19 +13,19 @@ import click
 import torch
 from torch import Tensor, nn
 
-from coevoer_edge import checkpoint, contract
+from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.layer import BodyLayer, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.checkpoint import Checkpoint
 from coevoer_edge.data.folder import default_images
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import Pixels
-from coevoer_edge.model import CoEvoer
+from coevoer_edge.model import CoEvoer, checkpoint
+from coevoer_edge.model.checkpoint import Checkpoint
 from coevoer_edge.model.coevoer import CoEvoerOutputs
+from coevoer_edge.model.threads import one_thread
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import to_tensor
 from coevoer_edge.quantization.recipe import QuantizationRecipe
-from coevoer_edge.threads import one_thread
 
 _ANCHORS = {"face": "neck", "left_hand": "left_wrist", "right_hand": "right_wrist"}
 _BATCH = 16

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.quiet import quietly
 from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
 from coevoer_edge.runtime.mil.program import Program, read_program
 from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
 from coevoer_edge.runtime.pte import Delegate, Method, read_method
+from coevoer_edge.terminal.quiet import quietly
 
 FOLDER, PACKAGE, METADATA = "lowered_module", "model.mlpackage", "metadata.json"
 """Names in the payload, fixed by ExecuTorch."""

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.quiet import quietly
 from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
+from coevoer_edge.terminal.quiet import quietly
 
 
 class ExecuTorchRuntime:

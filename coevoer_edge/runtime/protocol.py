@@ -44,7 +44,7 @@ def to_input(crop: Crop) -> NDArray[np.float32]:
     if crop.shape != expected or crop.dtype != np.uint8:
         raise InputError(
             f"the network takes a crop of shape {expected} uint8 RGB, got {crop.shape} {crop.dtype}; "
-            "use coevoer_edge.image.extract_crop"
+            "use coevoer_edge.pipeline.image.extract_crop"
         )
     return np.ascontiguousarray(crop.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
 

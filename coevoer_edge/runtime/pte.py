@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.quiet import quietly
+from coevoer_edge.terminal.quiet import quietly
 
 BACKEND_IDS = {"XnnpackBackend": "xnnpack", "CoreMLBackend": "coreml"}
 """ExecuTorch's names of backends, and ours."""

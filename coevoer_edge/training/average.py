@@ -12,9 +12,9 @@ from pathlib import Path
 import click
 import torch
 
-from coevoer_edge import checkpoint
-from coevoer_edge.console import Command
 from coevoer_edge.errors import InputError
+from coevoer_edge.model import checkpoint
+from coevoer_edge.terminal.console import Command
 
 
 @torch.no_grad()

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from coevoer_edge.console import Command
 from coevoer_edge.errors import InputError
+from coevoer_edge.terminal.console import Command
 
 _CARD = """\
 # {model}, trained on synthetic people
@@ -56,7 +56,7 @@ def render(run: Path, evaluation: dict[str, Any], *, data: str, hardware: str, t
     Raises:
         InputError: the run or the evaluation lacks what the card says.
     """
-    from coevoer_edge.checkpoint import load
+    from coevoer_edge.model.checkpoint import load
     from coevoer_edge.training.run_folder import WEIGHTS, RunFolder
 
     folder = RunFolder(run)

@@ -13,15 +13,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from coevoer_edge import checkpoint
 from coevoer_edge.body.layer import KeypointLayer
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.console import Steps
 from coevoer_edge.data.record import RecordSource
 from coevoer_edge.data.sources import open_source
 from coevoer_edge.errors import InputError
-from coevoer_edge.model import CoEvoer, build
+from coevoer_edge.model import CoEvoer, build, checkpoint
 from coevoer_edge.model.build import refuse_unknown
+from coevoer_edge.terminal.console import Steps
 from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.engine import Criterion, Evaluate, RunOptions, Trainer
 from coevoer_edge.training.growth import grow

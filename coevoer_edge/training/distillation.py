@@ -21,10 +21,10 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.data.record import Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
-from coevoer_edge.training.answers import Answer, AnswerCache
 from coevoer_edge.training.dense import channels_last, end_in_float32
 from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, project, weighted
 from coevoer_edge.training.recipe import Distillation, LossWeights
+from coevoer_edge.training.teacher_cache import Answer, AnswerCache
 
 _EVERY_VERTEX = 8  # a mesh of 10 000 vertices is smooth: every eighth tells its shape
 

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader
 
-from coevoer_edge.console import Steps
 from coevoer_edge.data.record import Record, RecordSource, StagedSource
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.embedding import TrunkEmbedding
+from coevoer_edge.terminal.console import Steps
 from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.optimizers import make_optimizers, set_learning_rate
 from coevoer_edge.training.recipe import TrainingRecipe

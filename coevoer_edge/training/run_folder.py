@@ -12,9 +12,8 @@ from typing import Any
 
 import torch
 
-from coevoer_edge import checkpoint
 from coevoer_edge.errors import CheckpointError, InputError
-from coevoer_edge.model import CoEvoer
+from coevoer_edge.model import CoEvoer, checkpoint
 
 LOG = "log.jsonl"
 CURVES = "curves.png"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from coevoer_edge.console import Steps
 from coevoer_edge.errors import InputError, PlatformError
+from coevoer_edge.terminal.console import Steps
 from coevoer_edge.training.recipe import Augmentation, TrainingRecipe, names
 
 if TYPE_CHECKING:

@@ -23,11 +23,11 @@ from torch.nn import functional as F
 from coevoer_edge import contract
 from coevoer_edge.body.layer import PELVIS, BodyLayer, SmplxBatch, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.synthetic.background import paint_backgrounds
 from coevoer_edge.data.synthetic.look import Look, draw_look
 from coevoer_edge.data.synthetic.motion import Motion
 from coevoer_edge.data.synthetic.picture import Painter
-from coevoer_edge.parameters import SmplxParameters
 
 HERE = Path(__file__).parent
 CLIP = HERE / "public" / "sample.webm"

@@ -9,7 +9,7 @@ import tiny
 
 from coevoer_edge import bundle
 from coevoer_edge.bundle import Bundle, Manifest
-from coevoer_edge.pipeline import CONFORMANCE_FILE
+from coevoer_edge.pipeline.constants import CONFORMANCE_FILE
 
 
 def write_bundle(folder: Path, artifact: Path, target: str, precision: str, model: str = "tiny") -> Bundle:

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 
 from coevoer_edge.bench.rounds import in_rounds
-from coevoer_edge.console import Steps
+from coevoer_edge.terminal.console import Steps
 
 ROUNDS = 40
 

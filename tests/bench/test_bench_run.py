@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import Lower
 
-from coevoer_edge.bench import command
+from coevoer_edge.bench.__main__ import command
 from coevoer_edge.bench.processes import Worker
 from coevoer_edge.bench.subjects import GEMM_SIZE, network_of, subjects
 from coevoer_edge.bundle import Bundle
-from coevoer_edge.checkpoint import embedded_models, save
 from coevoer_edge.model import build
+from coevoer_edge.model.checkpoint import embedded_models, save
 
 THREADS = 1
 

@@ -9,8 +9,8 @@ from coevoer_edge import contract
 from coevoer_edge.bench.stream import FRAME_MS, Stream, draw_stream
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.estimator import Estimator
+from coevoer_edge.pipeline.tracking import next_crop
 from coevoer_edge.runtime.protocol import Crop, Kind, Outputs
-from coevoer_edge.tracking import next_crop
 
 COUNT = 5
 

@@ -9,9 +9,9 @@ from coevoer_edge.body.keypoints import KEYPOINT_NAMES, MIRRORED_KEYPOINTS, NUM_
 from coevoer_edge.body.layer import BodyLayer, KeypointLayer, SmplxBatch, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import ModelFile
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.errors import InputError
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix
 
 MODEL = BodyModel.open()
 

@@ -15,9 +15,9 @@ import torch
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.errors import InputError
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix
 
 AGREEMENT_M = 1e-5
 SMPLX_VERTICES = 10475

@@ -12,8 +12,8 @@ import trimesh
 from coevoer_edge.body.joints import JOINT_NAMES, LEFT_HAND_JOINT_NAMES, PARENTS, RIGHT_HAND_JOINT_NAMES
 from coevoer_edge.body.model import BodyModel, PosedBody
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 
 FLIP = np.array((-1.0, 1.0, 1.0))
 REST = SmplxParameters.rest()
@@ -184,7 +184,7 @@ def test_eyes_are_rigid(data: dict[str, np.ndarray]) -> None:
 def test_derives_to_the_same_bytes(tmp_path: object) -> None:
     from pathlib import Path
 
-    from coevoer_edge.body.derive import derive, write_npz
+    from derive.body.open_body import derive, write_npz
 
     files = [Path(str(tmp_path)) / name for name in ("first.npz", "second.npz")]
     for file in files:

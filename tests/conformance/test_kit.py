@@ -8,16 +8,16 @@ import pytest
 from click.testing import CliRunner
 
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.rotations import geodesic_deg
 from coevoer_edge.conformance import __main__ as command
 from coevoer_edge.conformance import answers, stage
 from coevoer_edge.conformance.answers import answer, decisions
 from coevoer_edge.conformance.check import check, compare
-from coevoer_edge.conformance.derive import derive
 from coevoer_edge.conformance.kit import EXPECTED, KIT_PATH, TOLERANCES, Case, Kit
 from coevoer_edge.errors import InputError
-from coevoer_edge.pipeline import PIPELINE, Pipeline
-from coevoer_edge.rotations import geodesic_deg
-from coevoer_edge.tracking import Sight, Tracker
+from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
+from coevoer_edge.pipeline.tracking import Sight, Tracker
+from derive.conformance_kit import derive
 
 MOST_BYTES = 3_000_000
 

@@ -6,10 +6,10 @@ import torch
 from fakes import FakeRuntime, outputs_of
 from known_people import Knowing, KnowingRuntime, People, open_body
 
-from coevoer_edge.camera import VIRTUAL_CAMERA
 from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.figures import comparison, photographs, second_view
 from coevoer_edge.evaluation.predict import AsRuntime
+from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
 
 W, H, GAP = 384, 512, 8
 

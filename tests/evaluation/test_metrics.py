@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from coevoer_edge.camera import VIRTUAL_CAMERA
+from coevoer_edge.body.rotations import axis_angle_to_matrix
+from coevoer_edge.body.rotations import geodesic_deg as numpy_geodesic_deg
 from coevoer_edge.evaluation.measure import vertex_errors
 from coevoer_edge.evaluation.meshes import Meshes
 from coevoer_edge.evaluation.metrics import (
@@ -18,8 +19,7 @@ from coevoer_edge.evaluation.metrics import (
     procrustes,
     project,
 )
-from coevoer_edge.rotations import axis_angle_to_matrix
-from coevoer_edge.rotations import geodesic_deg as numpy_geodesic_deg
+from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
 
 FACE, LEFT, RIGHT = np.arange(10), np.arange(10, 20), np.arange(20, 30)
 CLOUD = SimpleNamespace(

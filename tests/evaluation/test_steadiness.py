@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from coevoer_edge.body.rotations import geodesic_deg
 from coevoer_edge.evaluation import steadiness
 from coevoer_edge.evaluation.sequences import drawn_noise
 from coevoer_edge.evaluation.steadiness import PARTS, Tracks, measure
-from coevoer_edge.pipeline import PIPELINE
-from coevoer_edge.rotations import geodesic_deg
+from coevoer_edge.pipeline.constants import PIPELINE
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ import onnx
 import pytest
 import trimesh
 from click.testing import CliRunner, Result
+from photo import ASTRONAUT
 from PIL import Image
 
 from coevoer_edge import contract
@@ -25,13 +26,12 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
 from coevoer_edge.bundle import SUMS, Bundle
 from coevoer_edge.cli import main
+from coevoer_edge.evaluation.golden import GOLDEN_IN_BUNDLE, self_check_ratio
 from coevoer_edge.parity.__main__ import command as parity_command
-from coevoer_edge.parity.golden import GOLDEN_IN_BUNDLE, self_check_ratio
-from coevoer_edge.run import UNTRAINED
-from coevoer_edge.run import command as run_command
+from coevoer_edge.run.__main__ import UNTRAINED
+from coevoer_edge.run.__main__ import command as run_command
 from coevoer_edge.runtime.open import open_artifact
 
-ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 NAMES = {
     "coreml": "coevoer-t-coreml-w8a8",
     "executorch": "coevoer-t-executorch-xnnpack-w8a8",

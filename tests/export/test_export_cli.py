@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
+from photo import ASTRONAUT
 
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import command
 from coevoer_edge.export.exporter import ExportRequest
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 
-ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 USAGE = "Usage: export [OPTIONS]\nTry 'export --help' for help.\n\n"
 
 

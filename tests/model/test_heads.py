@@ -3,11 +3,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from coevoer_edge.body.rotations import sixd_to_matrix
 from coevoer_edge.model.heads import MAX_DEPTH_M, TokenHead, sixd_to_rotation, to_translation
-from coevoer_edge.rotations import sixd_to_matrix
 
 ORTHONORMAL = 1e-4  # largest entry of R^T R - I; the 1e-6 in the square root costs 2e-6 at length 1, more when shorter
-TO_NUMPY = 1e-4  # largest difference from coevoer_edge.rotations, which adds nothing in its square root
+TO_NUMPY = 1e-4  # largest difference from coevoer_edge.body.rotations, which adds nothing in its square root
 
 
 @pytest.fixture

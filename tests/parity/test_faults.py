@@ -22,11 +22,11 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.image import Pixels
-from coevoer_edge.parity.golden import measure
+from coevoer_edge.body.rotations import axis_angle_to_matrix
+from coevoer_edge.evaluation.golden import measure
 from coevoer_edge.parity.layers import lowering_layers
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.recipe import QuantizationRecipe
-from coevoer_edge.rotations import axis_angle_to_matrix
 from coevoer_edge.runtime.onnx import OnnxRuntime
 from coevoer_edge.runtime.open import open_artifact
 from coevoer_edge.runtime.protocol import Crop, Outputs

@@ -10,27 +10,27 @@ import numpy as np
 import pytest
 import tiny
 from fakes import outputs_of
+from photo import ASTRONAUT
 
-from coevoer_edge import checkpoint, contract
+from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import SUMS, Bundle
-from coevoer_edge.console import Steps
 from coevoer_edge.errors import CheckFailed, CheckpointError, CoEvoerError, InputError
+from coevoer_edge.evaluation.golden import error_ratio
 from coevoer_edge.evaluation.meshes import MeasuringBody
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import _parity as parity_line
-from coevoer_edge.model import CoEvoer
+from coevoer_edge.model import CoEvoer, checkpoint
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import FIGURES, Budget, Limit
-from coevoer_edge.parity.golden import error_ratio
 from coevoer_edge.parity.ladder import Climb, ParityRequest, climb, number_of_steps
 from coevoer_edge.parity.pictures import draw
 from coevoer_edge.parity.samples import open_samples
 from coevoer_edge.quantization.recipe import QuantizationRecipe
-from coevoer_edge.rotations import axis_angle_to_matrix
 from coevoer_edge.runtime.protocol import Outputs
+from coevoer_edge.terminal.console import Steps
 
-ASTRONAUT = Path(__file__).parents[1] / "data" / "astronaut.jpg"
 LOWER_IS_BETTER = [name for name in FIGURES if not name.startswith("sqnr_db.")]
 FLOAT32_DEG = 0.05  # rotations are float32 matrices
 DEPTH_M = 40.0

@@ -15,7 +15,7 @@ from coevoer_edge.quantization.folding import Fold, _columns_scaled, read, scale
 from coevoer_edge.quantization.pt2e import to_tensor
 from coevoer_edge.quantization.recipe import TRUNK
 from coevoer_edge.quantization.rounding import Grid, Rounding, gemm, gemms, rounding
-from coevoer_edge.quantization.smoothing import norm_folds, smooth
+from coevoer_edge.quantization.smoothquant import norm_folds, smooth
 
 VARIANTS = list(itertools.product((True, False), repeat=2))
 TOLERANCE = 1e-4

@@ -14,9 +14,9 @@ from torch.fx import Node
 
 from coevoer_edge import contract
 from coevoer_edge.errors import InputError
-from coevoer_edge.export.facts import DEQUANTIZE_ACTIVATION, DEQUANTIZE_WEIGHT, ProgramFacts, is_from
-from coevoer_edge.image import Pixels
+from coevoer_edge.lowering.facts import DEQUANTIZE_ACTIVATION, DEQUANTIZE_WEIGHT, ProgramFacts, is_from
 from coevoer_edge.model import CoEvoer
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import quantize
 from coevoer_edge.quantization.quantizer import GEMMS, module_path
 from coevoer_edge.quantization.recipe import QuantizationRecipe

@@ -6,9 +6,8 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
-from coevoer_edge import checkpoint
 from coevoer_edge.errors import InputError
-from coevoer_edge.model import build
+from coevoer_edge.model import build, checkpoint
 from coevoer_edge.model.build import _SIZES
 from coevoer_edge.training.average import average, main
 

@@ -5,8 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from coevoer_edge import checkpoint
-from coevoer_edge.model import build
+from coevoer_edge.model import build, checkpoint
 from coevoer_edge.training.card import main
 from coevoer_edge.training.run_folder import WEIGHTS, RunFolder
 

@@ -11,12 +11,12 @@ from tiny import tiny_network
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import InputError
 from coevoer_edge.model.coevoer import CoEvoerOutputs
-from coevoer_edge.training.answers import AnswerCache
 from coevoer_edge.training.augment import Augmenter, to_input
 from coevoer_edge.training.distillation import DistillationLoss, Seen, Student, Tapped, Teacher
 from coevoer_edge.training.engine import RunOptions, Trainer
 from coevoer_edge.training.recipe import Augmentation, Distillation, Features, LossWeights, TrainingRecipe
 from coevoer_edge.training.run_folder import RunFolder
+from coevoer_edge.training.teacher_cache import AnswerCache
 
 SOURCE = FakeSource()
 BODY = BodyModel.open()

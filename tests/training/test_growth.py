@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from coevoer_edge import checkpoint
 from coevoer_edge.errors import InputError
-from coevoer_edge.model import build
+from coevoer_edge.model import build, checkpoint
 from coevoer_edge.model.build import _SIZES, Sizes
 from coevoer_edge.training.growth import copies, grow
 

@@ -17,6 +17,8 @@ from coevoer_edge.body.joints import FINGER_NAMES, NUM_JOINTS
 from coevoer_edge.body.keypoints import LANDMARK_NAMES
 from coevoer_edge.body.layer import KeypointLayer
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.data.datasets.agora_frames import AGORA as _AGORA
 from coevoer_edge.data.datasets.agora_frames import FULL_SIZE_PX, AgoraPerson, read_parameters, read_people
 from coevoer_edge.data.datasets.agora_osx import is_converted, read_converted
@@ -35,8 +37,6 @@ from coevoer_edge.data.datasets.smplx_record import (
 )
 from coevoer_edge.data.record import Record, collate
 from coevoer_edge.errors import InputError
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import nearest_rotation
 
 Split = Literal["train", "test"]
 

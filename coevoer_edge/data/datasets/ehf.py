@@ -16,7 +16,8 @@ from torch import Tensor
 from coevoer_edge import contract
 from coevoer_edge.body.keypoints import Keypoints
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import PinholeCamera
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.datasets.published import Published
 from coevoer_edge.data.datasets.smplx_record import (
     AnnotatedPerson,
@@ -29,9 +30,8 @@ from coevoer_edge.data.datasets.smplx_record import (
 )
 from coevoer_edge.data.record import KNOWN, Record, collate
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import load_image
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.pipeline.camera import PinholeCamera
+from coevoer_edge.pipeline.image import load_image
 
 CAMERA = PinholeCamera(1498.22426237, (790.263706, 578.90334))
 ROTATION = axis_angle_to_matrix((-2.98747896, 0.01172457, -0.05704687))

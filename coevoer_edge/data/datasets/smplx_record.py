@@ -17,12 +17,12 @@ from coevoer_edge.body.joints import FACE_JOINT_NAMES, LEFT_HAND_JOINT_NAMES, RI
 from coevoer_edge.body.keypoints import FINGERTIP_NAMES, KEYPOINT_NAMES, LANDMARK_NAMES
 from coevoer_edge.body.layer import PELVIS, KeypointLayer
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import Crop, fit_translation
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.record import UNKNOWN, Record
 from coevoer_edge.errors import InputError
-from coevoer_edge.image import extract_crop, load_image
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.pipeline.camera import Crop, fit_translation
+from coevoer_edge.pipeline.image import extract_crop, load_image
 
 Array = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coevoer_edge.console import Command, Steps
 from coevoer_edge.errors import InputError
+from coevoer_edge.terminal.console import Command, Steps
 
 if TYPE_CHECKING:
     from coevoer_edge.data.record import RecordSource
@@ -85,7 +85,7 @@ def draw_sheets(source: "RecordSource", indices: range, batch_size: int, sheet: 
     from PIL import Image
 
     from coevoer_edge.data.annotated import annotate
-    from coevoer_edge.overlay import contact_sheet
+    from coevoer_edge.output.overlay import contact_sheet
 
     pictures, annotated = [], []
     for start in range(indices.start, indices.stop, batch_size):

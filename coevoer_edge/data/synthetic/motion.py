@@ -12,9 +12,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from coevoer_edge.body.joints import BODY_JOINT_NAMES
+from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.data.synthetic.person import draw_person
-from coevoer_edge.parameters import SmplxParameters
-from coevoer_edge.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 
 Array = NDArray[np.float64]
 

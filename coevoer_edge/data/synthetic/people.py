@@ -17,14 +17,14 @@ from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.layer import PELVIS, BodyLayer, KeypointLayer, SmplxBatch, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.camera import fit_translation
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.record import Record
 from coevoer_edge.data.synthetic.kinds import Domain
 from coevoer_edge.data.synthetic.look import Look, draw_look
 from coevoer_edge.data.synthetic.person import draw_person
 from coevoer_edge.data.synthetic.picture import Painter
 from coevoer_edge.data.synthetic.view import SHOWS_LEGS, View, draw_framing, draw_view
-from coevoer_edge.parameters import SmplxParameters
+from coevoer_edge.pipeline.camera import fit_translation
 
 SAMPLES = 1 << 40
 """What `len` says of an endless dataset; every index below it is a sample."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from coevoer_edge import contract
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES, NUM_JOINTS
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.synthetic import skeleton
 from coevoer_edge.data.synthetic.body_pose import (
     ARMS_DEG,
@@ -26,7 +27,6 @@ from coevoer_edge.data.synthetic.body_pose import (
 )
 from coevoer_edge.data.synthetic.hand_pose import draw_hand, mirrored
 from coevoer_edge.data.synthetic.reaches import FACE_REACHES, REACHES, Reach
-from coevoer_edge.parameters import SmplxParameters
 
 Array = NDArray[np.float64]
 

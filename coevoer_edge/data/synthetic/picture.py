@@ -24,7 +24,7 @@ from coevoer_edge.data.synthetic.look import Look
 from coevoer_edge.data.synthetic.photograph import photograph
 from coevoer_edge.data.synthetic.props import place_props, prop_faces
 from coevoer_edge.data.synthetic.wardrobe import LAYERS, Outfit, Wardrobe
-from coevoer_edge.render import Fragments, rasterize, vertex_normals
+from coevoer_edge.output.render import Fragments, rasterize, vertex_normals
 
 SAMPLES = 1.5  # a side, per pixel: the person is drawn this much larger, then averaged
 _LABELED_JOINTS = {

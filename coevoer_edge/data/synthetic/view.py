@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
-from coevoer_edge.rotations import axis_angle_to_matrix
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 
 Array = NDArray[np.float64]
 

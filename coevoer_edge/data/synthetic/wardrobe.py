@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.synthetic.background import stacked
 from coevoer_edge.data.synthetic.kinds import NUM_WAVES
 from coevoer_edge.data.synthetic.look import Look
-from coevoer_edge.parameters import SmplxParameters
 
 LAYERS = ("hair", "face_hair", "bottom", "top", "jacket", "wrap")
 """Fields, from the lowest layer up; hair lies below everything but skin."""

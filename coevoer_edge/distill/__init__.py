@@ -1,0 +1,85 @@
+"""`python -m coevoer_edge.distill`, the same as `coevoer-edge distill`: a small network taught by a large one.
+
+In: a teacher, a student, a recipe, a data set. Out: a run folder, as `train` writes it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coevoer_edge.errors import InputError
+from coevoer_edge.training.session import Settings
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from coevoer_edge.training.conduct import Parts
+    from coevoer_edge.training.engine import Criterion, Evaluate
+
+
+def distill(
+    settings: Settings,
+    teacher: str,
+    student: str,
+    cache: Path | None = None,
+    qat: bool = False,
+    evaluate: "Evaluate | None" = None,
+) -> Path:
+    """Teach a student; returns the run's folder.
+
+    Args:
+        settings: as for `train`.
+        teacher: a .safetensors file, or the name of a model whose weights come with the package.
+        student: a .safetensors file to go on from, or the name of a model to begin with random weights.
+        cache: folder of the teacher's answers; needs a recipe without augmentation.
+        qat: train with the rounding of the INT8 recipe.
+        evaluate: figures of the student on data held back.
+
+    Raises:
+        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+    """
+    from coevoer_edge.model import checkpoint
+    from coevoer_edge.training.conduct import conduct
+
+    if checkpoint.is_file(student):
+        settings = replace(settings, model=checkpoint.peek(student), init=Path(student))
+    else:
+        settings = replace(settings, model=student, init=None)
+    if qat and settings.compile:
+        raise InputError("--qat trains a captured graph, which --compile does not take; leave one of them out")
+    network, origin = checkpoint.load_named(teacher)
+    if not origin.trained:
+        raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights")
+
+    def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
+        from coevoer_edge.training.teacher_cache import AnswerCache
+        from coevoer_edge.training.distillation import DistillationLoss, Student, Teacher
+
+        recipe, answers = parts.recipe, None
+        if qat and recipe.precision != "fp32":
+            raise InputError(f"--qat rounds in fp32, and the recipe says {recipe.precision}; add --precision fp32")
+        if cache is not None and recipe.augmentation.on:
+            raise InputError(
+                "--cache holds answers by sample, and augmentation shows each sample differently every time; "
+                "add --no-augmentation, or leave --cache out to ask the teacher on the fly"
+            )
+        if cache is not None:
+            key = {"teacher": origin.sha256, "data": settings.data, "seed": str(parts.seed)}
+            answers = AnswerCache(cache, key)
+        prepared = None
+        if qat:
+            from coevoer_edge.quantization.recipe import QuantizationRecipe
+            from coevoer_edge.terminal.quiet import quietly
+            from coevoer_edge.training.qat import prepare
+
+            share = recipe.batch_size // parts.fabric.world_size
+            with quietly():
+                prepared = prepare(parts.network, QuantizationRecipe.open("w8a8"), share)
+        trainee = Student(parts.network, network, prepared)
+        asked = Teacher(network, answers, bf16=recipe.precision == "bf16")
+        criterion = DistillationLoss(parts.body, asked, recipe.distillation, recipe.loss, parts.average)
+        return trainee, criterion.to(parts.fabric.device)
+
+    purpose = f"distill from {origin.model} {origin.sha256[:12]}{', qat' if qat else ''}"
+    again = f"python -m coevoer_edge.distill --teacher {teacher} --student {student}{' --qat' if qat else ''}"
+    return conduct(settings, assemble, purpose, again, evaluate)

@@ -1,0 +1,38 @@
+"""Which samples of the test data are taken: all, or an equal share of each domain.
+
+In: named record sources. Out: `Domain`s.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from coevoer_edge.data.record import RecordSource
+from coevoer_edge.errors import InputError
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A part of the test data, and which of its samples are taken."""
+
+    name: str
+    source: RecordSource
+    indices: range
+
+
+def choose(sources: Sequence[tuple[str, RecordSource]], limit: int | None) -> list[Domain]:
+    """The samples to take: all, or `limit` dealt out in turn, so that each domain gives its first `limit` / domains.
+
+    Raises:
+        InputError: there are fewer than `limit`.
+    """
+    total = sum(len(source) for _, source in sources)
+    if limit is not None and limit > total:
+        raise InputError(f"--limit {limit} is more than the {total} samples there are; leave it out for all of them")
+    left, open_, counts = total if limit is None else limit, list(range(len(sources))), [0] * len(sources)
+    while left:
+        open_ = [i for i in open_ if counts[i] < len(sources[i][1])]
+        share = max(1, min(left // len(open_), *(len(sources[i][1]) - counts[i] for i in open_)))
+        for i in open_[:left]:
+            counts[i] += share
+            left -= share
+    return [Domain(name, source, range(n)) for (name, source), n in zip(sources, counts, strict=True) if n]

@@ -1,0 +1,53 @@
+"""Which files count as photographs: one rule for every command that takes a photo or a folder of photos.
+
+In: a path. Out: image files, in the order of their names.
+"""
+
+from pathlib import Path
+
+from coevoer_edge.errors import InputError
+
+IMAGE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *(".heic", ".heif"),  # Pillow does not read these; they are found so that they are refused by name
+)
+OVERLAY_SUFFIX = ".overlay.png"
+"""Pictures that `run` wrote; a folder's overlays are not its photographs."""
+
+
+def find_images(path: Path) -> list[Path]:
+    """The image itself, or the images of a folder as `image_files` finds them.
+
+    Raises:
+        InputError: nothing is there, or a folder without images.
+    """
+    if path.is_dir():
+        return image_files(path)
+    if not path.exists():
+        raise InputError(f"There is no image at {path}; give an image file or a folder of images.")
+    return [path]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The images of a folder by suffix and name, without hidden files, subfolders and overlays of earlier runs.
+
+    Raises:
+        InputError: no such folder, or no images in it.
+    """
+    if not folder.exists():
+        raise InputError(f"There is no folder {folder}; give a folder that holds photos.")
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the folder that holds the photos.")
+    try:
+        entries = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.name)
+    except PermissionError:
+        raise InputError(f"{folder} may not be read; change its permissions or give a copy.") from None
+    files = [path for path in entries if _is_photograph(path.name)]
+    if not files:
+        raise InputError(f"{folder} holds no images; it should hold files ending in {', '.join(IMAGE_SUFFIXES)}.")
+    return files
+
+
+def _is_photograph(name: str) -> bool:
+    lower = name.lower()
+    return lower.endswith(IMAGE_SUFFIXES) and not lower.startswith(".") and not lower.endswith(OVERLAY_SUFFIX)

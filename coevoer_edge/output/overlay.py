@@ -1,0 +1,279 @@
+"""Pictures for people: the body drawn over the photo, skeletons, boxes, banners and contact sheets.
+
+In: uint8 RGB images (H, W, 3), vertices and joints in the camera frame (x right, y down, z into the scene, m).
+Out: new uint8 RGB images; the one given is never changed.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from coevoer_edge.body.joints import JOINT_NAMES, LEFT_HAND_JOINT_NAMES, PARENTS, RIGHT_HAND_JOINT_NAMES
+from coevoer_edge.errors import InputError
+from coevoer_edge.output.render import NEAR_M, Lights, rasterize, shade, vertex_normals
+
+Picture = NDArray[np.uint8]
+Color = tuple[int, int, int]
+
+MESH_COLOR: Color = (150, 194, 246)
+LEFT_COLOR: Color = (255, 159, 28)  # the person's own left
+RIGHT_COLOR: Color = (46, 196, 182)
+MIDDLE_COLOR: Color = (250, 250, 250)
+BOX_COLOR: Color = (255, 214, 10)
+
+_SUPERSAMPLE_UP_TO_PX = 2048  # longer side of the drawn area; above it one sample a pixel is fine enough
+_BAND_SAMPLES = 1 << 21
+
+_UPPER_BODY = ("pelvis", "spine1", "spine2", "spine3", "neck", "head", "jaw")
+_ARM = ("collar", "shoulder", "elbow", "wrist")
+UPPER_BODY_JOINTS = tuple(
+    JOINT_NAMES.index(name)
+    for name in (*_UPPER_BODY, *(f"{side}_{joint}" for side in ("left", "right") for joint in _ARM))
+)
+FINGER_JOINTS = tuple(JOINT_NAMES.index(name) for name in (*LEFT_HAND_JOINT_NAMES, *RIGHT_HAND_JOINT_NAMES))
+
+
+class Camera(Protocol):
+    """What the drawing needs of a camera; `coevoer_edge.pipeline.camera.PinholeCamera` is one."""
+
+    def project(self, points_cam: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """(N, 3) m in the camera frame to (N, 2) px; the centre of the top left pixel is (0.5, 0.5)."""
+        ...
+
+
+def draw_overlay(
+    image: Picture,
+    vertices_cam: ArrayLike,
+    faces: ArrayLike,
+    camera: Camera,
+    *,
+    color: Color = MESH_COLOR,
+    opacity: float = 0.75,
+    detail_px: int | None = None,
+) -> Picture:
+    """Blend the shaded mesh over the photo.
+
+    `vertices_cam` (V, 3), `faces` (F, 3), outward faces counterclockwise. Edges are smoothed by 2 x 2 samples a pixel
+    unless the mesh is larger than 2048 px on screen. Only the rows and columns that the mesh covers are computed.
+    `detail_px`, for video: the most samples along the longer side of what the mesh covers; a larger mesh is stretched,
+    and faces that are turned away are left out.
+    """
+    _check_image(image)
+    vertices = np.asarray(vertices_cam, np.float64)
+    if vertices.ndim != 2 or vertices.shape[1] != 3:
+        raise InputError(f"vertices_cam is {vertices.shape}; give (V, 3) in metres.")
+    triangles = np.asarray(faces)
+    if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "iu":
+        raise InputError(f"faces is {triangles.shape} {triangles.dtype}; give (F, 3) integers.")
+    out = image.copy()
+    projected = _project(vertices, camera)  # V 2, NaN behind the camera
+    area = _area(projected, image)
+    if area is None:
+        return out
+    x0, y0, x1, y1 = area
+    scale = 2 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
+    points = torch.from_numpy(np.concatenate([projected, vertices[:, 2:]], 1)).float()[None]  # 1 V 3
+    face_index = torch.from_numpy(triangles.astype(np.int64))
+    normals = vertex_normals(torch.from_numpy(vertices).float()[None], face_index)
+    colors = (torch.tensor(color) / 255).expand_as(normals)
+    lights = Lights.headlight()
+    if detail_px is not None and max(x1 - x0, y1 - y0) > detail_px / scale:
+        share = detail_px / max(x1 - x0, y1 - y0)
+        w, h = (max(1, math.ceil(side * share)) for side in (x1 - x0, y1 - y0))
+        moved = (points - torch.tensor([x0, y0, 0.0])) * torch.tensor([w / (x1 - x0), h / (y1 - y0), 1.0])
+        layer = _mesh_layer(moved, face_index, normals, colors, lights, h, w, cull_backfaces=True)
+        layer = torch.nn.functional.interpolate(layer, (y1 - y0, x1 - x0), mode="bilinear")
+        _blend(out[y0:y1, x0:x1], layer, opacity)
+        return out
+    rows = max(1, _BAND_SAMPLES // ((x1 - x0) * scale**2))
+    for top in range(y0, y1, rows):
+        bottom = min(top + rows, y1)
+        moved = (points - torch.tensor([x0, top, 0.0])) * torch.tensor([scale, scale, 1.0])
+        layer = _mesh_layer(moved, face_index, normals, colors, lights, (bottom - top) * scale, (x1 - x0) * scale)
+        _blend(out[top:bottom, x0:x1], torch.nn.functional.avg_pool2d(layer, scale), opacity)
+    return out
+
+
+def _mesh_layer(
+    points: Tensor,
+    faces: Tensor,
+    normals: Tensor,
+    colors: Tensor,
+    lights: Lights,
+    height: int,
+    width: int,
+    *,
+    cull_backfaces: bool = False,
+) -> Tensor:
+    """(1, 4, height, width): premultiplied colour and cover."""
+    fragments = rasterize(points, faces, height, width, cull_backfaces=cull_backfaces)
+    shaded = shade(fragments, faces, normals, colors, lights)  # 1 H W 3
+    return torch.cat([shaded, fragments.mask[..., None]], -1).movedim(-1, 1)
+
+
+def _blend(under: Picture, layer: Tensor, opacity: float) -> None:
+    """Lay a mesh layer (1, 4, H, W) over a part of a picture (H, W, 3), in place."""
+    mesh, cover = (part.numpy() * opacity for part in layer[0].movedim(0, -1).split_with_sizes([3, 1], -1))
+    under[:] = np.rint(under.astype(np.float32) * (1 - cover) + 255 * mesh).clip(0, 255).astype(np.uint8)
+
+
+def draw_joints(image: Picture, joints_cam: ArrayLike, camera: Camera) -> Picture:
+    """Draw the upper body's skeleton and the fingers: 55 SMPL-X joints (55, 3) in the camera frame.
+
+    The person's left is orange, the right teal, the middle white. Joints behind the camera are left out.
+    """
+    _check_image(image)
+    joints = np.asarray(joints_cam, np.float64)
+    if joints.shape != (len(JOINT_NAMES), 3):
+        raise InputError(f"joints_cam is {joints.shape}; give the {len(JOINT_NAMES)} SMPL-X joints, (55, 3) in metres.")
+    points = _project(joints, camera)
+    shown = {j for j in (*UPPER_BODY_JOINTS, *FINGER_JOINTS) if np.isfinite(points[j]).all()}
+    unit = _unit_px(image)
+
+    def paint(draw: ImageDraw.ImageDraw, scale: int, origin: NDArray[np.float64]) -> None:
+        at = (points - origin) * scale
+        for pass_px, dark in ((0.7 * unit, True), (0.0, False)):  # a dark rim keeps it readable on any photo
+            for j in sorted(shown):
+                fine = j in FINGER_JOINTS
+                fill = (20, 20, 20) if dark else _side_color(j)
+                if PARENTS[j] in shown:
+                    width = ((0.8 if fine else 1.6) * unit + pass_px) * scale
+                    draw.line([*at[PARENTS[j]], *at[j]], fill=fill, width=max(1, round(width)))
+                radius = ((1.0 if fine else 1.9) * unit + pass_px / 2) * scale
+                draw.ellipse([*(at[j] - radius), *(at[j] + radius)], fill=fill)
+
+    return _paint(image, points[sorted(shown)], 4 * unit, paint)
+
+
+def draw_boxes(
+    image: Picture, boxes_px: ArrayLike, labels: Sequence[str] | None = None, color: Color = BOX_COLOR
+) -> Picture:
+    """Draw (N, 4) boxes x1 y1 x2 y2 in pixels, each with its label above the top left corner if given."""
+    _check_image(image)
+    boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
+    if labels is not None and len(labels) != len(boxes):
+        raise InputError(f"{len(labels)} labels for {len(boxes)} boxes; give one label a box.")
+    unit = _unit_px(image)
+    width = max(1, round(1.2 * unit))
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(10.0, 8 * unit))
+    for i, box in enumerate(boxes):
+        if not np.isfinite(box).all():
+            continue
+        low = [math.floor(min(box[axis], box[axis + 2])) for axis in (0, 1)]
+        high = [math.ceil(max(box[axis], box[axis + 2])) - 1 for axis in (0, 1)]  # the last pixel inside
+        edges = [*low, *np.maximum(low, high).tolist()]
+        draw.rectangle(edges, outline=color, width=width)
+        if labels is not None:
+            left, top, right, bottom = draw.textbbox((0, 0), labels[i], font=font)
+            x, y = edges[0], max(0, edges[1] - round(bottom - top) - 2 * width)
+            draw.rectangle([x, y, x + right - left + 2 * width, y + bottom - top + 2 * width], fill=color)
+            draw.text((x + width - left, y + width - top), labels[i], fill=(0, 0, 0), font=font)
+    return np.array(picture)
+
+
+def stamp(image: Picture, text: str) -> Picture:
+    """Write a banner, such as "untrained", across the bottom edge: white on red, as tall as 1/12 of the image."""
+    _check_image(image)
+    H, W = image.shape[:2]
+    band = min(H, max(14, round(min(H, 1.5 * W) / 12)))
+    picture = Image.fromarray(image)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle([0, H - band, W, H], fill=(200, 30, 30))
+    size = 0.72 * band
+    font = ImageFont.load_default(size)
+    width = draw.textlength(text, font=font)
+    if width > 0.94 * W:
+        font = ImageFont.load_default(max(6.0, size * 0.94 * W / width))
+    draw.text((W / 2, H - band / 2), text, fill=(255, 255, 255), font=font, anchor="mm")
+    return np.array(picture)
+
+
+def contact_sheet(
+    tiles: Sequence[Picture], columns: int, labels: Sequence[str] | None = None, *, gap_px: int = 8
+) -> Picture:
+    """Lay images out in rows of `columns`, centred in cells of the largest one's size, labels below them."""
+    if not tiles or columns < 1:
+        raise InputError(f"{len(tiles)} tiles in {columns} columns; give at least one of each.")
+    if labels is not None and len(labels) != len(tiles):
+        raise InputError(f"{len(labels)} labels for {len(tiles)} tiles; give one label a tile.")
+    for tile in tiles:
+        _check_image(tile)
+    cell_h, cell_w = (max(tile.shape[axis] for tile in tiles) for axis in (0, 1))
+    size = max(11.0, cell_h / 18)
+    line = round(1.6 * size) if labels is not None else 0
+    rows, columns = -(-len(tiles) // columns), min(columns, len(tiles))
+    sheet_px = (columns * (cell_w + gap_px) + gap_px, rows * (cell_h + line + gap_px) + gap_px)
+    sheet = Image.new("RGB", sheet_px, (28, 28, 30))
+    draw = ImageDraw.Draw(sheet)
+    for i, tile in enumerate(tiles):
+        x = gap_px + i % columns * (cell_w + gap_px)
+        y = gap_px + i // columns * (cell_h + line + gap_px)
+        sheet.paste(Image.fromarray(tile), (x + (cell_w - tile.shape[1]) // 2, y + (cell_h - tile.shape[0]) // 2))
+        if labels is not None:
+            width = draw.textlength(labels[i], font=ImageFont.load_default(size))
+            font = ImageFont.load_default(max(6.0, size * min(1.0, cell_w / max(width, 1.0))))
+            draw.text((x + cell_w / 2, y + cell_h + line / 2), labels[i], fill=(235, 235, 235), font=font, anchor="mm")
+    return np.array(sheet)
+
+
+def _check_image(image: NDArray[Any]) -> None:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise InputError(f"The image is {image.shape} {image.dtype}; give RGB as uint8 (H, W, 3).")
+
+
+def _project(points_cam: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
+    """(N, 3) m to (N, 2) px; NaN for points behind the camera, which have no place in the picture."""
+    points_px = np.full((len(points_cam), 2), np.nan)
+    seen = np.isfinite(points_cam).all(1) & (points_cam[:, 2] > NEAR_M)
+    points_px[seen] = camera.project(points_cam[seen])
+    return points_px
+
+
+def _area(points_px: NDArray[np.float64], image: Picture, margin_px: float = 0.0) -> tuple[int, int, int, int] | None:
+    """Whole-pixel box x0 y0 x1 y1 of the points within the image; None where they do not touch it."""
+    seen = points_px[np.isfinite(points_px).all(1)]
+    if not len(seen):
+        return None
+    size = np.array([image.shape[1], image.shape[0]])
+    x0, y0 = np.floor(seen.min(0) - margin_px).clip(0, size).astype(int)
+    x1, y1 = np.ceil(seen.max(0) + margin_px).clip(0, size).astype(int)
+    return (int(x0), int(y0), int(x1), int(y1)) if x0 < x1 and y0 < y1 else None
+
+
+def _paint(
+    image: Picture,
+    points_px: NDArray[np.float64],
+    margin_px: float,
+    paint: Callable[[ImageDraw.ImageDraw, int, NDArray[np.float64]], None],
+) -> Picture:
+    """Let `paint(draw, scale, origin_px)` draw on the part of the image that holds the points, with smooth edges."""
+    out = image.copy()
+    area = _area(points_px, image, margin_px)
+    if area is None:
+        return out
+    x0, y0, x1, y1 = area
+    scale = 3 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
+    layer = Image.new("RGBA", ((x1 - x0) * scale, (y1 - y0) * scale))
+    paint(ImageDraw.Draw(layer), scale, np.array([x0, y0], np.float64))
+    small = layer.resize((x1 - x0, y1 - y0), Image.Resampling.BOX)
+    under = Image.fromarray(out[y0:y1, x0:x1]).convert("RGBA")
+    out[y0:y1, x0:x1] = np.asarray(Image.alpha_composite(under, small).convert("RGB"))
+    return out
+
+
+def _unit_px(image: Picture) -> float:
+    """Width of a thin line: 1 px at the network's crop size, growing with the image."""
+    return float(max(300.0, min(image.shape[0], 1.33 * image.shape[1])) / 300)
+
+
+def _side_color(joint: int) -> Color:
+    name = JOINT_NAMES[joint]
+    return LEFT_COLOR if name.startswith("left") else RIGHT_COLOR if name.startswith("right") else MIDDLE_COLOR

@@ -1,0 +1,183 @@
+"""What `coevoer-edge run` writes of a stream, frame by frame, complete whenever it stops.
+
+In: frames with what the estimator says of them. Out: `.overlay.mp4`, `.jsonl` (both as the frames come), and at the end
+`.npz`, `.bvh`, `.glb` and `.json`. Memory: the parameters, about 1 kB a frame.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coevoer_edge import contract
+from coevoer_edge.body.joints import JOINT_NAMES
+from coevoer_edge.body.model import BodyModel
+from coevoer_edge.output.animation.bvh import joint_tips, write_bvh
+from coevoer_edge.output.animation.clip import Clip, ClipRecorder
+from coevoer_edge.output.animation.glb import write_animated_glb
+from coevoer_edge.output.animation.motion import real_camera
+from coevoer_edge.output.meshes import CAMERA_TO_GLTF
+from coevoer_edge.output.results import CONVENTION, UNTRAINED, avatar_values, numbers, smplx_arrays
+from coevoer_edge.pipeline.camera import PinholeCamera, convert_translation
+from coevoer_edge.pipeline.image import Pixels
+
+if TYPE_CHECKING:
+    from coevoer_edge.media.frames import Frame
+    from coevoer_edge.pipeline.person import Person
+    from coevoer_edge.pipeline.tracking import TrackedFrame
+
+_DETAIL_PX = 512  # samples along the longer side of the drawn body: 40 ms instead of 350 ms a frame at 1080p
+SUFFIXES = (".overlay.mp4", ".jsonl", ".npz", ".bvh", ".glb", ".json")
+
+
+def stream_paths(folder: Path, name: str) -> dict[str, Path]:
+    """The files of a stream by their suffix."""
+    return {suffix: folder / (name + suffix) for suffix in SUFFIXES}
+
+
+class StreamFiles:
+    """The files of one stream, open from the first frame to `close`.
+
+    Args:
+        paths: by suffix, as `stream_paths` gives them.
+        size_px: width and height of the frames.
+        frames_per_second: nominal rate of the frames that will come.
+        body: of the persons.
+        focal_px: the real lens, in pixels of the frame, for places in a world (BVH, GLB, VRM); None if not known.
+        trained: False writes into every file that the numbers are random.
+    """
+
+    def __init__(
+        self,
+        paths: dict[str, Path],
+        size_px: tuple[int, int],
+        frames_per_second: float,
+        body: BodyModel,
+        *,
+        camera: PinholeCamera,
+        focal_px: float | None,
+        trained: bool,
+    ) -> None:
+        from coevoer_edge.media.writer import VideoWriter
+
+        self.paths = paths
+        self.found = 0
+        self._body, self._trained = body, trained
+        self._tips = joint_tips(body)
+        self._lens = real_camera(size_px, focal_px)
+        self._focal_px = focal_px
+        self._size_px = size_px
+        self._recorder = ClipRecorder(size_px, trained=trained, camera=camera)
+        self._video = VideoWriter(paths[".overlay.mp4"], size_px, frames_per_second)
+        self._lines = paths[".jsonl"].open("w", encoding="utf-8")
+
+    def __len__(self) -> int:
+        return len(self._recorder)
+
+    def add(self, frame: "Frame", tracked: "TrackedFrame") -> Pixels:
+        """Write one frame; gives its overlay (H, W, 3)."""
+        person = tracked.person
+        picture = overlay_of(frame.pixels, person, self._body, trained=self._trained)
+        self._video.write(picture, frame.timestamp_ms)
+        if person is None:
+            self._recorder.add(frame.timestamp_ms)
+        else:
+            self.found += 1
+            self._recorder.add(frame.timestamp_ms, person.parameters, person.translation_m, person.visibility)
+        self._lines.write(json.dumps(self._line(frame, tracked), allow_nan=False) + "\n")
+        return picture
+
+    def close(self, about: dict[str, Any]) -> tuple[Path, ...]:
+        """Finish all files; `about` goes into the `.json`. Gives the files that were written.
+
+        Without any person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing.
+        """
+        self._video.close()
+        self._lines.close()
+        if not len(self):
+            for suffix in (".overlay.mp4", ".jsonl"):
+                self.paths[suffix].unlink(missing_ok=True)
+            return ()
+        clip = self._recorder.clip()
+        np.savez_compressed(self.paths[".npz"], **self._npz_arrays(clip))
+        written = [".overlay.mp4", ".jsonl", ".npz"]
+        if self.found:
+            extras = {"body_licence": self._body.licence, "trained": str(self._trained).lower()}
+            extras |= {} if self._trained else {"warning": UNTRAINED}
+            write_bvh(self.paths[".bvh"], clip, self._body, focal_px=self._focal_px)
+            write_animated_glb(self.paths[".glb"], clip, self._body, focal_px=self._focal_px, extras=extras)
+            written += [".bvh", ".glb"]
+        record = self._record(clip) | about
+        text = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items())
+        self.paths[".json"].write_text("{\n" + text + "\n}\n", encoding="utf-8")
+        return tuple(self.paths[suffix] for suffix in (*written, ".json"))
+
+    def _line(self, frame: "Frame", tracked: "TrackedFrame") -> dict[str, Any]:
+        crop = tracked.crop
+        return {
+            "index": frame.index,
+            "timestamp_ms": round(frame.timestamp_ms, 3),
+            "trained": self._trained,
+            "state": tracked.state,
+            "crop_px": {"x0": crop.x0, "y0": crop.y0, "width": crop.width, "height": crop.height},
+            "person": None if tracked.person is None else self._person(tracked.person),
+        }
+
+    def _person(self, person: "Person") -> dict[str, Any]:
+        avatar = avatar_values(person.parameters, self._body, self._tips)
+        at_lens = convert_translation(person.translation_m, person.camera, self._lens)
+        shift = np.asarray(person.joints_cam, np.float64)[0] - person.translation_m  # the pelvis from the origin
+        return {
+            "smplx": {name: numbers(array[0]) for name, array in smplx_arrays(person).items()},
+            "visibility": dict(zip(contract.VISIBILITY, numbers(person.visibility), strict=True)),
+            "joints_px": dict(zip(JOINT_NAMES, numbers(person.joints_px), strict=True)),
+            "arkit": avatar["arkit"],
+            "vrm": {"hips_m": numbers(CAMERA_TO_GLTF @ (at_lens + shift)), "rotations": avatar["vrm"]},
+        }
+
+    def _npz_arrays(self, clip: Clip) -> dict[str, Any]:
+        return {
+            **clip.smplx_arrays(),
+            "found": clip.found,
+            "timestamps_ms": clip.timestamps_ms,
+            "visibility": clip.visibility,
+            "gender": np.array("neutral"),
+            "trained": np.array(clip.trained),
+            "focal_px": np.array(clip.camera.focal_px),
+            "principal_point_px": np.array(clip.camera.principal_point_px),
+            "frame_size_px": np.array(clip.frame_size_px),
+        }
+
+    def _record(self, clip: Clip) -> dict[str, Any]:
+        """What holds for the whole stream."""
+        return {
+            "trained": clip.trained,
+            **({} if clip.trained else {"warning": UNTRAINED}),
+            "convention": CONVENTION,
+            "width_px": clip.frame_size_px[0],
+            "height_px": clip.frame_size_px[1],
+            "frames_per_second": round(clip.frames_per_second, 4),
+            "camera": {"focal_px": clip.camera.focal_px, "principal_point_px": list(clip.camera.principal_point_px)},
+            "real_lens": {
+                "focal_px": self._lens.focal_px,
+                "known": self._focal_px is not None,
+                "used_for": "places in the .bvh, the .glb and vrm.hips_m (y up, m, camera at the origin)",
+            },
+            "gender": "neutral",
+            "betas_of_clip": numbers(clip.shape()) if self.found else None,
+        }
+
+
+def overlay_of(pixels: Pixels, person: "Person | None", body: BodyModel, *, trained: bool) -> Pixels:
+    """The frame with mesh and joints drawn over it, and a banner where the weights are untrained."""
+    import torch
+
+    from coevoer_edge.output.overlay import draw_joints, draw_overlay, stamp
+
+    picture = pixels
+    if person is not None:
+        with torch.inference_mode():
+            picture = draw_overlay(picture, person.mesh(), body.faces, person.camera, detail_px=_DETAIL_PX)
+        picture = draw_joints(picture, person.joints_cam, person.camera)
+    return picture if trained else stamp(picture, UNTRAINED)

