@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     from coevoer_edge.pipeline.tracking import TrackedFrame
 
 _DETAIL_PX = 512  # samples along the longer side of the drawn body: 40 ms instead of 350 ms a frame at 1080p
-SUFFIXES = (".overlay.mp4", ".jsonl", ".npz", ".bvh", ".glb", ".json")
+OVERLAY_SUFFIX = ".overlay.mp4"
+SUFFIXES = (OVERLAY_SUFFIX, ".jsonl", ".npz", ".bvh", ".glb", ".json")
 
 
-def stream_paths(folder: Path, name: str) -> dict[str, Path]:
-    """The files of a stream by their suffix."""
-    return {suffix: folder / (name + suffix) for suffix in SUFFIXES}
+def stream_paths(folder: Path, name: str, *, overlay: bool = True) -> dict[str, Path]:
+    """The files of a stream by their suffix; without `overlay`, all but the `.overlay.mp4`."""
+    return {suffix: folder / (name + suffix) for suffix in SUFFIXES if overlay or suffix != OVERLAY_SUFFIX}
 
 
 class StreamFiles:
     """The files of one stream, open from the first frame to `close`.
 
     Args:
-        paths: by suffix, as `stream_paths` gives them.
+        paths: by suffix, as `stream_paths` gives them; without `.overlay.mp4`, no overlay is made.
         size_px: width and height of the frames.
         frames_per_second: nominal rate of the frames that will come.
         body: of the persons.
@@ -59,8 +60,6 @@ class StreamFiles:
         focal_px: float | None,
         trained: bool,
     ) -> None:
-        from coevoer_edge.media.writer import VideoWriter
-
         self.paths = paths
         self.found = 0
         self._body, self._trained = body, trained
@@ -69,17 +68,22 @@ class StreamFiles:
         self._focal_px = focal_px
         self._size_px = size_px
         self._recorder = ClipRecorder(size_px, trained=trained, camera=camera)
-        self._video = VideoWriter(paths[".overlay.mp4"], size_px, frames_per_second)
+        self._video = None
+        if OVERLAY_SUFFIX in paths:
+            from coevoer_edge.media.writer import VideoWriter
+
+            self._video = VideoWriter(paths[OVERLAY_SUFFIX], size_px, frames_per_second)
         self._lines = paths[".jsonl"].open("w", encoding="utf-8")
 
     def __len__(self) -> int:
         return len(self._recorder)
 
     def add(self, frame: "Frame", tracked: "TrackedFrame") -> Pixels:
-        """Write one frame; gives its overlay (H, W, 3)."""
-        person = tracked.person
-        picture = overlay_of(frame.pixels, person, self._body, trained=self._trained)
-        self._video.write(picture, frame.timestamp_ms)
+        """Write one frame; gives its overlay (H, W, 3), or the frame as it is where no overlay is made."""
+        person, picture = tracked.person, frame.pixels
+        if self._video is not None:
+            picture = overlay_of(picture, person, self._body, trained=self._trained)
+            self._video.write(picture, frame.timestamp_ms)
         if person is None:
             self._recorder.add(frame.timestamp_ms)
         else:
@@ -93,15 +97,17 @@ class StreamFiles:
 
         Without any person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing.
         """
-        self._video.close()
+        if self._video is not None:
+            self._video.close()
         self._lines.close()
+        written = [suffix for suffix in (OVERLAY_SUFFIX, ".jsonl") if suffix in self.paths]
         if not len(self):
-            for suffix in (".overlay.mp4", ".jsonl"):
+            for suffix in written:
                 self.paths[suffix].unlink(missing_ok=True)
             return ()
         clip = self._recorder.clip()
         np.savez_compressed(self.paths[".npz"], **self._npz_arrays(clip))
-        written = [".overlay.mp4", ".jsonl", ".npz"]
+        written.append(".npz")
         if self.found:
             extras = {"body_licence": self._body.licence, "trained": str(self._trained).lower()}
             extras |= {} if self._trained else {"warning": UNTRAINED}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
@@ -53,11 +54,13 @@ def run_images(
     *,
     body: str | Path | None = None,
     passes: int = DEFAULT_PASSES,
+    overlay: bool = True,
     overwrite: bool = False,
     steps: Steps | None = None,
 ) -> tuple["Bundle", list[Outcome]]:
     """Run a bundle on an image, or on every image of a folder, and write the results.
 
+    `overlay=False` writes no `.overlay.png`, which takes longer than all other files of an image together.
     In a folder a bad image becomes an `Outcome` with its error; a single bad image raises `InputError`. Raises
     `InputError` before any work when an output exists (unless `overwrite`) or two images would write the same file.
     """
@@ -66,7 +69,7 @@ def run_images(
     steps = steps or Steps(2, quiet=True)
     image, output_dir = Path(image), Path(output_dir)
     images = find_images(image)
-    planned = _plan(images, output_dir, overwrite)
+    planned = _plan(images, output_dir, _SUFFIXES if overlay else _SUFFIXES[:-1], overwrite)
     steps.step(f"Open {bundle}")
     opened = Bundle.open(bundle)
     manifest = opened.manifest
@@ -94,13 +97,13 @@ def run_images(
 def write_person(
     files: Sequence[Path], image_name: str, pixels: Pixels, person: Person, estimator: Estimator, bundle: "Bundle"
 ) -> None:
-    """Write one person to the four `files` (json, npz, glb, overlay), each saying so when the model is untrained."""
-    from PIL import Image
+    """Write one person to `files` (json, npz, glb and, unless it is left out, overlay).
 
+    Each of them says so when the model is untrained.
+    """
     from coevoer_edge.output.meshes import write_glb
-    from coevoer_edge.output.overlay import draw_joints, draw_overlay, stamp
 
-    json_path, npz_path, glb_path, overlay_path = files
+    json_path, npz_path, glb_path = files[:3]
     make_folder(json_path.parent)
     record = _record(image_name, pixels, person, estimator, bundle)
     lines = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items()]
@@ -109,9 +112,19 @@ def write_person(
     vertices, faces = person.mesh(), estimator.body.faces
     extras = {key: str(record[key]) for key in ("trained", "warning") if key in record}
     write_glb(glb_path, vertices, faces, extras=extras | {"body_licence": estimator.body.licence})
-    overlay = draw_overlay(pixels, vertices, faces, person.camera)
+    for overlay_path in files[3:]:
+        _write_overlay(overlay_path, pixels, person, faces)
+
+
+def _write_overlay(path: Path, pixels: Pixels, person: Person, faces: NDArray[np.integer]) -> None:
+    """Write the photograph with the mesh and the joints over it, and a banner where the weights are untrained."""
+    from PIL import Image
+
+    from coevoer_edge.output.overlay import draw_joints, draw_overlay, stamp
+
+    overlay = draw_overlay(pixels, person.mesh(), faces, person.camera)
     overlay = draw_joints(overlay, person.joints_cam, person.camera)
-    Image.fromarray(overlay if person.trained else stamp(overlay, UNTRAINED)).save(overlay_path)
+    Image.fromarray(overlay if person.trained else stamp(overlay, UNTRAINED)).save(path)
 
 
 def _npz_arrays(person: Person) -> dict[str, Any]:
@@ -153,8 +166,10 @@ def _record(image_name: str, pixels: Pixels, person: Person, estimator: Estimato
     }
 
 
-def _plan(images: Sequence[Path], output_dir: Path, overwrite: bool) -> dict[Path, tuple[Path, ...]]:
-    """The four files of each image; refuses clashes and, without `overwrite`, what is there already."""
+def _plan(
+    images: Sequence[Path], output_dir: Path, suffixes: Sequence[str], overwrite: bool
+) -> dict[Path, tuple[Path, ...]]:
+    """The files of each image, one a suffix; refuses clashes and, without `overwrite`, what is there already."""
     refuse_file(output_dir)
     by_stem: dict[str, Path] = {}
     for image in images:
@@ -163,6 +178,6 @@ def _plan(images: Sequence[Path], output_dir: Path, overwrite: bool) -> dict[Pat
             raise InputError(
                 f"{other.name} and {image.name} would both write {image.stem}.json; rename one, or run them apart."
             )
-    plan = {image: tuple(output_dir / (image.stem + suffix) for suffix in _SUFFIXES) for image in images}
+    plan = {image: tuple(output_dir / (image.stem + suffix) for suffix in suffixes) for image in images}
     refuse_existing([file for files in plan.values() for file in files], overwrite)
     return plan

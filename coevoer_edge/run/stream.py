@@ -37,6 +37,7 @@ class StreamOptions:
     smooth: bool = True
     focal_px: float | None = None  # the real lens, for places in a world; None: the frame's diagonal
     view: bool = False
+    overlay: bool = True  # write the .overlay.mp4
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def run_stream(
     with ExitStack() as stack:
         frames = open_source(source)
         stack.callback(frames.close)
-        paths = stream_paths(folder, frames.name)
+        paths = stream_paths(folder, frames.name, overlay=options.overlay)
         recording = folder / f"{frames.name}.rrd"
         refuse_existing([*paths.values(), *([recording] if options.view else [])], overwrite)
         steps.step(f"Open {bundle}")

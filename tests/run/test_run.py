@@ -148,6 +148,18 @@ def test_overlay_is_drawn_and_stamped_only_when_untrained(world, tmp_path):
     assert "warning" not in record
 
 
+def test_without_overlay_the_other_three_files_are_the_same(world, tmp_path):
+    run("bundle-x", ASTRONAUT, tmp_path / "with")
+    world.runtime = FakeRuntime(world.runtime.answers)
+    _, (outcome,) = run("bundle-x", ASTRONAUT, tmp_path / "without", overlay=False)
+    assert files_in(tmp_path / "without") == sorted(path.name for path in outcome.files)
+    assert files_in(tmp_path / "without") == ["astronaut.glb", "astronaut.json", "astronaut.npz"]
+    for name in files_in(tmp_path / "without"):
+        assert (tmp_path / "without" / name).read_bytes() == (tmp_path / "with" / name).read_bytes()
+    (tmp_path / "without" / "astronaut.overlay.png").touch()  # not of this run, so not in its way
+    run("bundle-x", ASTRONAUT, tmp_path / "without", overlay=False, overwrite=True)
+
+
 def test_glb_says_untrained(world, tmp_path):
     cli("bundle-x", ASTRONAUT, "-o", tmp_path)
     content = (tmp_path / "astronaut.glb").read_bytes()
@@ -213,8 +225,8 @@ def test_refusals(world, tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "empty").mkdir()
     cases = [
-        (("bundle-x", tmp_path / "no.jpg"), f"No image at {tmp_path / 'no.jpg'}; give an image file or a folder of"),
-        (("bundle-x", tmp_path / "empty"), f"No images in {tmp_path / 'empty'}; it should hold files ending in .jpg"),
+        (("bundle-x", tmp_path / "no.jpg"), f"There is no image at {tmp_path / 'no.jpg'}; give an image file"),
+        (("bundle-x", tmp_path / "empty"), f"{tmp_path / 'empty'} holds no images; it should hold"),
         (("bundle-x", ASTRONAUT, "-o", tmp_path / "file"), f"{tmp_path / 'file'} is a file; give a folder with -o."),
         (
             ("bundle-x", ASTRONAUT, "-o", tmp_path / "file" / "out"),

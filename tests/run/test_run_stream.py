@@ -210,6 +210,15 @@ def test_options_reach_the_stream(truth, clip, tmp_path):
     assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == 2
 
 
+def test_without_overlay_no_video_is_encoded(truth, clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("coevoer_edge.media.writer.VideoWriter", None)
+    options = run_stream.StreamOptions(overlay=False)
+    _, outcome = run_stream.run_stream("bundle-x", clip, tmp_path / "o", options=options)
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in SUFFIXES if suffix != ".overlay.mp4"}
+    assert {path.name for path in outcome.files} == files_in(tmp_path / "o")
+    assert len(lines_of(tmp_path / "o" / "walk.jsonl")) == FRAMES
+
+
 def test_untrained_weights_are_named_everywhere(truth, clip, tmp_path):
     truth.trained = False
     result = cli("bundle-x", clip, "-o", tmp_path / "o")
