@@ -52,8 +52,8 @@ def distill(
         raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights")
 
     def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
-        from coevoer_edge.training.teacher_cache import AnswerCache
         from coevoer_edge.training.distillation import DistillationLoss, Student, Teacher
+        from coevoer_edge.training.teacher_cache import AnswerCache
 
         recipe, answers = parts.recipe, None
         if qat and recipe.precision != "fp32":

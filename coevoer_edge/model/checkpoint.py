@@ -24,7 +24,7 @@ DEFAULT_MODEL = "coevoer-t"
 DEFAULT_REFERENCE = "coevoer-s"
 """What the default model's weights were distilled from."""
 
-_WEIGHTS = Path(__file__).parent / "weights"
+_WEIGHTS = Path(__file__).parents[1] / "weights"
 _SHOWN = 5  # key names in an error
 
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from coevoer_edge.data.folder import DEFAULT_COUNTS, DEFAULT_SET, default_images, folder_images
 from coevoer_edge.errors import InputError
+from coevoer_edge.media.images import IMAGE_SUFFIXES, image_files
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.image import extract_crop
 
@@ -151,9 +152,15 @@ def test_file_instead_of_a_folder(photos):
         folder_images(photos / "0.jpg", 8, seed=0)
 
 
+def test_overlays_and_hidden_files_are_no_photographs(tmp_path):
+    for name in ("b.avif", "a.JPG", "a.overlay.png", ".hidden.jpg", "notes.txt"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in image_files(tmp_path)] == ["a.JPG", "b.avif"]
+
+
 def test_empty_folder(tmp_path):
     (tmp_path / "notes.txt").write_text("no photo")
-    with refused(f"{tmp_path} holds no images (JPEG, PNG, WebP, TIFF, BMP, GIF)."):
+    with refused(f"{tmp_path} holds no images; it should hold files ending in {', '.join(IMAGE_SUFFIXES)}."):
         folder_images(tmp_path, 8, seed=0)
 
 

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.quantization import ablation, sensitivity
+from coevoer_edge.quantization import contributions, sensitivity
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.quantization.rounding import gemms, rounding, roundings
 from coevoer_edge.quantization.trial import Trial
@@ -84,25 +84,25 @@ def test_what_is_rounded_costs_apart_and_together(network: CoEvoer, trial: Trial
 
 def test_rows_of_the_ablation_differ_from_the_recipe_in_their_measure_only() -> None:
     wanted = replace(RECIPE, bias_correction=True, smoothing_alphas=(0.4,), activation_observer="mse")
-    variants = ablation.variants(wanted)
-    assert variants.pop(ablation.RECIPE) == wanted
+    variants = contributions.variants(wanted)
+    assert variants.pop(contributions.RECIPE) == wanted
     base = asdict(variants["min-max ranges, nothing else"])
-    assert base == asdict(replace(RECIPE, **ablation.BASE))
+    assert base == asdict(replace(RECIPE, **contributions.BASE))
     assert not base["bias_correction"]
     for name, recipe in variants.items():
         changed = {field for field, value in asdict(recipe).items() if value != base[field]}
-        assert changed <= ablation.MEASURES[name].keys(), name
+        assert changed <= contributions.MEASURES[name].keys(), name
         assert changed or name == "min-max ranges, nothing else"
 
 
 def test_an_ablation_measures_whole_programs(network: CoEvoer, trial: Trial) -> None:
     recipes = {"int8": RECIPE, "float": QuantizationRecipe.open("fp32")}
-    rounded, exact = ablation.ablation(network, recipes, tiny.images(1, 2), trial)
+    rounded, exact = contributions.ablation(network, recipes, tiny.images(1, 2), trial)
     assert max(exact.loss) < 1e-3 < min(rounded.loss)
-    assert ablation.as_markdown([rounded]).splitlines()[2].startswith("| int8 | ")
+    assert contributions.as_markdown([rounded]).splitlines()[2].startswith("| int8 | ")
 
 
-@pytest.mark.parametrize("command", [sensitivity.command, ablation.command])
+@pytest.mark.parametrize("command", [sensitivity.command, contributions.command])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -121,5 +121,5 @@ def test_what_the_commands_refuse(command, arguments: list[str], message: str) -
 
 
 def test_an_unknown_row_is_refused_by_name() -> None:
-    with pytest.raises(ablation.InputError, match="no row has 'median' in its name; rows: min-max ranges"):
-        ablation._chosen(ablation.variants(RECIPE), ["median"])
+    with pytest.raises(contributions.InputError, match="no row has 'median' in its name; rows: min-max ranges"):
+        contributions._chosen(contributions.variants(RECIPE), ["median"])
