@@ -6,4 +6,4 @@ Two chains, each module importing only what stands before it:
 - building: checkpoint -> exported program -> quantized program -> lowered file -> bundle -> runtime -> parity
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,0 +1,40 @@
+"""Write the reference of the commands: `python -m derive.command_reference` writes docs/reference/commands.md.
+
+In: the command line itself. Out: the page, which holds the help text of every command.
+"""
+
+import os
+from pathlib import Path
+
+import click
+
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "commands.md"
+COLUMNS = 100
+_HEAD = """# Commands
+
+`coevoer-edge COMMAND` and `python -m coevoer_edge.COMMAND` are the same. Each of the seven verbs can also be called
+from Python under the same name: `coevoer_edge.export(...)`, `coevoer_edge.run(...)` and so on. This page is written by
+`python -m derive.command_reference`.
+"""
+
+
+def page() -> str:
+    """The page in Markdown."""
+    os.environ["COLUMNS"] = str(COLUMNS)  # click and rich wrap to it
+    from coevoer_edge.cli import main
+
+    context = click.Context(main, info_name="coevoer-edge")
+    parts = [_HEAD]
+    for name in main.list_commands(context):
+        command = main.get_command(context, name)
+        assert command is not None
+        help_text = command.get_help(
+            click.Context(command, info_name=f"coevoer-edge {name}", max_content_width=COLUMNS)
+        )
+        parts.append(f"## {name}\n\n```text\n{help_text.strip()}\n```\n")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"Wrote {PAGE}.")
