@@ -1,9 +1,119 @@
-"""CoEvoer Edge: a person's upper body, hands and face as SMPL-X parameters, on a phone or in a browser.
+"""CoEvoer Edge: a person's upper body, hands and face as SMPL-X parameters, on a phone, in a browser, in Python.
 
-Two chains, each module importing only what stands before it:
+Quick start:
 
-- running:  image -> crop -> network -> SMPL-X parameters -> body
-- building: checkpoint -> exported program -> quantized program -> lowered file -> bundle -> runtime -> parity
+    import coevoer_edge
+
+    (bundle,) = coevoer_edge.export("onnx")  # needs the extra [export]; minutes, once
+    with coevoer_edge.Estimator.open(bundle.path) as estimator:
+        person = estimator("photo.jpg")
+    person  # in a notebook: the photograph with the body over it
+    person.parameters.left_hand_pose  # (15, 3, 3) rotation matrices, in SMPL-X's names
+    person.mesh().vertices  # (V, 3) in metres, camera frame: x right, y down, z into the scene
+    person.save("out")  # out/photo.json, .npz, .glb and .overlay.png
+
+What there is:
+
+    Estimator        a bundle opened: an image or a stream of frames in, a person out
+    Person           SMPL-X parameters, joints and mesh of one person; to_dict(), save(), overlay()
+    TrackedFrame     what became of one frame of a stream: a state, a crop and maybe a person
+    Mesh             vertices in metres and the faces between them
+    Bundle           the folder that an export writes and an app embeds, opened and verified
+    BodyModel        the body that parameters pose: the open body, or your own SMPL-X file
+    SmplxParameters  pose, shape and expression of one body
+    PinholeCamera    a camera that projects points to pixels; `convert_translation` moves a person to another one
+    CoEvoerError     the base of every error that your request can cause: InputError, CheckpointError, BundleError,
+                     PlatformError and CheckFailed
+
+Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench` and `evaluate` take paths and
+strings and return what the command prints. `help(coevoer_edge.export.export)` describes the first.
+
+Guides: README.md to begin with, docs/outputs.md for the files that are written, docs/pipeline.md for the steps from a
+frame to a person, which all platforms share. They lie in the repository and on its documentation site.
+
+`import coevoer_edge` is instant: each name is loaded when it is first asked for, and none of the names above brings
+torch along.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ gives the same
+    from coevoer_edge.bench import bench
+    from coevoer_edge.body.model import BodyModel
+    from coevoer_edge.body.parameters import SmplxParameters
+    from coevoer_edge.bundle import Bundle
+    from coevoer_edge.errors import (
+        BundleError,
+        CheckFailed,
+        CheckpointError,
+        CoEvoerError,
+        InputError,
+        PlatformError,
+    )
+    from coevoer_edge.estimator import Estimator
+    from coevoer_edge.evaluate import evaluate
+    from coevoer_edge.export import export
+    from coevoer_edge.parity import parity
+    from coevoer_edge.pipeline.camera import (
+        PinholeCamera,
+        convert_translation,
+    )
+    from coevoer_edge.pipeline.person import Person
+    from coevoer_edge.pipeline.tracking import TrackedFrame
+    from coevoer_edge.run import run
+
 __version__ = "0.2.0"
+
+__all__ = [
+    "BodyModel",
+    "Bundle",
+    "BundleError",
+    "CheckFailed",
+    "CheckpointError",
+    "CoEvoerError",
+    "Estimator",
+    "InputError",
+    "Person",
+    "PinholeCamera",
+    "PlatformError",
+    "SmplxParameters",
+    "TrackedFrame",
+    "bench",
+    "convert_translation",
+    "evaluate",
+    "export",
+    "parity",
+    "run",
+]
+
+_MODULES = {
+    "coevoer_edge.body.model": ("BodyModel",),
+    "coevoer_edge.body.parameters": ("SmplxParameters",),
+    "coevoer_edge.bundle": ("Bundle",),
+    "coevoer_edge.errors": (
+        *("BundleError", "CheckFailed", "CheckpointError", "CoEvoerError", "InputError", "PlatformError"),
+    ),
+    "coevoer_edge.estimator": ("Estimator",),
+    "coevoer_edge.pipeline.camera": ("PinholeCamera", "convert_translation"),
+    "coevoer_edge.pipeline.person": ("Person",),
+    "coevoer_edge.pipeline.tracking": ("TrackedFrame",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_COMMANDS = ("bench", "evaluate", "export", "parity", "run")  # packages that can be called
+
+if not TYPE_CHECKING:  # else type checkers would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        """Load a public name when it is first asked for (PEP 562)."""
+        from importlib import import_module
+
+        if name in _COMMANDS:
+            return import_module(f"{__name__}.{name}")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

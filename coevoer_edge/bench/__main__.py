@@ -10,9 +10,8 @@ from pathlib import Path
 
 import click
 
+from coevoer_edge.bench import PEERS
 from coevoer_edge.terminal.console import Command, Steps
-
-PEERS = ("mediapipe", "eager")
 
 
 @click.command(cls=Command, name="bench")

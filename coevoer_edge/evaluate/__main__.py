@@ -4,37 +4,12 @@ In: weights or a bundle, a dataset. Out: the paper's Table 1 with the figures me
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from coevoer_edge import __version__
-from coevoer_edge.errors import InputError, PlatformError
-from coevoer_edge.media.images import image_files
-from coevoer_edge.terminal.console import Command, Steps
-
-if TYPE_CHECKING:
-    from coevoer_edge.body.model import BodyModel
-    from coevoer_edge.bundle import Bundle
-    from coevoer_edge.evaluation.domains import Domain
-    from coevoer_edge.evaluation.measure import Result
-    from coevoer_edge.evaluation.predict import Network
-
-SYNTHETIC = "synthetic"
-UNTRAINED = "Untrained weights: these figures say nothing about the method."
-_WORST = 10  # indices named in the JSON
-_PICTURED = 6  # rows of a figure
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is evaluated."""
-
-    label: str
-    network: "Network"
-    facts: dict[str, Any]  # for the JSON: model, source, sha256, trained, ...
+from coevoer_edge.evaluate.evaluator import SYNTHETIC
+from coevoer_edge.terminal.console import Command
 
 
 @click.command(cls=Command, name="evaluate")
@@ -90,208 +65,30 @@ def command(
     MPVPE and PA-MPVPE are aligned as in OSX. The split has two domains: the look of the training images, and one that
     training never saw.
     """
-    from coevoer_edge.body.model import BodyModel
-    from coevoer_edge.data.sources import open_test
-    from coevoer_edge.evaluation.domains import choose
-    from coevoer_edge.evaluation.measure import evaluate
-    from coevoer_edge.evaluation.meshes import MeasuringBody
+    from coevoer_edge.evaluate.evaluator import EvaluateRequest, evaluate
 
-    place = _device(device)
-    _check_folder(figures)
-    if figures is None and (beside or photographs):
-        raise InputError("--beside and --photographs draw figures; add --figures FOLDER")
-    photos = [] if photographs is None else image_files(photographs)
-    body_model = BodyModel.open(body)
-    measuring = MeasuringBody(body_model).to("cpu" if place == "mps" else place)  # which has no float64
-    subjects = _subjects(model, checkpoint, bundle, place)
-    pictured = subjects + [_network(path, None, place) for path in beside]
-    try:
-        domains = choose(
-            open_test(data, None if body is None else body_model, "cpu" if place == "mps" else place), limit
-        )
-        steps = Steps(len(subjects) * len(domains) + (figures is not None), quiet=quiet)
-        results = []
-        for subject in subjects:
-            by_domain = {}
-            for domain in domains:
-                steps.step(f"Evaluate {subject.label} on {domain.name}, {len(domain.indices)} samples")
-                by_domain[domain.name] = evaluate(
-                    subject.network, domain.source, domain.indices, measuring, batch_size=batch_size, steps=steps
-                )
-            results.append(by_domain)
-        tables = [_table(s, r) for s, r in zip(subjects, results, strict=True)]
-        summary = tables[0] | {"data": data, "limit": limit, "body": body_model.name, "device": place}
-        if len(tables) > 1:
-            summary |= {"float_parent": tables[1], "loss": _difference(tables[0], tables[1])}
-        steps.result(_report(subjects, tables, data, body_model))
-        if figures is not None:
-            steps.step(f"Draw {figures}")
-            for file in _draw(figures, pictured, domains, results[0], body_model, photos):
-                steps.result(f"Wrote {file}")
-    finally:
-        for subject in subjects:
-            _close(subject)
-    if as_json:
-        click.echo(json.dumps(summary | {"coevoer_edge": __version__}, allow_nan=False))
-
-
-def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, device: str) -> list[Subject]:
-    """The bundle if there is one, then the network if one is named or there is no bundle."""
-    from coevoer_edge.bundle import Bundle
-
-    opened = None if bundle is None else Bundle.open(bundle)
-    subjects = []
-    if opened is None or model is not None or checkpoint is not None:
-        subject = _network(checkpoint, model, device)
-        if opened is not None and opened.manifest.checkpoint.get("sha256") != subject.facts["sha256"]:
-            raise InputError(
-                f"{opened.path} was exported from {opened.manifest.checkpoint.get('source')}, not from "
-                f"{subject.facts['source']} (their sha256 differ); give its own weights, or leave --model and "
-                "--checkpoint out"
-            )
-        subjects.append(subject)
-    if opened is not None:
-        subjects.insert(0, _artifact(opened))
-    return subjects
-
-
-def _network(checkpoint: Path | None, model: str | None, device: str) -> Subject:
-    """A file's weights, or a model's embedded ones."""
-    from coevoer_edge.model.checkpoint import DEFAULT_MODEL, load, load_embedded
-
-    network, described = load_embedded(model or DEFAULT_MODEL) if checkpoint is None else load(checkpoint, model)
-    removed = [name for name in ("enhancer", "foreground") if not getattr(described, name)]
-    label = described.model + "".join(f" without {name}" for name in removed)
-    facts = vars(described) | {"precision": "fp32"}
-    return Subject(label, network.to(device), facts)
-
-
-def _artifact(bundle: "Bundle") -> Subject:
-    from coevoer_edge.runtime import open_runtime
-
-    manifest = bundle.manifest
-    runtime = open_runtime(bundle)
-    facts = {
-        "model": manifest.model,
-        "source": bundle.path.name,
-        "sha256": manifest.checkpoint.get("sha256"),
-        "trained": manifest.trained,
-        "target": manifest.target,
-        "runtime": runtime.name,
-        "precision": manifest.precision,
-    }
-    return Subject(bundle.path.name, runtime, facts)
-
-
-def _close(subject: Subject) -> None:
-    from torch import nn
-
-    if not isinstance(subject.network, nn.Module):
-        subject.network.close()
-
-
-def _device(name: str | None) -> str:
-    """A device that is there.
-
-    Raises:
-        InputError: no such kind of device. PlatformError: none here.
-    """
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
-        raise InputError(f"unknown device {name!r}; valid: cpu, cuda, cuda:1, mps")
-    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
-    if int(number or 0) >= count:
-        raise PlatformError(f"this machine has no device {name}; leave --device out, or give cpu")
-    return name
-
-
-def _check_folder(figures: Path | None) -> None:
-    if figures is not None and figures.exists() and not figures.is_dir():
-        raise InputError(f"{figures} is a file; give a folder with --figures")
-
-
-def _table(subject: Subject, results: "dict[str, Result]") -> dict[str, Any]:
-    """One subject's part of the JSON: over all samples, then each domain with its worst samples."""
-    from coevoer_edge.evaluation.measure import join
-
-    domains = {name: result.table() | {"worst": result.worst(_WORST)} for name, result in results.items()}
-    return (
-        {"model": subject.facts["model"]} | join(list(results.values())).table() | subject.facts | {"domains": domains}
+    found = evaluate(
+        EvaluateRequest(
+            model=model,
+            checkpoint=checkpoint,
+            bundle=bundle,
+            data=data,
+            limit=limit,
+            batch_size=batch_size,
+            device=device,
+            body=body,
+            figures=figures,
+            beside=beside,
+            photographs=photographs,
+        ),
+        quiet=quiet,
     )
-
-
-def _difference(artifact: dict[str, Any], parent: dict[str, Any]) -> dict[str, Any]:
-    """Artifact minus float parent in the main figures, mm."""
-
-    def minus(key: str) -> dict[str, float | None]:
-        pairs = {part: (value, parent[key][part]) for part, value in artifact[key].items()}
-        return {part: None if a is None or b is None else round(a - b, 4) for part, (a, b) in pairs.items()}
-
-    return {key: minus(key) for key in ("mpvpe_mm", "pa_mpvpe_mm")}
-
-
-def _report(subjects: list[Subject], tables: list[dict[str, Any]], data: str, body: "BodyModel") -> str:
-    """The paper's Table 1 with ours below it."""
-    from coevoer_edge.evaluation.published import PAPER, TABLE_1
-    from coevoer_edge.evaluation.tables import Section, as_text, row_of
-
-    sections = [Section(f"Published, on UBody: {PAPER}, Table 1", TABLE_1)]
-    for subject, table in zip(subjects, tables, strict=True):
-        rows = [row_of(subject.label, table)]
-        if len(table["domains"]) > 1:
-            rows += [row_of(f"  {name}", part) for name, part in table["domains"].items()]
-        rows.append(row_of("  vertices in the crop", table, "_in_crop"))
-        sections.append(Section(f"Measured here, on {data}, {table['count']} samples, body: {body.name}", rows))
-    if len(tables) > 1:
-        sections.append(Section("Loss", [row_of("artifact - float parent", _difference(tables[0], tables[1]))], 2))
-    lines = [as_text(sections), ""]
-    if data == SYNTHETIC:
-        lines.append(
-            "Not comparable: UBody is video of people; this split is rendered, with a body that is not SMPL-X."
-        )
-    else:
-        lines.append(f"The published rows are comparable only if {data} is UBody's test split on the SMPL-X body.")
-    lines.append("On UBody, OSX averages over the vertices within the image; the last row of a block does the same.")
-    return "\n".join(lines + ([] if tables[0]["trained"] else [UNTRAINED]))
-
-
-def _draw(
-    folder: Path,
-    subjects: list[Subject],
-    domains: "list[Domain]",
-    results: "dict[str, Result]",
-    body: "BodyModel",
-    photos: list[Path],
-) -> list[Path]:
-    """The first and the worst samples of each domain, and photographs."""
-    from PIL import Image
-
-    from coevoer_edge.evaluation.figures import comparison, photographs
-
-    folder.mkdir(parents=True, exist_ok=True)
-    untrained = not all(subject.facts["trained"] for subject in subjects)
-    labels = [subject.label for subject in subjects]
-    networks = {
-        s.label if labels.count(s.label) == 1 else f"{s.label}, {i + 1}": s.network for i, s in enumerate(subjects)
-    }
-    files = []
-    for domain in domains:
-        stem = "-".join(domain.name.split())
-        for kind, indices in (
-            ("first", list(domain.indices[:_PICTURED])),
-            ("worst", results[domain.name].worst(_PICTURED)),
-        ):
-            if indices:
-                files.append(folder / f"{stem}-{kind}.png")
-                Image.fromarray(comparison(domain.source, indices, networks, body, untrained)).save(files[-1])
-    if photos:
-        files.append(folder / "photographs.png")
-        Image.fromarray(photographs(photos, subjects[0].network, body, trained=not untrained)).save(files[-1])
-    return files
+    if not quiet:
+        click.echo(found.text)
+        for file in found.pictures:
+            click.echo(f"Wrote {file}")
+    if as_json:
+        click.echo(json.dumps(found.table, allow_nan=False))
 
 
 if __name__ == "__main__":

@@ -4,15 +4,15 @@ Only the command line is here; `coevoer_edge.export.exporter.export` does the wo
 """
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from coevoer_edge.errors import InputError
-from coevoer_edge.lowering.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS, Target, canonical_target
-from coevoer_edge.quantization.recipe import PRECISIONS, QuantizationRecipe
+from coevoer_edge.export.request import recipe_of, targets_of
+from coevoer_edge.lowering.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS
+from coevoer_edge.quantization.recipe import PRECISIONS
 from coevoer_edge.terminal.console import Command, Steps
 from coevoer_edge.terminal.quiet import quietly
 
@@ -70,8 +70,8 @@ def command(
     Quantizes once, lowers that program to every target, reads each file back, and writes a bundle only if the file
     keeps its promises (fused attention, int8 weights, size, parity with the float network).
     """
-    chosen = _targets(targets)
-    quantization = _recipe(precision, recipe, data, num_calibration_samples)
+    chosen = targets_of(targets)
+    quantization = recipe_of(precision, recipe, data, num_calibration_samples)
     if untrained and checkpoint is not None:
         raise InputError("--untrained and --checkpoint exclude each other")
 
@@ -97,24 +97,6 @@ def command(
     _report(bundles, backend, steps)
     if as_json:
         click.echo(json.dumps([_summary(bundle) for bundle in bundles]))
-
-
-def _targets(names: tuple[str, ...]) -> tuple[Target, ...]:
-    chosen = tuple(dict.fromkeys(canonical_target(name) for name in names if name != "all"))
-    return TARGETS if "all" in names else chosen
-
-
-def _recipe(
-    precision: str | None, file: Path | None, data: Path | None, num_calibration_samples: int | None
-) -> QuantizationRecipe:
-    if precision is not None and file is not None:
-        raise InputError("--precision names a recipe that comes with the package; leave it out with --recipe FILE")
-    if precision is not None and precision not in PRECISIONS:
-        raise InputError(f"unknown precision {precision!r}; valid: {', '.join(PRECISIONS)}")
-    recipe = QuantizationRecipe.open(file or precision or "w8a8")
-    if recipe.precision != "w8a8" and (data is not None or num_calibration_samples is not None):
-        raise InputError(f"--data and --num-calibration-samples are for w8a8; {recipe.precision} needs no calibration")
-    return replace(recipe, num_calibration_samples=num_calibration_samples) if num_calibration_samples else recipe
 
 
 def _summary(bundle: "Bundle") -> dict[str, object]:

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from coevoer_edge.errors import CheckFailed, InputError
+from coevoer_edge.errors import CheckFailed
 from coevoer_edge.terminal.console import Command, Steps
 from coevoer_edge.terminal.quiet import quietly
 
 if TYPE_CHECKING:
     from coevoer_edge.parity.ladder import Climb
 
-_REPORTS = ("parity.json", "parity.xml", "parity.md", "parity.html")
 _MOST = 12  # violations in the error; all of them stand in the reports
 
 
@@ -63,8 +62,10 @@ def command(
         from coevoer_edge.parity.budget import DEFAULT, Budget
         from coevoer_edge.parity.ladder import ParityRequest, climb, number_of_steps
         from coevoer_edge.parity.report import as_dict, as_text
+        from coevoer_edge.parity.report_files import refuse_existing, write_reports
 
-    _refuse_existing(output_dir, overwrite)
+    if output_dir is not None:
+        refuse_existing(output_dir, overwrite=overwrite)
     request = ParityRequest(
         bundles=bundles,
         reference=reference,
@@ -81,41 +82,13 @@ def command(
     steps.result(as_text(found.ladders))
     if output_dir is not None:
         steps.step(f"Write reports to {output_dir}")
-        _write(found, output_dir, body, steps)
+        for file in write_reports(found, output_dir, body):
+            steps.result(f"Wrote {file}")
     for ladder in found.ladders:
         steps.result(f"Parity {ladder.verdict}: {ladder.bundle}, {ladder.images} images, budget {ladder.budget}")
     if as_json:
         click.echo(json.dumps(as_dict(found.ladders), allow_nan=False))
     _refuse(found)
-
-
-def _refuse_existing(output_dir: Path | None, overwrite: bool) -> None:
-    if output_dir is None:
-        return
-    if output_dir.exists() and not output_dir.is_dir():
-        raise InputError(f"{output_dir} is a file; give a folder with -o")
-    existing = [output_dir / name for name in _REPORTS if (output_dir / name).exists()]
-    if existing and not overwrite:
-        raise InputError(f"{existing[0]} exists; add --overwrite, or give another folder with -o")
-
-
-def _write(found: "Climb", folder: Path, body: Path | None, steps: Steps) -> None:
-    from coevoer_edge.body.model import BodyModel
-    from coevoer_edge.parity.pictures import draw
-    from coevoer_edge.parity.report import as_html, as_json, as_junit, as_markdown
-
-    model = BodyModel.open(body)
-    pictures = {ladder.bundle: draw(found, number, model) for number, ladder in enumerate(found.ladders)}
-    texts = (
-        as_json(found.ladders),
-        as_junit(found.ladders),
-        as_markdown(found.ladders),
-        as_html(found.ladders, pictures),
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in zip(_REPORTS, texts, strict=True):
-        (folder / name).write_text(text, encoding="utf-8")
-        steps.result(f"Wrote {folder / name}")
 
 
 def _refuse(found: "Climb") -> None:

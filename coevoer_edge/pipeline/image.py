@@ -1,6 +1,6 @@
 """Images in, crops out: every picture becomes (H, W, 3) uint8 RGB, and a rectangle of it the network's 256 x 192.
 
-In: a file, an array or a PIL image, and a `Crop`. Out: uint8 RGB arrays. Pillow and numpy only.
+In: a file, an array or a PIL image, and a `Crop`. Out: uint8 RGB arrays. Numpy; Pillow, once there is a file to read.
 """
 
 import math
@@ -8,19 +8,21 @@ import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from coevoer_edge import contract
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import CROP_SCALE, Crop
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 Pixels = NDArray[np.uint8]  # H W 3, RGB
-ImageSource = str | Path | Image.Image | NDArray[np.generic]
+ImageSource: TypeAlias = "str | Path | Image.Image | NDArray[np.generic]"
 
 MAX_CROP_PX = 1 << 17
 """Widest crop that is cut: bounds the work and memory of `extract_crop`, far above any camera."""
@@ -69,6 +71,10 @@ def read_image(source: ImageSource) -> Pixels:
     """A path, a PIL image or an array, to (H, W, 3) uint8 RGB. Raises `InputError`."""
     if isinstance(source, str | Path):
         return load_image(source)
+    if isinstance(source, np.ndarray):
+        return as_image(source)
+    from PIL import Image
+
     if isinstance(source, Image.Image):
         return _to_rgb(source, "The image")
     return as_image(source)
@@ -81,6 +87,8 @@ def load_image(path: str | Path) -> Pixels:
     16-bit grey is scaled over its full range. CMYK is converted by Pillow's formula without its printing profile, which
     shifts hues and keeps shapes. Raises `InputError` for what is no readable image.
     """
+    from PIL import Image, UnidentifiedImageError
+
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path} is a folder, not an image; give one of its files.")
@@ -127,6 +135,8 @@ def as_image(array: object) -> Pixels:
         raise InputError(f"The image has shape {array.shape}; {valid}{hint}.")
     _check_size(array.shape[1], array.shape[0], "The image")
     if array.shape[-1] == 4:
+        from PIL import Image
+
         return _to_rgb(Image.fromarray(np.ascontiguousarray(array), "RGBA"), "The image")
     if array.shape[-1] == 1:
         array = array.repeat(3, axis=-1)
@@ -190,7 +200,9 @@ def _means(lines: NDArray[np.generic], start: float, scale: float, size: int) ->
     return means
 
 
-def _to_rgb(image: Image.Image, name: str) -> Pixels:
+def _to_rgb(image: "Image.Image", name: str) -> Pixels:
+    from PIL import Image, ImageOps
+
     _check_size(*image.size, name)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):

@@ -14,11 +14,10 @@ import click
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.estimator import DEFAULT_PASSES
 from coevoer_edge.media.camera_device import camera_number
-from coevoer_edge.media.frames import VIDEO_SUFFIXES
 from coevoer_edge.output.results import UNTRAINED
 from coevoer_edge.run.images import Outcome
 from coevoer_edge.run.images import run_images as run
-from coevoer_edge.run.stream import StreamOptions, refuse_problem, run_stream, stream_lines, stream_summary
+from coevoer_edge.run.stream import StreamOptions, is_stream, refuse_problem, run_stream, stream_lines, stream_summary
 from coevoer_edge.terminal.console import Command, Steps
 
 if TYPE_CHECKING:
@@ -27,13 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["UNTRAINED", "command", "is_stream", "run", "run_stream"]
 
 _INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
-
-
-def is_stream(source: str | Path) -> bool:
-    """A camera or a video file, rather than images."""
-    if camera_number(str(source)) is not None:
-        return True
-    return Path(source).suffix.lower() in VIDEO_SUFFIXES and not Path(source).is_dir()
 
 
 def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json: bool) -> None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from coevoer_edge.errors import CheckFailed
 from coevoer_edge.estimator import Estimator
+from coevoer_edge.media.camera_device import CameraDevice, camera_number
+from coevoer_edge.media.frames import VIDEO_SUFFIXES, VideoFile
 from coevoer_edge.output.results import UNTRAINED, make_folder, provenance, refuse_existing, refuse_file
 from coevoer_edge.output.stream_files import StreamFiles, stream_paths
 from coevoer_edge.pipeline.person import frame_camera
@@ -57,6 +59,13 @@ class StreamOutcome:
     def fps(self) -> float:
         """Frames per second, all work counted."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
+
+
+def is_stream(source: str | Path) -> bool:
+    """Whether a source is a camera or a video file, rather than images."""
+    if camera_number(str(source)) is not None:
+        return True
+    return Path(source).suffix.lower() in VIDEO_SUFFIXES and not Path(source).is_dir()
 
 
 def run_stream(
@@ -104,9 +113,6 @@ def run_stream(
 
 def open_source(source: str | Path) -> "FrameSource":
     """A video file or a camera, opened. Raises `InputError` for what cannot be."""
-    from coevoer_edge.media.camera_device import CameraDevice, camera_number
-    from coevoer_edge.media.frames import VideoFile
-
     number = camera_number(str(source))
     return VideoFile(source) if number is None else CameraDevice(number)
 

@@ -12,7 +12,8 @@ from known_people import Knowing, KnowingRuntime, People, open_body
 
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import Bundle
-from coevoer_edge.evaluate.__main__ import _device, command
+from coevoer_edge.evaluate.__main__ import command
+from coevoer_edge.evaluate.evaluator import _device
 from coevoer_edge.evaluation.domains import choose
 from coevoer_edge.model import checkpoint
 from coevoer_edge.model.checkpoint import Checkpoint
