@@ -58,7 +58,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ giv
         PinholeCamera,
         convert_translation,
     )
-    from coevoer_edge.pipeline.person import Person
+    from coevoer_edge.pipeline.person import Mesh, Person
     from coevoer_edge.pipeline.tracking import TrackedFrame
     from coevoer_edge.run import run
 
@@ -73,6 +73,7 @@ __all__ = [
     "CoEvoerError",
     "Estimator",
     "InputError",
+    "Mesh",
     "Person",
     "PinholeCamera",
     "PlatformError",
@@ -95,7 +96,7 @@ _MODULES = {
     ),
     "coevoer_edge.estimator": ("Estimator",),
     "coevoer_edge.pipeline.camera": ("PinholeCamera", "convert_translation"),
-    "coevoer_edge.pipeline.person": ("Person",),
+    "coevoer_edge.pipeline.person": ("Mesh", "Person"),
     "coevoer_edge.pipeline.tracking": ("TrackedFrame",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge.errors import CoEvoerError, InputError
+from coevoer_edge.output.person_files import PersonFiles
+from coevoer_edge.output.results import provenance
 from coevoer_edge.pipeline.camera import Crop, convert_translation
 from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
 from coevoer_edge.pipeline.image import ImageSource, Pixels, extract_crop, read_image
@@ -40,7 +42,8 @@ class Estimator:
     body it found there. Where that body is no usable guide (`tracking.next_crop` tells which), the last crop stays.
 
     Streams: one crop a frame, which follows the person of the frame before. One estimator holds one stream; `smooth`
-    switches the smoothing of its parameters. Give `trained=False` with random weights, so that every `Person` says so.
+    switches the smoothing of its parameters. Give `trained=False` with random weights, so that every `Person` says so;
+    `bundle` is what the runtime was opened from, if it is known, for the provenance in results.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Estimator:
         passes: int = DEFAULT_PASSES,
         smooth: bool = True,
         pipeline: Pipeline = PIPELINE,
+        bundle: "Bundle | None" = None,
     ) -> None:
         if passes < 1:
             raise InputError(f"passes is {passes}; give 1 (whole frame only) or more.")
@@ -59,6 +63,8 @@ class Estimator:
         self.body = body
         self.trained = trained
         self.passes = passes
+        self.smooth = smooth
+        self.provenance = provenance(bundle, body)
         self._tracker = Tracker(pipeline)
         self._smoother = PersonSmoother(pipeline.smoothing) if smooth else None
         self._frames = 0
@@ -94,7 +100,15 @@ class Estimator:
         body_model = BodyModel.open(body)  # before the runtime, which holds resources
         pipeline = Pipeline.from_table(bundle.manifest.pipeline)
         trained = bundle.manifest.trained
-        return cls(open_runtime(bundle), body_model, trained=trained, passes=passes, smooth=smooth, pipeline=pipeline)
+        return cls(
+            open_runtime(bundle),
+            body_model,
+            trained=trained,
+            passes=passes,
+            smooth=smooth,
+            pipeline=pipeline,
+            bundle=bundle,
+        )
 
     def __call__(self, image: ImageSource) -> Person:
         """Estimate the person in a path, a PIL image or a uint8 RGB array (H, W, 3).
@@ -104,12 +118,13 @@ class Estimator:
         self._refuse_closed()
         pixels = read_image(image)
         height, width = pixels.shape[:2]
-        person = self._person(pixels, Crop.whole_frame(width, height))
+        views = PersonFiles(self.body, self.provenance, (width, height), _file_name(image), pixels)
+        person = self._person(pixels, Crop.whole_frame(width, height), views)
         for _ in range(self.passes - 1):
             crop = next_crop(person.joints_cam, person.joints_px, width, height)
             if crop is None:
                 break
-            person = self._person(pixels, crop)
+            person = self._person(pixels, crop, views)
         return person
 
     def detect(self, image: ImageSource) -> Person:
@@ -180,8 +195,8 @@ class Estimator:
         """One run of the network on one crop."""
         return decode(self.runtime(extract_crop(pixels, crop)), crop, self.runtime.name)
 
-    def _person(self, pixels: Pixels, crop: Crop) -> Person:
-        return embody(self._decoded(pixels, crop), self.body, trained=self.trained)
+    def _person(self, pixels: Pixels, crop: Crop, views: PersonFiles) -> Person:
+        return embody(self._decoded(pixels, crop), self.body, trained=self.trained, views=views)
 
     def _in_frame_camera(self, decoded: Decoded, timestamp_ms: float, width: int, height: int) -> Person:
         """The accepted person as the stream reports it."""
@@ -197,8 +212,15 @@ class Estimator:
             parameters=parameters,
             translation_m=translation,
             camera=camera,
+            views=PersonFiles(self.body, self.provenance, (width, height)),
         )
 
     def _forget_the_lost(self) -> None:
         if self._smoother is not None and self._tracker.state == "searching":
             self._smoother.reset()
+
+
+def _file_name(image: ImageSource) -> str | None:
+    """The name of the file that an image comes from; Pillow keeps it for images that it has opened."""
+    path = image if isinstance(image, str | Path) else getattr(image, "filename", "")
+    return Path(path).name or None

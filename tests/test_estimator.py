@@ -46,7 +46,7 @@ def test_joints_mesh_and_boxes_are_in_the_full_image(body, image):
     assert person.joints_cam.shape == (55, 3)
     in_crop = VIRTUAL_CAMERA.project(person.joints_cam)
     np.testing.assert_allclose(person.joints_px, person.crop.crop_to_image(in_crop), atol=1e-6)
-    vertices = person.mesh()
+    vertices = person.mesh().vertices
     assert vertices.shape == (body.num_vertices, 3)
     np.testing.assert_allclose(vertices, body.pose(person.parameters).vertices + person.translation_m, atol=1e-6)
     low, high = person.crop.crop_to_image([(0.25 * 192, 0.5 * 256), (0.75 * 192, 256)])

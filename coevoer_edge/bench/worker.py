@@ -85,7 +85,7 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
         frame, runtime.answer = _frame(job, number), stream.answer(number)
         start = time.perf_counter()
         tracked = estimator.detect_for_video(frame, number * FRAME_MS)
-        mesh = tracked.person.mesh() if tracked.person else None
+        mesh = tracked.person.mesh().vertices if tracked.person else None
         ms = (time.perf_counter() - start) * 1000
         if mesh is None:
             raise CheckFailed(

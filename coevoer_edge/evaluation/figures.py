@@ -113,7 +113,7 @@ def photographs(
     for image in images:
         pixels = read_image(image)
         person = estimator(pixels)
-        overlay = _fit(draw_overlay(pixels, person.mesh(), body.faces, person.camera))
+        overlay = _fit(draw_overlay(pixels, person.mesh().vertices, body.faces, person.camera))
         tiles += [_fit(pixels), overlay if trained else stamp(overlay, UNTRAINED)]
     return contact_sheet(tiles, 2 * columns)
 

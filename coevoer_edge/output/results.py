@@ -3,7 +3,8 @@
 In: persons, paths. Out: SMPL-X arrays under SMPL-X's own names, provenance, and errors before any work.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,15 +60,18 @@ def numbers(array: Array) -> list[object]:
     return [round(v, 6) if isinstance(v, float) else numbers(np.asarray(v)) for v in array.tolist()]
 
 
-def provenance(bundle: "Bundle", body: "BodyModel") -> dict[str, str]:
-    """Which bundle and which body made a result."""
-    manifest = bundle.manifest
-    return {
-        "bundle": bundle.artifact.parent.name,
-        "artifact": bundle.artifact.name,
-        "model": manifest.model,
-        "target": manifest.target,
-        "precision": manifest.precision,
+def provenance(bundle: "Bundle | None", body: "BodyModel") -> dict[str, str | None]:
+    """Which bundle and which body made a result; None where a runtime was given without its bundle."""
+    origin: dict[str, str | None] = dict.fromkeys(("bundle", "artifact", "model", "target", "precision"))
+    if bundle is not None:
+        origin = {
+            "bundle": bundle.artifact.parent.name,
+            "artifact": bundle.artifact.name,
+            "model": bundle.manifest.model,
+            "target": bundle.manifest.target,
+            "precision": bundle.manifest.precision,
+        }
+    return origin | {
         "body": body.name,
         "body_licence": body.licence,
         "coevoer_edge": __version__,
@@ -90,18 +94,26 @@ def avatar_values(parameters: "SmplxParameters", body: "BodyModel", tips: Array)
     return {"arkit": arkit, "vrm": {bone: numbers(q) for bone, q in by_bone(rotations).items()}}
 
 
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON file with one line for each key."""
+    lines = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder for results. Raises `CoEvoerError` where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CoEvoerError(f"{folder} cannot be made ({error.strerror}); give another folder with -o.") from None
+        raise CoEvoerError(
+            f"{folder} cannot be made ({error.strerror}); give another folder for the results."
+        ) from None
 
 
 def refuse_file(output_dir: Path) -> None:
     """Raise `InputError` where the output folder is a file."""
     if output_dir.exists() and not output_dir.is_dir():
-        raise InputError(f"{output_dir} is a file; give a folder with -o.")
+        raise InputError(f"{output_dir} is a file; give a folder for the results.")
 
 
 def refuse_existing(files: Sequence[Path], overwrite: bool) -> None:
@@ -109,4 +121,7 @@ def refuse_existing(files: Sequence[Path], overwrite: bool) -> None:
     existing = [file for file in files if file.exists()]
     if existing and not overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise InputError(f"{existing[0]}{more} exists; give --overwrite to replace it, or another folder with -o.")
+        raise InputError(
+            f"{existing[0]}{more} exists; replace it with --overwrite (in Python, overwrite=True), or give another "
+            "folder."
+        )

@@ -18,7 +18,7 @@ from coevoer_edge.output.animation.clip import Clip, ClipRecorder
 from coevoer_edge.output.animation.glb import write_animated_glb
 from coevoer_edge.output.animation.motion import real_camera
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
-from coevoer_edge.output.results import CONVENTION, UNTRAINED, avatar_values, numbers, smplx_arrays
+from coevoer_edge.output.results import CONVENTION, UNTRAINED, avatar_values, numbers, smplx_arrays, write_json
 from coevoer_edge.pipeline.camera import PinholeCamera, convert_translation
 from coevoer_edge.pipeline.image import Pixels
 
@@ -114,9 +114,7 @@ class StreamFiles:
             write_bvh(self.paths[".bvh"], clip, self._body, focal_px=self._focal_px)
             write_animated_glb(self.paths[".glb"], clip, self._body, focal_px=self._focal_px, extras=extras)
             written += [".bvh", ".glb"]
-        record = self._record(clip) | about
-        text = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items())
-        self.paths[".json"].write_text("{\n" + text + "\n}\n", encoding="utf-8")
+        write_json(self.paths[".json"], self._record(clip) | about)
         return tuple(self.paths[suffix] for suffix in (*written, ".json"))
 
     def _line(self, frame: "Frame", tracked: "TrackedFrame") -> dict[str, Any]:
@@ -184,6 +182,6 @@ def overlay_of(pixels: Pixels, person: "Person | None", body: BodyModel, *, trai
     picture = pixels
     if person is not None:
         with torch.inference_mode():
-            picture = draw_overlay(picture, person.mesh(), body.faces, person.camera, detail_px=_DETAIL_PX)
+            picture = draw_overlay(picture, person.mesh().vertices, body.faces, person.camera, detail_px=_DETAIL_PX)
         picture = draw_joints(picture, person.joints_cam, person.camera)
     return picture if trained else stamp(picture, UNTRAINED)

@@ -98,7 +98,7 @@ class Viewer:
             self._log("world/person", rr.Clear(recursive=True))
             return
         shift = convert_translation(person.translation_m, person.camera, self._lens) - person.translation_m
-        vertices, joints = person.mesh() + shift, np.asarray(person.joints_cam) + shift
+        vertices, joints = person.mesh().vertices + shift, np.asarray(person.joints_cam) + shift
         normals = smooth_normals(vertices, self._faces)
         mesh = rr.Mesh3D.from_fields(
             vertex_positions=vertices.astype(np.float32),

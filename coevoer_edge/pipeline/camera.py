@@ -69,6 +69,9 @@ class Crop:
             )
         return None
 
+    def __str__(self) -> str:
+        return f"{self.width:.0f} x {self.height:.0f} px at ({self.x0:.0f}, {self.y0:.0f})"
+
     @classmethod
     def whole_frame(cls, image_width_px: float, image_height_px: float) -> Self:
         """The smallest crop that holds the whole image, centred on it: the first crop, when nothing is known."""

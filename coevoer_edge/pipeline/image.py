@@ -8,7 +8,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Pixels = NDArray[np.uint8]  # H W 3, RGB
-ImageSource: TypeAlias = "str | Path | Image.Image | NDArray[np.generic]"
+ImageSource = Union[str, Path, "Image.Image", NDArray[np.generic]]  # in quotes: Pillow is not imported yet
 
 MAX_CROP_PX = 1 << 17
 """Widest crop that is cut: bounds the work and memory of `extract_crop`, far above any camera."""

@@ -6,7 +6,8 @@ In: outputs, the crop, a body. Out: `Person`: SMPL-X parameters, a camera of the
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,59 @@ from numpy.typing import NDArray
 from coevoer_edge import contract
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import nearest_rotation
-from coevoer_edge.errors import BundleError
+from coevoer_edge.errors import BundleError, CoEvoerError
 from coevoer_edge.pipeline.camera import Crop, PinholeCamera
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from coevoer_edge.body.model import BodyModel, Skeleton
+    from coevoer_edge.pipeline.image import ImageSource
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles between vertices; outward faces run counterclockwise."""
+
+    vertices: Array  # V 3, camera frame, m
+    faces: NDArray[np.int32]  # F 3, indices of vertices; the body's own array, shared by all of its meshes
+
+    def __repr__(self) -> str:
+        return f"<Mesh: {len(self.vertices)} vertices, {len(self.faces)} faces>"
+
+
+class PersonViews(Protocol):
+    """What makes dictionaries, files and pictures of a person.
+
+    `coevoer_edge.output.person_files` has it; the estimator hands it in, because this module stands before the output.
+    """
+
+    def to_dict(self, person: "Person") -> dict[str, Any]:
+        """The content of the `.json` that `run` writes."""
+        ...
+
+    def save(
+        self,
+        person: "Person",
+        folder: str | Path,
+        *,
+        name: str | None,
+        image: "ImageSource | None",
+        overlay: bool,
+        overwrite: bool,
+    ) -> tuple[Path, ...]:
+        """Write the files of `run`; returns their paths."""
+        ...
+
+    def overlay(self, person: "Person", image: "ImageSource | None") -> "Image.Image":
+        """The image with the body over it."""
+        ...
+
+    def png(self, person: "Person") -> bytes | None:
+        """A small overlay for notebooks; None where there is no image."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +75,7 @@ class Person:
     """One person in the full image, upright as `read_image` gives it.
 
     Camera frame: x right, y down, z into the scene, m. Pixels: x right, y down, the first centre at (0.5, 0.5).
+    A person of a photograph keeps its pixels, for `overlay` and `save`; one of a stream does not keep its frame.
     """
 
     parameters: SmplxParameters  # rotations projected onto SO(3)
@@ -39,21 +87,99 @@ class Person:
     joints_cam: Array  # 55 3, camera frame
     joints_px: Array  # 55 2
     trained: bool  # False: the weights are random, and so are these numbers
-    _body: "BodyModel" = field(repr=False)
-    _skeleton: "Skeleton" = field(repr=False)
+    _body: "BodyModel"
+    _skeleton: "Skeleton"
+    _views: PersonViews | None = field(default=None)
 
-    def mesh(self) -> Array:
-        """Vertices (V, 3) in the camera frame, m; the faces are the body's. Computed when first asked for."""
+    def __repr__(self) -> str:
+        trained = "trained" if self.trained else "untrained, so that its numbers are random"
+        return f"<Person: {seen(self.visibility)}; crop {self.crop}; {trained}>"
+
+    def mesh(self) -> Mesh:
+        """The body's surface in the camera frame, m. Its vertices are computed when first asked for."""
         skin = self._skin
         vertices = np.empty(skin.shape[::-1])
         for axis, shift in enumerate(self.translation_m):  # added to rows of three numbers it would take twice the time
             np.add(skin[axis], shift, out=vertices[:, axis])
-        return vertices
+        return Mesh(vertices, self._body.faces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the mesh, ready for JSON: the same as in the `.json` file that `save` and `run` write.
+
+        SMPL-X's parameters under their own names (axis-angle in rad, m), camera, crop, boxes, visibility and joints by
+        name (px and m), ARKit weights and VRM rotations, and where it comes from. docs/outputs.md describes each key.
+
+        Raises:
+            CoEvoerError: a person that no `Estimator` made.
+        """
+        return self._outside().to_dict(self)
+
+    def save(
+        self,
+        folder: str | Path,
+        name: str | None = None,
+        *,
+        image: "ImageSource | None" = None,
+        overlay: bool = True,
+        overwrite: bool = False,
+    ) -> tuple[Path, ...]:
+        """Write the same files as `run` for a photograph: `.json`, `.npz`, `.glb` and `.overlay.png`.
+
+        Args:
+            folder: where to write them; it is made if it does not exist.
+            name: what the files are called, without a suffix; None for the name of the image's own file, or "person"
+                where it came from memory.
+            image: the frame, for a person of a stream, which does not keep it; as for `overlay`.
+            overlay: False leaves the `.overlay.png` out.
+            overwrite: replace files that exist.
+
+        Returns:
+            The files, in the order above.
+
+        Raises:
+            InputError: a file that exists, a name with a folder in it, a frame that is missing or of another size.
+            CoEvoerError: a folder that cannot be made, or a person that no `Estimator` made.
+        """
+        return self._outside().save(self, folder, name=name, image=image, overlay=overlay, overwrite=overwrite)
+
+    def overlay(self, image: "ImageSource | None" = None) -> "Image.Image":
+        """The image with the shaded mesh and the joints over it, as a PIL image of the same size.
+
+        `numpy.asarray(person.overlay())` is the same as (H, W, 3) uint8 RGB. A banner says so where the weights are
+        untrained.
+
+        Args:
+            image: a path, a PIL image or a uint8 RGB array (H, W, 3); None for the photograph itself. A person of a
+                stream needs the frame it was found in.
+
+        Raises:
+            InputError: an image that is missing, unusable or of another size than the one the person was found in.
+            CoEvoerError: a person that no `Estimator` made.
+        """
+        return self._outside().overlay(self, image)
+
+    def _repr_png_(self) -> bytes | None:
+        """The overlay in a notebook, at most 768 px long; None for a stream, whose frames are not kept."""
+        return None if self._views is None else self._views.png(self)
+
+    def _outside(self) -> PersonViews:
+        if self._views is None:
+            raise CoEvoerError(
+                "This person was put together without an Estimator, so it has no image and no origin to write; take "
+                "the person that Estimator gives."
+            )
+        return self._views
 
     @cached_property
     def _skin(self) -> NDArray[np.float32]:
         """3 V, before the translation."""
         return self._body.skin(self._skeleton)
+
+
+def seen(visibility: Array) -> str:
+    """Probabilities of `contract.VISIBILITY` (4,) in words: person 0.98, face 0.97, left hand 0.40, right hand 0.91."""
+    pairs = zip(contract.VISIBILITY, visibility, strict=True)
+    return ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in pairs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +218,12 @@ def embody(
     parameters: SmplxParameters | None = None,
     translation_m: Array | None = None,
     camera: PinholeCamera | None = None,
+    views: PersonViews | None = None,
 ) -> Person:
-    """Pose the body; with parameters, translation (3,) and camera of one's own instead of the decoded ones."""
+    """Pose the body; with parameters, translation (3,) and camera of one's own instead of the decoded ones.
+
+    `views` writes and shows the person; without it, `Person.to_dict`, `save` and `overlay` are refused.
+    """
     parameters = decoded.parameters if parameters is None else parameters
     translation = decoded.translation_m if translation_m is None else translation_m
     camera = decoded.crop.camera() if camera is None else camera
@@ -111,6 +241,7 @@ def embody(
         trained=trained,
         _body=body,
         _skeleton=skeleton,
+        _views=views,
     )
 
 

@@ -15,7 +15,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import ASPECT, Crop
 from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
 from coevoer_edge.pipeline.image import CROP_RULE
-from coevoer_edge.pipeline.person import Person
+from coevoer_edge.pipeline.person import Person, seen
 from coevoer_edge.pipeline.smoothing import share_of_step
 
 Array = NDArray[np.float64]
@@ -106,6 +106,10 @@ class TrackedFrame:
     state: State  # after the frame
     crop: Crop  # what the network looked at
     person: Person | None  # in the frame camera, parameters smoothed; None where nobody was accepted
+
+    def __repr__(self) -> str:
+        found = "nobody" if self.person is None else seen(self.person.visibility)
+        return f"<TrackedFrame {self.index} at {self.timestamp_ms:.0f} ms: {self.state}; {found}; crop {self.crop}>"
 
 
 class Tracker:

@@ -16,9 +16,11 @@ from fakes import FakeRuntime, fake_bundle, outputs_of
 from photo import ASTRONAUT
 from PIL import Image
 
+import coevoer_edge
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH
 from coevoer_edge.errors import BundleError, CheckFailed, InputError
+from coevoer_edge.estimator import Estimator
 from coevoer_edge.media.images import find_images
 from coevoer_edge.pipeline.constants import PIPELINE
 from coevoer_edge.run.__main__ import UNTRAINED, command, run
@@ -173,7 +175,8 @@ def test_existing_results_are_refused_without_overwrite(world, tmp_path):
     assert result.exit_code == 2
     first = tmp_path / "astronaut.json"
     assert result.stderr == (
-        f"Error: {first} (and 3 more) exists; give --overwrite to replace it, or another folder with -o.\n"
+        f"Error: {first} (and 3 more) exists; replace it with --overwrite (in Python, overwrite=True), or give another "
+        "folder.\n"
     )
     assert cli("bundle-x", ASTRONAUT, "-o", tmp_path, "--overwrite").exit_code == 0
 
@@ -227,7 +230,10 @@ def test_refusals(world, tmp_path):
     cases = [
         (("bundle-x", tmp_path / "no.jpg"), f"There is no image at {tmp_path / 'no.jpg'}; give an image file"),
         (("bundle-x", tmp_path / "empty"), f"{tmp_path / 'empty'} holds no images; it should hold"),
-        (("bundle-x", ASTRONAUT, "-o", tmp_path / "file"), f"{tmp_path / 'file'} is a file; give a folder with -o."),
+        (
+            ("bundle-x", ASTRONAUT, "-o", tmp_path / "file"),
+            f"{tmp_path / 'file'} is a file; give a folder for the results.",
+        ),
         (
             ("bundle-x", ASTRONAUT, "-o", tmp_path / "file" / "out"),
             f"{tmp_path / 'file' / 'out'} cannot be made (Not a ",
@@ -252,8 +258,30 @@ def test_from_python(world, tmp_path):
     bundle, outcomes = run("bundle-x", ASTRONAUT, tmp_path)
     assert bundle.manifest.model == "coevoer-t"
     assert outcomes[0].files[0].name == "astronaut.json"
-    with pytest.raises(InputError, match=re.escape("exists; give --overwrite")):
+    with pytest.raises(InputError, match=re.escape("exists; replace it with --overwrite")):
         run("bundle-x", ASTRONAUT, tmp_path)
+
+
+def test_a_person_saves_the_same_bytes_as_the_command(world, tmp_path):
+    assert cli("bundle-x", ASTRONAUT, "-o", tmp_path / "run").exit_code == 0
+    world.runtime = FakeRuntime(world.runtime.answers)
+    with Estimator.open("bundle-x") as estimator:
+        files = estimator(ASTRONAUT).save(tmp_path / "save")
+    assert [file.name for file in files] == [f"astronaut{s}" for s in (".json", ".npz", ".glb", ".overlay.png")]
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "run" / file.name).read_bytes()
+
+
+def test_the_call_gives_what_was_written(world, tmp_path, photos):
+    result = coevoer_edge.run("bundle-x", ASTRONAUT, tmp_path, overlay=False)
+    assert [file.name for file in result.files] == ["astronaut.json", "astronaut.npz", "astronaut.glb"]
+    assert result.bundle.manifest.model == "coevoer-t"
+    assert (result.images[0].image, result.stream) == (ASTRONAUT, None)
+    (photos / "broken.jpg").write_bytes(b"no")
+    outcomes = {outcome.image.name: outcome for outcome in coevoer_edge.run("bundle-x", photos, tmp_path).images}
+    assert outcomes["broken.jpg"].files == ()
+    assert "is not an image" in outcomes["broken.jpg"].error
+    assert len(outcomes["a.png"].files) == 4
 
 
 # The console.

@@ -308,7 +308,7 @@ def test_existing_results_are_refused_without_overwrite(truth, clip, tmp_path):
     assert cli("bundle-x", clip, "-o", tmp_path).exit_code == 0
     result = cli("bundle-x", clip, "-o", tmp_path)
     assert result.exit_code == 2
-    assert "walk.overlay.mp4 (and 5 more) exists; give --overwrite" in result.stderr
+    assert "walk.overlay.mp4 (and 5 more) exists; replace it with --overwrite" in result.stderr
     assert cli("bundle-x", clip, "-o", tmp_path, "--overwrite").exit_code == 0
 
 
