@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from coevoer_edge import contract
-from coevoer_edge.output.render import NEAR_M
+from coevoer_edge.pipeline.camera import NEAR_M
 
 _TINY = 1e-12
 

@@ -9,14 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 from coevoer_edge.body.joints import JOINT_NAMES, LEFT_HAND_JOINT_NAMES, PARENTS, RIGHT_HAND_JOINT_NAMES
 from coevoer_edge.errors import InputError
-from coevoer_edge.output.render import NEAR_M, Lights, rasterize, shade, vertex_normals
+from coevoer_edge.output.render import render_light, vertex_normals
+from coevoer_edge.pipeline.camera import NEAR_M
 
 Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
@@ -27,8 +26,11 @@ RIGHT_COLOR: Color = (46, 196, 182)
 MIDDLE_COLOR: Color = (250, 250, 250)
 BOX_COLOR: Color = (255, 214, 10)
 
-_SUPERSAMPLE_UP_TO_PX = 2048  # longer side of the drawn area; above it one sample a pixel is fine enough
-_BAND_SAMPLES = 1 << 21
+DETAIL_PX = 1024
+"""Longer side of the part of a photo that is rendered for the mesh; what is larger is stretched."""
+
+_LAMP, _AMBIENT, _DIRECT = (-0.45, -0.55, -1.0), 0.3, 0.75
+_SUPERSAMPLE_UP_TO_PX = 2048  # longer side of the painted area; above it one sample a pixel is fine enough
 
 _UPPER_BODY = ("pelvis", "spine1", "spine2", "spine3", "neck", "head", "jaw")
 _ARM = ("collar", "shoulder", "elbow", "wrist")
@@ -55,14 +57,13 @@ def draw_overlay(
     *,
     color: Color = MESH_COLOR,
     opacity: float = 0.75,
-    detail_px: int | None = None,
+    detail_px: int = DETAIL_PX,
 ) -> Picture:
     """Blend the shaded mesh over the photo.
 
-    `vertices_cam` (V, 3), `faces` (F, 3), outward faces counterclockwise. Edges are smoothed by 2 x 2 samples a pixel
-    unless the mesh is larger than 2048 px on screen. Only the rows and columns that the mesh covers are computed.
-    `detail_px`, for video: the most samples along the longer side of what the mesh covers; a larger mesh is stretched,
-    and faces that are turned away are left out.
+    `vertices_cam` (V, 3), m; `faces` (F, 3), outward faces counterclockwise; faces that are turned away are left out.
+    Edges are smoothed. Only the rows and columns that the mesh covers are computed, with at most `detail_px` pixels
+    along the longer side; a mesh that is larger on the screen is stretched.
     """
     _check_image(image)
     vertices = np.asarray(vertices_cam, np.float64)
@@ -77,50 +78,35 @@ def draw_overlay(
     if area is None:
         return out
     x0, y0, x1, y1 = area
-    scale = 2 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
-    points = torch.from_numpy(np.concatenate([projected, vertices[:, 2:]], 1)).float()[None]  # 1 V 3
-    face_index = torch.from_numpy(triangles.astype(np.int64))
-    normals = vertex_normals(torch.from_numpy(vertices).float()[None], face_index)
-    colors = (torch.tensor(color) / 255).expand_as(normals)
-    lights = Lights.headlight()
-    if detail_px is not None and max(x1 - x0, y1 - y0) > detail_px / scale:
-        share = detail_px / max(x1 - x0, y1 - y0)
-        w, h = (max(1, math.ceil(side * share)) for side in (x1 - x0, y1 - y0))
-        moved = (points - torch.tensor([x0, y0, 0.0])) * torch.tensor([w / (x1 - x0), h / (y1 - y0), 1.0])
-        layer = _mesh_layer(moved, face_index, normals, colors, lights, h, w, cull_backfaces=True)
-        layer = torch.nn.functional.interpolate(layer, (y1 - y0, x1 - x0), mode="bilinear")
-        _blend(out[y0:y1, x0:x1], layer, opacity)
-        return out
-    rows = max(1, _BAND_SAMPLES // ((x1 - x0) * scale**2))
-    for top in range(y0, y1, rows):
-        bottom = min(top + rows, y1)
-        moved = (points - torch.tensor([x0, top, 0.0])) * torch.tensor([scale, scale, 1.0])
-        layer = _mesh_layer(moved, face_index, normals, colors, lights, (bottom - top) * scale, (x1 - x0) * scale)
-        _blend(out[top:bottom, x0:x1], torch.nn.functional.avg_pool2d(layer, scale), opacity)
+    share = min(1.0, detail_px / max(x1 - x0, y1 - y0))
+    width, height = (max(1, math.ceil(side * share)) for side in (x1 - x0, y1 - y0))
+    scale = (width / (x1 - x0), height / (y1 - y0))
+    points = np.concatenate([(projected - (x0, y0)) * scale, vertices[:, 2:]], 1)  # V 3
+    light = _headlight(vertex_normals(vertices, triangles))
+    shown, cover = render_light(points, triangles, light, height, width, cull_backfaces=True)
+    if share < 1:
+        size = (x1 - x0, y1 - y0)
+        shown, cover = (
+            np.asarray(Image.fromarray(part).resize(size, Image.Resampling.BILINEAR)) for part in (shown, cover)
+        )
+    _blend(out[y0:y1, x0:x1], shown, cover, color, opacity)
     return out
 
 
-def _mesh_layer(
-    points: Tensor,
-    faces: Tensor,
-    normals: Tensor,
-    colors: Tensor,
-    lights: Lights,
-    height: int,
-    width: int,
-    *,
-    cull_backfaces: bool = False,
-) -> Tensor:
-    """(1, 4, height, width): premultiplied colour and cover."""
-    fragments = rasterize(points, faces, height, width, cull_backfaces=cull_backfaces)
-    shaded = shade(fragments, faces, normals, colors, lights)  # 1 H W 3
-    return torch.cat([shaded, fragments.mask[..., None]], -1).movedim(-1, 1)
+def _headlight(normals: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Lambert light (V,) of one white lamp at the camera, tilted to the upper left so that relief shows."""
+    towards = np.array(_LAMP, np.float32) / np.linalg.norm(_LAMP)
+    return np.asarray(_AMBIENT + _DIRECT * (normals @ towards).clip(0), np.float32)
 
 
-def _blend(under: Picture, layer: Tensor, opacity: float) -> None:
-    """Lay a mesh layer (1, 4, H, W) over a part of a picture (H, W, 3), in place."""
-    mesh, cover = (part.numpy() * opacity for part in layer[0].movedim(0, -1).split_with_sizes([3, 1], -1))
-    under[:] = np.rint(under.astype(np.float32) * (1 - cover) + 255 * mesh).clip(0, 255).astype(np.uint8)
+def _blend(
+    under: Picture, light: NDArray[np.float32], cover: NDArray[np.float32], color: Color, opacity: float
+) -> None:
+    """Lay a mesh of one colour with its light (H, W) over the part of a picture (H, W, 3) that it covers, in place."""
+    kept, shown = 1 - cover * opacity, light * np.float32(opacity)
+    for channel, value in enumerate(color):  # rows of three numbers would take three times as long
+        mixed = under[..., channel] * kept + shown * np.float32(value)
+        under[..., channel] = np.rint(mixed).clip(0, 255)
 
 
 def draw_joints(image: Picture, joints_cam: ArrayLike, camera: Camera) -> Picture:
@@ -260,10 +246,10 @@ def _paint(
     if area is None:
         return out
     x0, y0, x1, y1 = area
-    scale = 3 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
+    scale = 2 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
     layer = Image.new("RGBA", ((x1 - x0) * scale, (y1 - y0) * scale))
     paint(ImageDraw.Draw(layer), scale, np.array([x0, y0], np.float64))
-    small = layer.resize((x1 - x0, y1 - y0), Image.Resampling.BOX)
+    small = layer.reduce(scale)
     under = Image.fromarray(out[y0:y1, x0:x1]).convert("RGBA")
     out[y0:y1, x0:x1] = np.asarray(Image.alpha_composite(under, small).convert("RGB"))
     return out

@@ -1,312 +1,258 @@
-"""The one rasteriser of the project: overlays and synthetic training images are drawn here, on the CPU or a GPU.
+"""Meshes to pixels for overlays, in numpy alone: an installation that only runs bundles has no torch.
 
-In: vertices in pixels with depth, faces. Out: `Fragments` (which face each pixel sees, how far, where on the face).
-Plain torch, no OpenGL. Vertices are snapped to 1/256 px and edges are tested in integers, so the picture does not
-depend on the device or the batch, and neighbours share no pixel and leave no crack between them.
+In: vertices in pixels with depth, faces, the light at each vertex. Out: light and cover of each pixel.
+`data.rasterizer` renders training pictures by the same rules on batches and on a GPU; a test holds the two together.
+Vertices are snapped to 1/256 px and edges are tested in integers, so that neighbours share no pixel and leave no crack.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.pipeline.camera import NEAR_M
 
-SUBPIXEL_BITS = 8  # with LIMIT_PX and _TILE_PX this keeps every inside test within int32
 LIMIT_PX = 1 << 16  # a face with a vertex farther out than this is dropped
-NEAR_M = 0.01
 
-_ONE = 1 << SUBPIXEL_BITS
-_HALF = _ONE >> 1
-_TILE_PX = 16
-_CANDIDATES_AT_ONCE = 1 << 22  # times about 20 bytes
-_FACES_AT_ONCE = 1 << 20
-_EMPTY = torch.iinfo(torch.int64).max
+_ONE = 256
+_HALF = 128
+_EMPTY = np.iinfo(np.int64).max
+_CREASE = 0.03  # of the range of depths in sight: a step between neighbours that is an edge
+_FINER = 2  # samples along each side of a pixel that holds an edge
 
-
-@dataclass(frozen=True)
-class Fragments:
-    """What each pixel sees. Empty pixels hold face -1, depth infinity and barycentric zeros."""
-
-    face_id: Tensor  # B H W, int64
-    depth: Tensor  # B H W, float32, m
-    barycentric: Tensor  # B H W 3, float32, perspective-correct: weights of the face's corners in their order
-
-    @property
-    def mask(self) -> Tensor:
-        """(B, H, W) bool: the pixel sees a face."""
-        return self.face_id >= 0
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Triangles:
-    """M faces that may touch a pixel, with their corners' positions in 1/256 px from the image's top left corner."""
+class Triangles:
+    """M faces on the screen, with their corners in 1/256 px from the image's top left corner."""
 
-    image: Tensor  # M
-    face: Tensor  # M
-    x: Tensor  # 3 M, int64
-    y: Tensor  # 3 M, int64
-    turn: Tensor  # M: 1 where the corners run clockwise on the screen, -1 where not
-    plane: Tensor  # 3 M, float64: inverse depth at corner 0, its change per 1/256 px of x, and of y
-    first_px: Tensor  # 2 M: x, y of the first pixel of the bounding box, clipped to the image
-    size_px: Tensor  # 2 M: width, height of that box
+    face: Ints  # M
+    x: Floats  # 3 M, whole numbers: float64 holds them and their products exactly, and multiplies faster than int64
+    y: Floats  # 3 M
+    turn: Floats  # M: 1 where the corners run clockwise on the screen, -1 where not
+    inverse_depth: Floats  # 3 M, 1/m: at corner 0, its change per 1/256 px of x, and of y
+    light: Floats  # 3 M: the same of the light
+
+    def finer(self) -> "Triangles":
+        """On an image of twice the size."""
+        halves = np.array([[1], [1 / _FINER], [1 / _FINER]])
+        return replace(
+            self,
+            x=self.x * _FINER,
+            y=self.y * _FINER,
+            inverse_depth=self.inverse_depth * halves,
+            light=self.light * halves,
+        )
 
 
-@torch.no_grad()
-def rasterize(
-    vertices_px: Tensor,
-    faces: Tensor,
+@dataclass(frozen=True)
+class View:
+    """What each of N samples sees. Empty samples hold triangle -1 and depth infinity."""
+
+    x_px: Ints  # N: the sample's pixel
+    y_px: Ints  # N
+    triangle: Ints  # N
+    depth: NDArray[np.float32]  # N, m
+
+
+def render_light(
+    points_px: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    light: NDArray[np.floating],
     height: int,
     width: int,
     *,
-    near_m: float = NEAR_M,
     cull_backfaces: bool = False,
-) -> Fragments:
-    """Find the nearest face at every pixel centre.
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Light and cover (H, W), in [0, 1], of a mesh with `light` (V,) at its vertices; light is multiplied by cover.
 
-    `vertices_px` is (B, V, 3): x px, y px, depth m; the centre of the top left pixel is (0.5, 0.5). `faces` is (F, 3)
-    and shared by the batch. A pixel exactly on an edge belongs to the face right of or below it (top-left rule); at
-    equal depth the lower face index wins. Faces are not clipped: one with any vertex at depth <= `near_m`, not finite
-    or beyond `LIMIT_PX` is dropped whole. A face whose corners run clockwise on the screen (x right, y down) is a back
-    face: for outward-facing meshes in the camera frame those are the ones turned away. No gradient flows to vertices.
+    `points_px` is (V, 3): x px, y px, depth m; the centre of the top left pixel is (0.5, 0.5). `faces` is (F, 3).
+    Pixels that hold an edge (an outline, or a crease where one part hides another) are sampled 2 x 2 times.
     """
-    _check(vertices_px, faces, height, width)
-    B, F = vertices_px.shape[0], faces.shape[0]
-    vertices_px = vertices_px.to(torch.promote_types(vertices_px.dtype, torch.float32))
-    faces = faces.to(vertices_px.device, torch.int64)
-    buffer = torch.full((B * height * width,), _EMPTY, dtype=torch.int64, device=vertices_px.device)
-    step = max(1, _FACES_AT_ONCE // max(F, 1))
-    for start in range(0, B if F and buffer.numel() else 0, step):
-        part = vertices_px[start : start + step]
-        triangles = _set_up(part, faces, height, width, near_m, cull_backfaces)
-        target = buffer[start * height * width : (start + part.shape[0]) * height * width]
-        for index, origin_px, tile in _tiles(triangles):
-            _cover(target, triangles, index, origin_px, tile, height, width)
-    return _resolve(buffer, vertices_px, faces, height, width)
+    triangles = set_up(points_px, faces, light, cull_backfaces=cull_backfaces)
+    view = look(triangles, height, width)
+    shown = _lit(view, triangles).reshape(height, width)
+    cover = (view.triangle >= 0).astype(np.float32).reshape(height, width)
+    edges = _edges(view.depth.reshape(height, width))
+    if edges.any():
+        triangles = triangles.finer()
+        view = look(triangles, height * _FINER, width * _FINER, blocks=edges)
+        shown[edges] = _lit(view, triangles).reshape(-1, _FINER**2).mean(1)
+        cover[edges] = (view.triangle >= 0).reshape(-1, _FINER**2).mean(1)
+    return shown, cover
 
 
-def interpolate(fragments: Fragments, faces: Tensor, attributes: Tensor) -> Tensor:
-    """Carry (B, V, C) vertex attributes to pixels, (B, H, W, C); zero where empty. Gradients flow to the attributes."""
-    hit, values = _interpolate_hits(fragments, faces, attributes)
-    return _scatter(fragments, hit, values)
+def set_up(
+    points_px: NDArray[np.floating],
+    faces: NDArray[np.integer],
+    light: NDArray[np.floating],
+    *,
+    cull_backfaces: bool = False,
+) -> Triangles:
+    """Snap vertices, gather corners, and leave out what cannot be seen.
 
-
-def _interpolate_hits(fragments: Fragments, faces: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the N pixels that see a face, as indices into B H W, and (N, C) attributes there."""
-    V, C = attributes.shape[1:]
-    hit = fragments.mask.flatten().nonzero().squeeze(1)
-    corners = faces.to(hit.device)[fragments.face_id.flatten()[hit]]  # N 3
-    corners = corners + (hit // fragments.face_id[0].numel())[:, None] * V if len(hit) else corners
-    weights = fragments.barycentric.reshape(-1, 3)[hit].to(attributes.dtype)  # N 3
-    flat = attributes.reshape(-1, C)
-    first, second, third = (weights[:, i, None] * flat[corners[:, i]] for i in range(3))  # each N C
-    return hit, first + second + third
-
-
-def _scatter(fragments: Fragments, hit: Tensor, values: Tensor) -> Tensor:
-    """(N, C) values of the pixels `hit` to (B, H, W, C), zero elsewhere."""
-    C = values.shape[-1]
-    empty = values.new_zeros(fragments.face_id.numel(), C)
-    return empty.index_copy(0, hit, values).view(*fragments.face_id.shape, C)
-
-
-def _check(vertices_px: Tensor, faces: Tensor, height: int, width: int) -> None:
-    if vertices_px.ndim != 3 or vertices_px.shape[-1] != 3 or not vertices_px.is_floating_point():
-        raise InputError(f"vertices_px is {tuple(vertices_px.shape)} {vertices_px.dtype}; give (B, V, 3) floats.")
-    if faces.ndim != 2 or faces.shape[-1] != 3 or faces.is_floating_point():
-        raise InputError(f"faces is {tuple(faces.shape)} {faces.dtype}; give (F, 3) integers.")
-    if faces.numel():
-        low, high = (int(bound) for bound in faces.aminmax())
-        if low < 0 or high >= vertices_px.shape[1]:
-            raise InputError(f"faces name vertices {low} to {high}; there are {vertices_px.shape[1]}, counted from 0.")
-    if not (0 <= height <= LIMIT_PX and 0 <= width <= LIMIT_PX):
-        raise InputError(f"The image is {height} x {width} px; each side must be between 0 and {LIMIT_PX}.")
-
-
-def _set_up(
-    vertices_px: Tensor, faces: Tensor, height: int, width: int, near_m: float, cull_backfaces: bool
-) -> _Triangles:
-    """Snap vertices, gather corners, keep the faces whose bounding box holds a pixel centre of the image."""
-    V, F = vertices_px.shape[1], faces.shape[0]
-    depth = vertices_px[..., 2]
-    usable = (depth > near_m) & depth.isfinite()  # B V
-    # An unusable vertex is moved out of range, where `high` finds it.
-    snapped = _snap(vertices_px[..., :2].where(usable[..., None], torch.inf))  # 2 B V
-    a, b, c = (snapped.index_select(2, faces[:, i]) for i in range(3))  # each 2 B F
-    low = torch.minimum(torch.minimum(a, b), c)
-    high = torch.maximum(torch.maximum(a, b), c)
-    first = ((low + (_HALF - 1)) >> SUBPIXEL_BITS).clamp_(min=0)  # pixel whose centre is the first at or after `low`
-    last = (high - _HALF) >> SUBPIXEL_BITS  # pixel whose centre is the last at or before `high`
-    last = last.minimum(last.new_tensor([width - 1, height - 1])[:, None, None])
-    kept = ((first <= last) & (high <= LIMIT_PX * _ONE)).all(0).flatten().nonzero().squeeze(1)  # M of B F
-    image = kept // F
-    face = kept - image * F
-    x, y = _corners(snapped, faces, image, face)
+    Faces with a vertex at depth <= `NEAR_M`, not finite or beyond `LIMIT_PX` are dropped whole. A face whose corners
+    run clockwise on the screen (x right, y down) is a back face.
+    """
+    x_px, y_px, depth = np.ascontiguousarray(points_px.T, np.float64)  # rows of three would take three times as long
+    with np.errstate(invalid="ignore"):
+        usable = (depth > NEAR_M) & np.isfinite(depth) & (np.abs(x_px) < LIMIT_PX) & (np.abs(y_px) < LIMIT_PX)
+    corner = np.ascontiguousarray(faces.T)  # 3 F
+    x, y = (np.rint(np.where(usable, values * _ONE, 0))[corner] for values in (x_px, y_px))
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
-    some = ((area < 0) if cull_backfaces else (area != 0)).nonzero().squeeze(1)
-    kept, image, face = kept[some], image[some], face[some]
-    first_px = first.flatten(1)[:, kept].to(torch.int64)  # 2 M
-    size_px = last.flatten(1)[:, kept] - first_px + 1
-    x, y, area = x[:, some], y[:, some], area[some]
-    inverse = depth.reshape(-1)[faces[face].T + image * V].double().reciprocal()  # 3 M
-    d1, d2 = inverse[1] - inverse[0], inverse[2] - inverse[0]
-    by_x = ((y[2] - y[0]) * d1 - (y[1] - y[0]) * d2) / area
-    by_y = ((x[1] - x[0]) * d2 - (x[2] - x[0]) * d1) / area
-    plane = torch.stack([inverse[0], by_x, by_y])
-    return _Triangles(image, face, x, y, area.sign(), plane, first_px, size_px)
+    facing = area < 0 if cull_backfaces else area != 0
+    face = np.flatnonzero(facing if usable.all() else facing & usable[corner].all(0))
+    x, y, area, corner = x[:, face], y[:, face], area[face], corner[:, face]
+    with np.errstate(all="ignore"):
+        inverse = 1 / depth
+
+    def plane(values: NDArray[np.floating]) -> Floats:
+        """(V,) values at vertices to their value at corner 0 and their change by x and by y."""
+        first, second, third = np.asarray(values, np.float64)[corner]
+        by_x = ((y[2] - y[0]) * (second - first) - (y[1] - y[0]) * (third - first)) / area
+        by_y = ((x[1] - x[0]) * (third - first) - (x[2] - x[0]) * (second - first)) / area
+        return np.stack([first, by_x, by_y])
+
+    return Triangles(face, x, y, np.sign(area), plane(inverse), plane(light))
 
 
-def _snap(xy_px: Tensor) -> Tensor:
-    """(B, V, 2) px to (2, B, V) in 1/256 px, int32. What is out of range lands beyond `LIMIT_PX`, on the right."""
-    snapped = torch.where(xy_px.abs() < LIMIT_PX, xy_px * _ONE, 4.0 * LIMIT_PX * _ONE).round().to(torch.int32)
-    return snapped.movedim(-1, 0).contiguous()
+def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bool_] | None = None) -> View:
+    """Find the nearest triangle at every pixel centre, row by row; at equal depth the lower index wins.
 
-
-def _corners(snapped: Tensor, faces: Tensor, image: Tensor, face: Tensor) -> Tensor:
-    """(2, B, V) snapped vertices to (2, 3, N): x, y of each corner of N faces, int64."""
-    vertex = faces[face].T + image * snapped.shape[2]  # 3 N
-    return snapped.flatten(1)[:, vertex].to(torch.int64)
-
-
-def _tiles(triangles: _Triangles) -> Iterator[tuple[Tensor, Tensor, int]]:
-    """Yield (triangles n, first pixel (2, n), side): squares of one side that together hold every bounding box.
-
-    Boxes up to 8 px are one square of 1, 2, 4 or 8 px; larger ones are cut into squares of `_TILE_PX`. The squares of
-    one yield hold about `_CANDIDATES_AT_ONCE` pixels, or one triangle's if that alone has more.
+    `blocks` (height / 2, width / 2) names the squares of 2 x 2 pixels that are looked at; the samples are theirs then,
+    square by square. A pixel exactly on an edge belongs to the face right of or below it (top-left rule).
     """
-    longest = triangles.size_px.amax(0)  # M
-    side = 1
-    while side < _TILE_PX:
-        chosen = ((longest > side // 2) & (longest <= side)).nonzero().squeeze(1)
-        step = _CANDIDATES_AT_ONCE // side**2
-        for start in range(0, len(chosen), step):
-            index = chosen[start : start + step]
-            yield index, triangles.first_px[:, index], side
-        side *= 2
-    large = (longest > side // 2).nonzero().squeeze(1)
-    grid = (triangles.size_px[:, large] + (side - 1)) // side  # 2 n: squares across, down
-    count = grid[0] * grid[1]
-    bunch = count.cumsum(0) // (_CANDIDATES_AT_ONCE // side**2)
-    cuts = (bunch.diff().nonzero().squeeze(1) + 1).tolist()
-    for chosen, across, squares in zip(*(t.tensor_split(cuts) for t in (large, grid[0], count)), strict=True):
-        index = chosen.repeat_interleave(squares)  # n
-        number = torch.arange(len(index), device=index.device)
-        number -= (squares.cumsum(0) - squares).repeat_interleave(squares)  # within its triangle
-        across = across.repeat_interleave(squares)
-        yield index, triangles.first_px[:, index] + side * torch.stack([number % across, number // across]), side
+    slot_of = None
+    if blocks is None:
+        y_px, x_px = (part.ravel() for part in np.indices((height, width)))
+    else:
+        rows, columns = np.nonzero(blocks)
+        y_px = (rows[:, None] * _FINER + (0, 0, 1, 1)).ravel()
+        x_px = (columns[:, None] * _FINER + (0, 1, 0, 1)).ravel()
+        slot_of = np.full(blocks.shape, -1, np.int64)
+        slot_of[rows, columns] = np.arange(len(rows)) * _FINER**2
+    buffer = np.full(len(x_px), _EMPTY, np.int64)
+    corners = [(values[0], values[1], values[2]) for values in (triangles.x, triangles.y)]
+    low = np.stack([np.minimum(np.minimum(a, b), c) for a, b, c in corners])
+    high = np.stack([np.maximum(np.maximum(a, b), c) for a, b, c in corners])
+    first = np.maximum(np.ceil((low - _HALF) / _ONE), 0).astype(np.int64)  # its centre is the first at or after `low`
+    last = np.minimum(np.floor((high - _HALF) / _ONE), [[width - 1], [height - 1]]).astype(np.int64)
+    inside = (first[0] <= last[0]) & (first[1] <= last[1])
+    if blocks is not None:
+        inside &= _touching(first, last, blocks)
+    chosen = np.flatnonzero(inside)
+    if len(chosen):
+        _cover(buffer, triangles, chosen, first[:, chosen], last[:, chosen], width, slot_of)
+    triangle = np.where(buffer == _EMPTY, -1, buffer & 0xFFFFFFFF)
+    depth = (buffer >> 32).astype(np.int32).view(np.float32)
+    depth[triangle < 0] = np.inf
+    return View(x_px, y_px, triangle, depth)
+
+
+def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Unit normals (V, 3) of (V, 3) vertices: the faces' normals weighted by area; zero where no face is.
+
+    They point out of a mesh whose faces run counterclockwise seen from outside.
+    """
+    axes = np.ascontiguousarray(np.asarray(vertices, np.float32).T)  # 3 V
+    first, second, third = np.ascontiguousarray(faces.T)
+    a = axes[:, first]
+    u, v = axes[:, second] - a, axes[:, third] - a  # 3 F
+    cross = np.stack([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])
+    corners = np.concatenate([first, second, third])
+    total = np.stack([np.bincount(corners, np.tile(row, 3), axes.shape[1]) for row in cross])
+    length = np.sqrt((total**2).sum(0))
+    return np.asarray((total / np.maximum(length, np.finfo(np.float64).tiny)).T, np.float32)
+
+
+def _touching(first: Ints, last: Ints, blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(M,): whose box of pixels, from `first` to `last`, meets a wanted square, by a summed-area table."""
+    height, width = blocks.shape
+    padded = np.zeros((height + 1, width + 1), np.int32)
+    padded[1:, 1:] = blocks.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
+    table = padded.ravel()
+    limit = np.array([[width], [height]])
+    (x0, y0), (x1, y1) = np.minimum(first // _FINER, limit), np.clip(last // _FINER + 1, 0, limit)
+    above, below = y0 * (width + 1), y1 * (width + 1)
+    return np.asarray(table[below + x1] - table[above + x1] - table[below + x0] + table[above + x0] > 0)
 
 
 def _cover(
-    buffer: Tensor, triangles: _Triangles, index: Tensor, first_px: Tensor, side: int, height: int, width: int
+    buffer: Ints, triangles: Triangles, chosen: Ints, first: Ints, last: Ints, width: int, slot_of: Ints | None
 ) -> None:
-    """Find the pixels whose centre lies in the triangle and keep the nearest (depth, face) of each in `buffer`.
+    """Find the pixels whose centre lies in each chosen triangle; keep the nearest (depth, triangle) in `buffer`.
 
-    An edge function is A dx + B dy + C, where dx, dy count whole pixels from the square's first: with A and B in
-    1/256 px and C divided by 256 and rounded down, its sign is exact. |A|, |B| <= 2**25, so the first two terms stay
-    below 2**30 and C may be clamped there.
+    An edge function is A dx + B dy + C, where dx, dy count whole pixels from the box's `first`: with A and B in
+    1/256 px and C divided by 256 and rounded down, its sign is exact. So is the span of each row on which all three are
+    at least 0, since quotients of such integers in float64 are rounded by less than their distance from the next one.
     """
-    x, y = triangles.x[:, index], triangles.y[:, index]  # 3 n
-    turn = triangles.turn[index]
-    next_x, next_y = x.roll(-1, 0), y.roll(-1, 0)
-    a = (y - next_y) * turn  # 3 n
-    b = (next_x - x) * turn
-    c = a * (first_px[0] * _ONE + _HALF - x) + b * (first_px[1] * _ONE + _HALF - y)
-    c -= (~((a > 0) | ((a == 0) & (b > 0)))).to(c.dtype)  # top-left rule: a centre on any other edge is outside
-    c >>= SUBPIXEL_BITS
-    if side == _TILE_PX:  # squares wholly outside an edge are many
-        near = (c + (a.clamp(min=0) + b.clamp(min=0)) * (side - 1) >= 0).all(0).nonzero().squeeze(1)
-        a, b, c, index, first_px = a[:, near], b[:, near], c[:, near], index[near], first_px[:, near]
-    a, b = a.to(torch.int32), b.to(torch.int32)
-    c = c.clamp_(-(1 << 30), 1 << 30).to(torch.int32)
-    steps = torch.arange(side, dtype=torch.int32, device=c.device)
-    outside = torch.zeros(0, device=c.device)
-    for i in range(3):  # negative where any of the three is
-        row = c[i, :, None] + b[i, :, None] * steps  # n side
-        edge = row[:, :, None] + (a[i, :, None] * steps)[:, None, :]  # n side side
-        outside = edge if i == 0 else outside.bitwise_or_(edge)
-    hit = (outside.flatten() >= 0).nonzero().squeeze(1)
-    square = hit // side**2
-    within = hit - square * side**2
-    px = first_px[0, square] + within % side
-    py = first_px[1, square] + within // side
-    seen = ((px < width) & (py < height)).nonzero().squeeze(1)
-    px, py, index = px[seen], py[seen], index[square[seen]]
-    inverse, by_x, by_y = triangles.plane[:, index]
-    inverse = inverse + by_x * (px * _ONE + _HALF - triangles.x[0, index])
-    inverse += by_y * (py * _ONE + _HALF - triangles.y[0, index])
-    depth = inverse.reciprocal().float()  # positive, so that its bits sort as an integer's
-    packed = (depth.view(torch.int32).to(torch.int64) << 32) | triangles.face[index]
-    buffer.scatter_reduce_(0, (triangles.image[index] * height + py) * width + px, packed, "amin")
+    x, y = triangles.x[:, chosen], triangles.y[:, chosen]
+    a = (y - y[[1, 2, 0]]) * triangles.turn[chosen]  # 3 n
+    b = (x[[1, 2, 0]] - x) * triangles.turn[chosen]
+    c = a * (first[0] * _ONE + _HALF - x) + b * (first[1] * _ONE + _HALF - y)
+    c -= ~((a > 0) | ((a == 0) & (b > 0)))  # top-left rule: a centre on any other edge is outside
+    c = np.floor(c / _ONE)
+    rows = last[1] - first[1] + 1
+    which = np.arange(len(chosen)).repeat(rows)  # R: rows of all triangles
+    dy = (np.arange(len(which)) - (rows.cumsum() - rows).repeat(rows)).astype(np.float64)
+    left, right = np.zeros(len(which)), (last[0] - first[0]).astype(np.float64).repeat(rows)
+    for a_i, b_i, c_i in zip(a, b, c, strict=True):
+        edge, slope = b_i.repeat(rows) * dy + c_i.repeat(rows), a_i.repeat(rows)
+        with np.errstate(all="ignore"):
+            crossing = -edge / slope
+        np.maximum(left, np.ceil(crossing), out=left, where=slope > 0)
+        np.minimum(right, np.floor(crossing), out=right, where=slope < 0)
+        right[(slope == 0) & (edge < 0)] = -1
+    some = np.flatnonzero(right >= left)
+    which, dy, left = which[some], dy[some].astype(np.int64), left[some].astype(np.int64)
+    length = right[some].astype(np.int64) - left + 1
+    inverse, by_x, by_y = triangles.inverse_depth[:, chosen]
+    start = inverse + by_x * (first[0] * _ONE + _HALF - x[0]) + by_y * (first[1] * _ONE + _HALF - y[0])
+    at_left = start[which] + (by_x * _ONE)[which] * left + (by_y * _ONE)[which] * dy
+    px, py = first[0][which] + left, first[1][which] + dy
+    end = length.cumsum()
+    along = np.arange(int(end[-1]) if len(end) else 0) - (end - length).repeat(length)  # from the left end of its row
+    row = np.arange(len(length)).repeat(length)
+    if slot_of is None:
+        slot = (py * width + px).repeat(length) + along
+    else:
+        at = px.repeat(length) + along
+        slot = slot_of[(py // _FINER).repeat(length), at // _FINER]
+        kept = np.flatnonzero(slot >= 0)
+        slot, along, row, at = slot[kept], along[kept], row[kept], at[kept]
+        slot += py[row] % _FINER * _FINER + at % _FINER
+    depth = (1 / (at_left[row] + (by_x * _ONE)[which][row] * along)).astype(np.float32)
+    keys = np.empty((len(depth), 2), np.int32)  # the depth is positive, so that its bits sort as an integer's
+    keys[:, 1], keys[:, 0] = depth.view(np.int32), chosen[which][row]
+    np.minimum.at(buffer, slot, keys.view("<i8")[:, 0])
 
 
-def _resolve(buffer: Tensor, vertices_px: Tensor, faces: Tensor, height: int, width: int) -> Fragments:
-    """Unpack (depth, face) of each pixel and find where on the face it lies."""
-    B, V = vertices_px.shape[:2]
-    hit = (buffer != _EMPTY).nonzero().squeeze(1)  # N
-    packed = buffer[hit]
-    face = packed & 0xFFFFFFFF
-    image = hit // max(height * width, 1)
-    x, y = _corners(_snap(vertices_px[..., :2]), faces, image, face)  # each 3 N
-    x = x - (hit % max(width, 1) * _ONE + _HALF)  # from the pixel's centre
-    y = y - (hit // max(width, 1) % max(height, 1) * _ONE + _HALF)
-    weight = x.roll(-1, 0) * y.roll(-2, 0) - x.roll(-2, 0) * y.roll(-1, 0)  # 3 N: area opposite to each corner
-    depth = vertices_px[..., 2].flatten()[faces[face].T + image * V].double()
-    share = weight.abs() / depth  # linear on the screen are the shares divided by depth
-    share = (share / share.sum(0)).float().T  # N 3
-    face_id = torch.full_like(buffer, -1).index_copy_(0, hit, face)
-    near = torch.full_like(buffer, torch.inf, dtype=torch.float32)
-    near.index_copy_(0, hit, (packed >> 32).to(torch.int32).view(torch.float32))
-    barycentric = near.new_zeros(len(buffer), 3).index_copy_(0, hit, share)
-    shape = (B, height, width)
-    return Fragments(face_id.view(shape), near.view(shape), barycentric.view(*shape, 3))
+def _lit(view: View, triangles: Triangles) -> NDArray[np.float32]:
+    """Light (N,) at every sample, 0 where empty; the light of the corners is carried to it linearly on the screen."""
+    at_corner, by_x, by_y = triangles.light
+    constant = at_corner + by_x * (_HALF - triangles.x[0]) + by_y * (_HALF - triangles.y[0])
+    place = np.flatnonzero(view.triangle >= 0)
+    which = view.triangle[place]
+    value = constant[which] + (by_x * _ONE)[which] * view.x_px[place] + (by_y * _ONE)[which] * view.y_px[place]
+    shown = np.zeros(len(view.triangle), np.float32)
+    shown[place] = value.clip(0, 1)
+    return shown
 
 
-def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals (B, V, 3) of (B, V, 3) vertices: the faces' normals weighted by area; zero where no face is.
-
-    They point out of a mesh whose faces run counterclockwise seen from outside. The sum is taken in integers, so that
-    a GPU gives the same normals every time; no gradient flows.
-    """
-    corners = vertices.detach().double().transpose(0, 1)  # V B 3
-    a, b, c = (corners[faces[:, i]] for i in range(3))  # each F B 3
-    normal = torch.linalg.cross(b - a, c - a).nan_to_num(0, 0, 0)
-    largest = normal.new_full((len(vertices),), torch.finfo(torch.float64).tiny)
-    largest = normal.abs().amax(2).amax(0).maximum(largest) if len(faces) else largest
-    whole = (normal / largest[:, None] * 2.0**40).round().to(torch.int64)
-    total = torch.zeros(corners.shape, dtype=torch.int64, device=corners.device)
-    for i in range(3):
-        total.index_add_(0, faces[:, i], whole)
-    return torch.nn.functional.normalize(total.double(), dim=-1).transpose(0, 1).to(vertices.dtype)
-
-
-@dataclass(frozen=True)
-class Lights:
-    """L distant lights and an even one; (B, L, 3) and (B, 3) give each image its own."""
-
-    directions: Tensor  # L 3: from the surface towards the light, camera frame (x right, y down, z into the scene)
-    colors: Tensor  # L 3: 1 is full
-    ambient: Tensor  # 3
-
-    @classmethod
-    def headlight(cls, ambient: float = 0.3, direct: float = 0.75) -> "Lights":
-        """One white light from the camera, tilted to the upper left so that relief shows."""
-        return cls(torch.tensor([[-0.45, -0.55, -1.0]]), torch.full((1, 3), direct), torch.full((3,), ambient))
-
-
-def shade(fragments: Fragments, faces: Tensor, normals: Tensor, colors: Tensor, lights: Lights) -> Tensor:
-    """Lambert shading at every pixel: (B, H, W, 3) in [0, 1], zero where empty.
-
-    `normals` (B, V, 3) in the camera frame, `colors` (B, V, 3) in [0, 1]; both are carried to the pixel.
-    """
-    hit, values = _interpolate_hits(fragments, faces, torch.cat([normals, colors], -1))  # N, N 6
-    B, H, W = fragments.face_id.shape
-    image = hit // max(H * W, 1)
-    normal = torch.nn.functional.normalize(values[:, :3], dim=-1)
-    towards = torch.nn.functional.normalize(lights.directions.to(values), dim=-1).expand(B, -1, 3)
-    light_colors = lights.colors.to(values).expand(B, -1, 3)
-    light = lights.ambient.to(values).expand(B, 3)[image]  # N 3
-    for i in range(towards.shape[1]):
-        received = (normal * towards[image, i]).sum(-1, keepdim=True).clamp(min=0)  # N 1
-        light = light + received * light_colors[image, i]
-    return _scatter(fragments, hit, (values[:, 3:] * light).clamp(0, 1))
+def _edges(depth: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(H, W): pixels beside an outline, or beside a step in depth."""
+    seen = depth[np.isfinite(depth)]
+    if not len(seen):
+        return np.zeros(depth.shape, bool)
+    far = np.float32(2 * seen.max())
+    flat = np.minimum(depth, far)
+    step = _CREASE * (seen.max() - seen.min())
+    edges = np.zeros(depth.shape, bool)
+    across, down = np.abs(np.diff(flat, axis=1)) > step, np.abs(np.diff(flat, axis=0)) > step
+    edges[:, 1:] |= across
+    edges[:, :-1] |= across
+    edges[1:] |= down
+    edges[:-1] |= down
+    return edges

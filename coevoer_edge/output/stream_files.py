@@ -175,13 +175,10 @@ class StreamFiles:
 
 def overlay_of(pixels: Pixels, person: "Person | None", body: BodyModel, *, trained: bool) -> Pixels:
     """The frame with mesh and joints drawn over it, and a banner where the weights are untrained."""
-    import torch
-
     from coevoer_edge.output.overlay import draw_joints, draw_overlay, stamp
 
     picture = pixels
     if person is not None:
-        with torch.inference_mode():
-            picture = draw_overlay(picture, person.mesh().vertices, body.faces, person.camera, detail_px=_DETAIL_PX)
+        picture = draw_overlay(picture, person.mesh().vertices, body.faces, person.camera, detail_px=_DETAIL_PX)
         picture = draw_joints(picture, person.joints_cam, person.camera)
     return picture if trained else stamp(picture, UNTRAINED)

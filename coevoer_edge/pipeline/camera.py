@@ -16,6 +16,9 @@ from coevoer_edge.errors import InputError
 
 Array = NDArray[np.float64]
 
+NEAR_M = 0.01
+"""What is nearer to the camera than this, or behind it, has no place in a picture."""
+
 ASPECT = contract.IMAGE_WIDTH_PX / contract.IMAGE_HEIGHT_PX  # 0.75
 CROP_SCALE = 1.25
 """Margin around a body's box. OSX common/utils/preprocessing.py process_bbox."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from coevoer_edge.body.joints import JOINT_NAMES
-from coevoer_edge.output.render import rasterize
+from coevoer_edge.data.rasterizer import rasterize
 from derive.body.source import EYE_VERTICES, TEETH_VERTICES, TONGUE_VERTICES, Floats, Ints, Source
 
 FULL_ACTION = 2.0  # coefficient at which a facial action is complete

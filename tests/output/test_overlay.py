@@ -99,12 +99,6 @@ def test_a_mesh_partly_behind_the_camera_is_drawn_in_part() -> None:
     np.testing.assert_array_equal(both, draw_overlay(before, front, faces, CAMERA))
 
 
-def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = draw_overlay(photo(), *sphere(0, 0, 4, 0.5), CAMERA)
-    monkeypatch.setattr(overlay, "_BAND_SAMPLES", 3000)
-    np.testing.assert_array_equal(draw_overlay(photo(), *sphere(0, 0, 4, 0.5), CAMERA), whole)
-
-
 @pytest.mark.parametrize("detail_px", [1000, 60])
 def test_less_detail_draws_nearly_the_same(detail_px: int) -> None:
     """More detail than the mesh has changes nothing; a coarser mesh is the same but for its edges."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.data.rasterizer import Fragments, rasterize, vertex_normals
 from coevoer_edge.data.record import BODY_PARTS
 from coevoer_edge.data.synthetic.background import H, W, paint_backgrounds, paint_boxes, stacked
 from coevoer_edge.data.synthetic.fabric import Threads, carry
@@ -24,7 +25,6 @@ from coevoer_edge.data.synthetic.look import Look
 from coevoer_edge.data.synthetic.photograph import photograph
 from coevoer_edge.data.synthetic.props import place_props, prop_faces
 from coevoer_edge.data.synthetic.wardrobe import LAYERS, Outfit, Wardrobe
-from coevoer_edge.output.render import Fragments, rasterize, vertex_normals
 
 SAMPLES = 1.5  # a side, per pixel: the person is drawn this much larger, then averaged
 _LABELED_JOINTS = {
