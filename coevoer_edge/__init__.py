@@ -16,6 +16,7 @@ What there is:
 
     Estimator        a bundle opened: an image or a stream of frames in, a person out
     Person           SMPL-X parameters, joints and mesh of one person; to_dict(), save(), overlay()
+    StreamRecording  a stream that is followed and saved, with the files that `run` writes; Estimator.record() gives it
     TrackedFrame     what became of one frame of a stream: a state, a crop and maybe a person
     Mesh             vertices in metres and the faces between them
     Bundle           the folder that an export writes and an app embeds, opened and verified
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ giv
     from coevoer_edge.estimator import Estimator
     from coevoer_edge.evaluate import evaluate
     from coevoer_edge.export import export
+    from coevoer_edge.output.stream_recording import StreamRecording
     from coevoer_edge.parity import parity
     from coevoer_edge.pipeline.camera import (
         PinholeCamera,
@@ -78,6 +80,7 @@ __all__ = [
     "PinholeCamera",
     "PlatformError",
     "SmplxParameters",
+    "StreamRecording",
     "TrackedFrame",
     "bench",
     "convert_translation",
@@ -95,6 +98,7 @@ _MODULES = {
         *("BundleError", "CheckFailed", "CheckpointError", "CoEvoerError", "InputError", "PlatformError"),
     ),
     "coevoer_edge.estimator": ("Estimator",),
+    "coevoer_edge.output.stream_recording": ("StreamRecording",),
     "coevoer_edge.pipeline.camera": ("PinholeCamera", "convert_translation"),
     "coevoer_edge.pipeline.person": ("Mesh", "Person"),
     "coevoer_edge.pipeline.tracking": ("TrackedFrame",),

@@ -25,6 +25,7 @@ from coevoer_edge.pipeline.tracking import TrackedFrame, Tracker, next_crop
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.bundle import Bundle
+    from coevoer_edge.output.stream_recording import StreamRecording
     from coevoer_edge.runtime import Runtime
 
 __all__ = ["DEFAULT_PASSES", "Array", "Estimator", "Person", "TrackedFrame"]
@@ -166,6 +167,93 @@ class Estimator:
                 continue
             yield self.detect_for_video(frame, timestamp_ms)
             last_ms = timestamp_ms
+
+    def record(
+        self,
+        folder: str | Path,
+        name: str = "stream",
+        *,
+        frames_per_second: float = 30.0,
+        focal_px: float | None = None,
+        source: str | None = None,
+        overlay: bool = True,
+        overwrite: bool = False,
+    ) -> "StreamRecording":
+        """Begin a new stream whose frames are followed and saved, with the same files as `run` writes for a video.
+
+            with estimator.record("out", "walk") as recording:
+                for frame, timestamp_ms in frames:
+                    tracked = recording.add(frame, timestamp_ms)
+            recording.files  # out/walk.overlay.mp4, .jsonl, .npz, .bvh, .glb and .json
+
+        Args:
+            folder: where to write the files; it is made if it does not exist.
+            name: what they are called, without a suffix.
+            frames_per_second: nominal rate of the overlay video; the frames' own times decide when each is shown.
+            focal_px: focal length of the real lens in pixels of the frame, for places in the world (BVH, GLB, VRM);
+                None takes the frame's diagonal.
+            source: what the `.json` names as the source; None for `name`.
+            overlay: False writes no `.overlay.mp4`, which alone needs the extra [video].
+            overwrite: replace files that exist.
+
+        Raises:
+            InputError: a file that exists, a name with a folder in it, a rate or a lens that is not above 0.
+            PlatformError: an overlay without the extra [video].
+        """
+        from coevoer_edge.output.stream_recording import StreamRecording
+
+        self._refuse_closed()
+        recording = StreamRecording(
+            self.detect_for_video,
+            self.body,
+            folder,
+            name,
+            trained=self.trained,
+            smoothed=self.smooth,
+            provenance=self.provenance,
+            frames_per_second=frames_per_second,
+            focal_px=focal_px,
+            source=source,
+            overlay=overlay,
+            overwrite=overwrite,
+        )
+        self.start_stream()
+        return recording
+
+    def save_stream(
+        self,
+        frames: Iterable[tuple[ImageSource, float]],
+        folder: str | Path,
+        name: str = "stream",
+        *,
+        frames_per_second: float = 30.0,
+        focal_px: float | None = None,
+        source: str | None = None,
+        overlay: bool = True,
+        overwrite: bool = False,
+    ) -> tuple[Path, ...]:
+        """Follow one person through frames, as `track` does, and save them as `run` does; returns the files.
+
+        For a video file or a camera, `coevoer_edge.run` does the same. See `record` for the arguments and the errors.
+        """
+        with self.record(
+            folder,
+            name,
+            frames_per_second=frames_per_second,
+            focal_px=focal_px,
+            source=source,
+            overlay=overlay,
+            overwrite=overwrite,
+        ) as recording:
+            last_ms = -np.inf
+            for frame, timestamp_ms in frames:
+                if timestamp_ms <= last_ms:
+                    self._frames += 1
+                    recording.skipped += 1
+                    continue
+                recording.add(frame, timestamp_ms)
+                last_ms = timestamp_ms
+        return recording.files
 
     def start_stream(self) -> None:
         """Begin another stream: nobody is followed, times start anew."""

@@ -20,6 +20,7 @@ from coevoer_edge.output.results import (
     CONVENTION,
     UNTRAINED,
     avatar_values,
+    file_stem,
     make_folder,
     numbers,
     refuse_existing,
@@ -138,9 +139,7 @@ class PersonFiles:
         """The stem of the files: as given, else the image's."""
         if name is None:
             return _DEFAULT_NAME if self.file_name is None else Path(self.file_name).stem
-        if not name or Path(name).name != name:
-            raise InputError(f"The name {name!r} is no name of a file; give one without a folder, such as 'photo'.")
-        return name
+        return file_stem(name)
 
     def _pixels(self, image: ImageSource | None) -> Pixels:
         """The image as given, else the one that was kept."""

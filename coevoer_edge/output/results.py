@@ -116,6 +116,13 @@ def refuse_file(output_dir: Path) -> None:
         raise InputError(f"{output_dir} is a file; give a folder for the results.")
 
 
+def file_stem(name: str) -> str:
+    """A name for files, to which suffixes are added. Raises `InputError` where it names a folder or nothing."""
+    if not name or Path(name).name != name:
+        raise InputError(f"The name {name!r} is no name of a file; give one without a folder, such as 'photo'.")
+    return name
+
+
 def refuse_existing(files: Sequence[Path], overwrite: bool) -> None:
     """Raise `InputError` where a result exists, unless it may be overwritten."""
     existing = [file for file in files if file.exists()]

@@ -15,11 +15,12 @@ from click.testing import CliRunner, Result
 from fakes import FACING, FakeRuntime, fake_bundle, outputs_of
 from photo import ASTRONAUT
 
+import coevoer_edge
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.errors import BundleError
-from coevoer_edge.estimator import TrackedFrame
+from coevoer_edge.estimator import Estimator, TrackedFrame
 from coevoer_edge.media.frames import VideoFile
 from coevoer_edge.output.stream_files import SUFFIXES
 from coevoer_edge.pipeline.camera import Crop
@@ -354,3 +355,25 @@ def test_the_real_estimator_follows_a_stream(clip, tmp_path, monkeypatch):
     assert summary["frames"] == len(runtime.seen) == FRAMES
     assert summary["found"] >= 1
     assert runtime.closed == 1
+
+
+def test_a_stream_saves_the_same_files_from_python_as_the_command(clip, tmp_path, monkeypatch):
+    def open_bundle(path):
+        opened = fake_bundle(path, True)
+        opened.manifest.pipeline = PIPELINE.to_table()
+        return opened
+
+    bundle, runtimes = ModuleType("coevoer_edge.bundle"), ModuleType("coevoer_edge.runtime")
+    bundle.Bundle = SimpleNamespace(open=open_bundle)
+    runtimes.open_runtime = lambda _: FakeRuntime([outputs_of((0, 0, 60.0))])
+    monkeypatch.setitem(sys.modules, "coevoer_edge.bundle", bundle)
+    monkeypatch.setitem(sys.modules, "coevoer_edge.runtime", runtimes)
+    result = coevoer_edge.run("bundle-x", clip, tmp_path / "run")
+    assert (result.stream.frames, result.images) == (FRAMES, ())
+    with VideoFile(clip) as video, Estimator.open("bundle-x") as estimator:
+        given = ((frame.pixels, frame.timestamp_ms) for frame in video)
+        rate = video.frames_per_second
+        files = estimator.save_stream(given, tmp_path / "save", "walk", frames_per_second=rate, source=clip.name)
+    assert [file.name for file in files] == [file.name for file in result.files]
+    for file in files:
+        assert file.read_bytes() == (tmp_path / "run" / file.name).read_bytes(), file.name
