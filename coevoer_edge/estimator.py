@@ -5,6 +5,7 @@ No torch, so that it runs where only a runtime is installed.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,8 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge.errors import CoEvoerError, InputError
-from coevoer_edge.output.person_files import PersonFiles
-from coevoer_edge.output.results import provenance
 from coevoer_edge.pipeline.camera import Crop, convert_translation
 from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
 from coevoer_edge.pipeline.image import ImageSource, Pixels, extract_crop, read_image
@@ -25,6 +24,7 @@ from coevoer_edge.pipeline.tracking import TrackedFrame, Tracker, next_crop
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.bundle import Bundle
+    from coevoer_edge.output.person_files import PersonFiles
     from coevoer_edge.output.stream_recording import StreamRecording
     from coevoer_edge.runtime import Runtime
 
@@ -60,12 +60,16 @@ class Estimator:
     ) -> None:
         if passes < 1:
             raise InputError(f"passes is {passes}; give 1 (whole frame only) or more.")
+        from coevoer_edge.output.person_files import PersonFiles
+        from coevoer_edge.output.results import provenance
+
         self.runtime = runtime
         self.body = body
         self.trained = trained
         self.passes = passes
         self.smooth = smooth
         self.provenance = provenance(bundle, body)
+        self._views = partial(PersonFiles, body, self.provenance)
         self._tracker = Tracker(pipeline)
         self._smoother = PersonSmoother(pipeline.smoothing) if smooth else None
         self._frames = 0
@@ -119,7 +123,7 @@ class Estimator:
         self._refuse_closed()
         pixels = read_image(image)
         height, width = pixels.shape[:2]
-        views = PersonFiles(self.body, self.provenance, (width, height), _file_name(image), pixels)
+        views = self._views((width, height), _file_name(image), pixels)
         person = self._person(pixels, Crop.whole_frame(width, height), views)
         for _ in range(self.passes - 1):
             crop = next_crop(person.joints_cam, person.joints_px, width, height)
@@ -283,7 +287,7 @@ class Estimator:
         """One run of the network on one crop."""
         return decode(self.runtime(extract_crop(pixels, crop)), crop, self.runtime.name)
 
-    def _person(self, pixels: Pixels, crop: Crop, views: PersonFiles) -> Person:
+    def _person(self, pixels: Pixels, crop: Crop, views: "PersonFiles") -> Person:
         return embody(self._decoded(pixels, crop), self.body, trained=self.trained, views=views)
 
     def _in_frame_camera(self, decoded: Decoded, timestamp_ms: float, width: int, height: int) -> Person:
@@ -300,7 +304,7 @@ class Estimator:
             parameters=parameters,
             translation_m=translation,
             camera=camera,
-            views=PersonFiles(self.body, self.provenance, (width, height)),
+            views=self._views((width, height)),
         )
 
     def _forget_the_lost(self) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import coevoer_edge
@@ -55,6 +56,25 @@ def test_star_import_brings_no_torch():
         "print(sorted({'torch', 'trimesh', 'rich', 'click', 'onnxruntime', 'onnx', 'av', 'PIL'} & set(sys.modules)))"
     )
     assert heavy == "[]"
+
+
+def test_the_estimator_and_bundles_load_nothing_that_they_need_later():
+    late = python(
+        "import sys\nfrom coevoer_edge import Estimator, Bundle\n"
+        "late = {'hashlib', 'shutil', 'PIL', 'click', 'coevoer_edge.output', 'coevoer_edge.runtime'}\n"
+        "print(sorted(late & set(sys.modules)))"
+    )
+    assert late == "[]"
+
+
+@pytest.mark.slow
+def test_the_estimator_and_bundles_cost_at_most_half_of_numpy_more():
+    """Processor time of the imports alone, in fresh processes that take turns; the smallest of each."""
+    program = "import time; begin = time.process_time(); {}; print(time.process_time() - begin)"
+    statements = ("import numpy", "from coevoer_edge import Estimator, Bundle")
+    seconds = [[float(python(program.format(statement))) for statement in statements] for _ in range(15)]
+    numpy_s, ours_s = np.min(seconds, axis=0)
+    assert ours_s <= 1.5 * numpy_s
 
 
 def test_help_is_a_page_worth_reading():

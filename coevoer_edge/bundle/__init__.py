@@ -12,9 +12,7 @@ In: a folder. Out: `Bundle`, complete, unaltered and true to the contract, or an
       SHA256SUMS                 of every other file; `sha256sum -c SHA256SUMS` checks it too
 """
 
-import hashlib
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
@@ -186,6 +184,8 @@ def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     Raises:
         InputError: the bundle is there already.
     """
+    import shutil
+
     refuse_existing(folder, overwrite=overwrite)
     unfinished = folder.with_name(f".{folder.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -218,6 +218,8 @@ def _entry(table: object, key: str) -> object:
 
 def _digests(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below, by its path with forward slashes."""
+    import hashlib  # late, as shutil: both are slow to load, and `from coevoer_edge import Bundle` is not to be
+
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
