@@ -59,7 +59,7 @@ class Estimator:
         bundle: "Bundle | None" = None,
     ) -> None:
         if passes < 1:
-            raise InputError(f"passes is {passes}; give 1 (whole frame only) or more.")
+            raise InputError(f"`passes` is {passes}; give 1 (whole frame only) or more.")
         from coevoer_edge.output.person_files import PersonFiles
         from coevoer_edge.output.results import provenance
 

@@ -40,12 +40,12 @@ def read(kind: str, name_or_file: str | Path) -> dict[str, Any]:
         path = folder(kind) / f"{name_or_file}.toml"
     if not path.is_file():
         raise InputError(
-            f"no {kind} recipe {str(name_or_file)!r}; valid: {', '.join(names(kind))}, or the path of a .toml file"
+            f"No {kind} recipe {str(name_or_file)!r}; valid: {', '.join(names(kind))}, or the path of a .toml file."
         )
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a TOML file: {error}") from error
+        raise InputError(f"{path} is not a TOML file ({error}); correct it.") from error
 
 
 def into(cls: type[T], table: Mapping[str, Any], where: str) -> T:
@@ -63,4 +63,4 @@ def into(cls: type[T], table: Mapping[str, Any], where: str) -> T:
 
 def _refuse(where: str, what: str, keys: Iterable[str], valid: Iterable[str]) -> None:
     if keys := sorted(keys):
-        raise InputError(f"{where}: {what} {', '.join(map(repr, keys))}; it takes {', '.join(sorted(valid))}")
+        raise InputError(f"{where}: {what} {', '.join(map(repr, keys))}; it takes {', '.join(sorted(valid))}.")

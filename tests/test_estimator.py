@@ -143,7 +143,7 @@ def test_bad_input_is_refused(body):
         estimator(np.zeros((5, 5, 3), np.float32))
     with pytest.raises(InputError, match="No image at"):
         estimator("nowhere.jpg")
-    with pytest.raises(InputError, match=re.escape("passes is 0; give 1 (whole frame only) or more.")):
+    with pytest.raises(InputError, match=re.escape("`passes` is 0; give 1 (whole frame only) or more.")):
         Estimator(FakeRuntime(), body, trained=True, passes=0)
 
 

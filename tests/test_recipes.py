@@ -64,68 +64,68 @@ def test_reasons_of_operators_outside_the_delegate_are_sentences(kind: str, name
 
 def test_unknown_recipe() -> None:
     assert message_of("tflite") == (
-        "no export recipe 'tflite'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file"
+        "No export recipe 'tflite'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file."
     )
 
 
 def test_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "none.toml"
     assert message_of(path) == (
-        f"no export recipe '{path}'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file"
+        f"No export recipe '{path}'; valid: coreml, executorch, executorch-coreml, onnx, or the path of a .toml file."
     )
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "folder.toml"
     path.mkdir()
-    assert message_of(path).startswith(f"no export recipe '{path}'; valid: ")
+    assert message_of(path).startswith(f"No export recipe '{path}'; valid: ")
 
 
 def test_not_toml(tmp_path: Path) -> None:
     path = write(tmp_path, "target: onnx\n")
     assert message_of(path) == (
-        f"{path} is not a TOML file: Expected '=' after a key in a key/value pair (at line 1, column 7)"
+        f"{path} is not a TOML file (Expected '=' after a key in a key/value pair (at line 1, column 7)); correct it."
     )
 
 
 def test_not_text(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    assert message_of(path).startswith(f"{path} is not a TOML file: 'utf-8' codec can't decode byte 0xff")
+    assert message_of(path).startswith(f"{path} is not a TOML file ('utf-8' codec can't decode byte 0xff")
 
 
 def test_unknown_keys_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, 'target = "onnx"\nopset = 23\nmax_bytes_per_parameter = 1.1\nopsett = 24\nbits = 8\n')
     assert message_of(path) == (
-        f"export recipe {path}: unknown 'bits', 'opsett'; it takes backend, max_bytes_per_parameter, max_delegates, "
-        "minimum_deployment_target, opset, outside, target"
+        f"Export recipe {path}: unknown 'bits', 'opsett'; it takes backend, max_bytes_per_parameter, max_delegates, "
+        "minimum_deployment_target, opset, outside, target."
     )
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
     path = write(tmp_path, "opset = 23\n")
     assert message_of(path) == (
-        f"export recipe {path}: missing 'max_bytes_per_parameter', 'target'; it takes max_bytes_per_parameter, target"
+        f"Export recipe {path}: missing 'max_bytes_per_parameter', 'target'; it takes max_bytes_per_parameter, target."
     )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('target = "tflite"', "export recipe: target 'tflite'; valid: coreml, executorch, onnx"),
-        ('target = "onnx"\nopset = 22', "opset 22: Attention needs 23 or newer"),
+        ('target = "tflite"', "Export recipe: target 'tflite'; valid: coreml, executorch, onnx."),
+        ('target = "onnx"\nopset = 22', "Opset 22: Attention needs 23 or newer."),
         (
             'target = "onnx"\nopset = 23\nmax_delegates = 1',
-            "export recipe for onnx: 'max_delegates' belongs to executorch",
+            "Export recipe for onnx: 'max_delegates' belongs to executorch.",
         ),
         (
             'target = "executorch"\nbackend = "vulkan"',
-            "export recipe for executorch: backend 'vulkan'; valid: xnnpack, coreml",
+            "Export recipe for executorch: backend 'vulkan'; valid: xnnpack, coreml.",
         ),
         (
             'target = "coreml"\nminimum_deployment_target = "iOS17"',
-            "minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
-            "(older ones have neither int8 activations nor a fused attention)",
+            "Minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
+            "(older ones have neither int8 activations nor a fused attention).",
         ),
     ],
 )
@@ -142,6 +142,6 @@ def test_unknown_target() -> None:
     with pytest.raises(InputError) as error:
         canonical_target("tflite")
     assert str(error.value) == (
-        "unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
-        "and 'all' for all three"
+        "Unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
+        "and 'all' for all three."
     )

@@ -46,7 +46,7 @@ class Worker:
             )
         except OSError as error:
             self._said.close()
-            raise PlatformError(f"cannot start {self._python} ({error}); give the path of a Python") from error
+            raise PlatformError(f"Cannot start {self._python} ({error}); give the path of a Python.") from error
         try:
             self._read()
         except BaseException:
@@ -93,7 +93,7 @@ class Worker:
             code = self._process.wait()
             self._said.seek(0)
             last = self._said.read().decode(errors="replace").strip().splitlines()[-_SHOWN:]
-            raise CoEvoerError(f"{self.name}: its process ended with exit code {code}. It said: {' / '.join(last)}")
+            raise CoEvoerError(f"{self.name}: its process ended with exit code {code}. It said: {' / '.join(last)}.")
         value: dict[str, Any] = json.loads(line)
         if "error" in value:
             raise self._error(value["kind"], value["error"])

@@ -60,7 +60,7 @@ class Keypoints:
         if not {"lmk_faces_idx", "lmk_bary_coords"} <= model.extras.keys():
             raise InputError(
                 f"{model.name} has no lmk_faces_idx and lmk_bary_coords; training needs the face landmarks that "
-                "SMPLX_NEUTRAL.npz (v1.1) carries"
+                "SMPLX_NEUTRAL.npz (v1.1) carries."
             )
         tips = np.array([_fingertip(model, f"{n.removesuffix('_tip')}3") for n in FINGERTIP_NAMES], np.int64)
         landmarks = model.faces[np.asarray(model.extras["lmk_faces_idx"], np.int64)].astype(np.int64)  # 51 3

@@ -66,20 +66,20 @@ class Manifest:
             table = json.loads(path.read_text(encoding="utf-8"))
             version = table["schema_version"]
         except (ValueError, KeyError, TypeError) as error:
-            raise BundleError(f"{path} is not a manifest ({error!r}); export the bundle again") from error
+            raise BundleError(f"{path} is not a manifest ({error!r}); export the bundle again.") from error
         if version != contract.SCHEMA_VERSION:
             raise BundleError(
                 f"{path} has schema version {version}, this is version {contract.SCHEMA_VERSION}; "
-                "export the bundle again, or install the coevoer-edge that wrote it"
+                "export the bundle again, or install the coevoer-edge that wrote it."
             )
         known = {field.name for field in fields(cls)}
         if table.keys() != known:
             raise BundleError(
-                f"{path}: missing or unknown keys {sorted(table.keys() ^ known)}; export the bundle again"
+                f"{path}: missing or unknown keys {sorted(table.keys() ^ known)}; export the bundle again."
             )
         for key, ours in (("input", input_table()), ("outputs", output_tables())):
             if table[key] != ours:
-                raise BundleError(f"{path}: its {key} are not those of this contract; export the bundle again")
+                raise BundleError(f"{path}: its {key} are not those of this contract; export the bundle again.")
         files = {
             "artifact": table["artifact"],
             "body_model.file": _entry(table["body_model"], "file"),
@@ -87,7 +87,7 @@ class Manifest:
         }
         for key, name in files.items():
             if not isinstance(name, str) or not name or Path(name).name != name:
-                raise BundleError(f"{path}: {key} {name!r} is not the name of a file beside it; export it again")
+                raise BundleError(f"{path}: {key} {name!r} is not the name of a file beside it; export it again.")
         try:
             Pipeline.from_table(table["pipeline"])
         except BundleError as error:
@@ -132,16 +132,16 @@ class Bundle:
         path = Path(path)
         if not path.is_dir():
             raise BundleError(
-                f"no bundle folder {str(path)!r}; `python -m coevoer_edge.export --target onnx` writes one"
+                f"There is no bundle folder {str(path)!r}; `python -m coevoer_edge.export --target onnx` writes one."
             )
         if missing := [name for name in (MANIFEST, SUMS) if not (path / name).is_file()]:
-            raise BundleError(f"{path} is not a bundle: it has no {' and no '.join(missing)}")
+            raise BundleError(f"{path} is not a bundle: it has no {' and no '.join(missing)}.")
         _verify(path)
         manifest = Manifest.read(path / MANIFEST)
         opened = cls(path, manifest)
         for file in (opened.artifact, opened.body, opened.conformance):
             if not file.exists():
-                raise BundleError(f"{path}: the manifest names {file.name}, which is not there")
+                raise BundleError(f"{path}: the manifest names {file.name}, which is not there.")
         return opened
 
 
@@ -204,12 +204,12 @@ def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:
     """Refuse to write over a bundle, or, even with `overwrite`, over anything else."""
     if folder.exists() and not overwrite:
-        raise InputError(f"{folder} exists; add --overwrite, or choose another --output-dir")
+        raise InputError(f"{folder} exists; add --overwrite, or choose another --output-dir.")
     if folder.exists() and not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder} exists and is not a bundle; it is not overwritten")
+        raise InputError(f"{folder} exists and is not a bundle; it is not overwritten.")
     nearest = next(parent for parent in folder.absolute().parents if parent.exists())
     if not nearest.is_dir():
-        raise InputError(f"{nearest} is a file; give a folder with --output-dir")
+        raise InputError(f"{nearest} is a file; give a folder with --output-dir.")
 
 
 def _entry(table: object, key: str) -> object:
@@ -228,7 +228,7 @@ def _verify(folder: Path) -> None:
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise BundleError(f"{folder / SUMS} is not a list of digests ({error}); export the bundle again") from error
+        raise BundleError(f"{folder / SUMS} is not a list of digests ({error}); export the bundle again.") from error
     stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     found = _digests(folder)
     faults = [f"{name} is missing" for name in sorted(stated.keys() - found.keys())]

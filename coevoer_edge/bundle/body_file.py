@@ -102,11 +102,11 @@ def _skin(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.f
 def main(body: Path | None, output: Path, overwrite: bool) -> None:
     """Write a body model as the one file that the web module, C++, Kotlin and Swift read."""
     if output.is_dir():
-        raise InputError(f"{output} is a folder; give a file name with -o, such as {output / FILE_NAME}")
+        raise InputError(f"{output} is a folder; give a file name with -o, such as {output / FILE_NAME}.")
     if output.exists() and not overwrite:
-        raise InputError(f"{output} exists; add --overwrite, or give another name with -o")
+        raise InputError(f"{output} exists; add --overwrite, or give another name with -o.")
     if not output.parent.is_dir():
-        raise InputError(f"{output.parent} is no folder; make it first, or give another name with -o")
+        raise InputError(f"{output.parent} is not a folder; make it first, or give another name with -o.")
     model = BodyModel.open(body)
     write_body(model, output)
     click.echo(

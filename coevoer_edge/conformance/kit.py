@@ -94,14 +94,14 @@ class Kit:
                 metadata = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             if metadata.get("format") != FORMAT:
-                raise InputError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; give a bundle's kit")
+                raise InputError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; give a bundle's kit.")
             about = json.loads(metadata["cases"])
             tolerances = {name: (pair[0], pair[1]) for name, pair in json.loads(metadata["tolerances"]).items()}
             pipeline = json.loads(metadata["pipeline"])
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"{path} is no conformance kit ({error}); export the bundle again") from error
+            raise InputError(f"{path} is not a conformance kit ({error}); export the bundle again.") from error
         cases = []
         for prefix, words in about.items():
             kind, number = prefix.split(".")

@@ -115,11 +115,13 @@ def _check(vertices_px: Tensor, faces: Tensor, height: int, width: int) -> None:
     if vertices_px.ndim != 3 or vertices_px.shape[-1] != 3 or not vertices_px.is_floating_point():
         raise InputError(f"vertices_px is {tuple(vertices_px.shape)} {vertices_px.dtype}; give (B, V, 3) floats.")
     if faces.ndim != 2 or faces.shape[-1] != 3 or faces.is_floating_point():
-        raise InputError(f"faces is {tuple(faces.shape)} {faces.dtype}; give (F, 3) integers.")
+        raise InputError(f"`faces` is {tuple(faces.shape)} {faces.dtype}; give (F, 3) integers.")
     if faces.numel():
         low, high = (int(bound) for bound in faces.aminmax())
         if low < 0 or high >= vertices_px.shape[1]:
-            raise InputError(f"faces name vertices {low} to {high}; there are {vertices_px.shape[1]}, counted from 0.")
+            raise InputError(
+                f"`faces` names vertices {low} to {high}; there are {vertices_px.shape[1]}, counted from 0."
+            )
     if not (0 <= height <= LIMIT_PX and 0 <= width <= LIMIT_PX):
         raise InputError(f"The image is {height} x {width} px; each side must be between 0 and {LIMIT_PX}.")
 

@@ -35,7 +35,7 @@ def write_shards(
         InputError: first or count is not a multiple of `CHUNK`.
     """
     if first % CHUNK or count % CHUNK or first < 0 or count <= 0:
-        raise InputError(f"samples {first} to {first + count}: give multiples of {CHUNK}, the samples of a chunk")
+        raise InputError(f"Samples {first} to {first + count}: give multiples of {CHUNK}, the samples of a chunk.")
     folder.mkdir(parents=True, exist_ok=True)
     for start in range(first, first + count, CHUNK):
         chunk = folder / f"{start // CHUNK:06d}"
@@ -68,8 +68,8 @@ class Shards:
         self._chunks = sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
         if not self._chunks:
             raise InputError(
-                f"{self.folder} holds no samples; draw some with  "
-                f"python -m coevoer_edge.data.synthetic --count 20480 -o {self.folder}"
+                f"{self.folder} holds no samples; render some with "
+                f"`python -m coevoer_edge.data.synthetic --count 20480 -o {self.folder}`."
             )
         self._open: dict[int, dict[str, NDArray[np.generic]]] = {}
 

@@ -89,7 +89,7 @@ def _on_disk(spec: str, split: Literal["train", "test"], body: BodyModel | None)
         return _licensed(name, Path(spec.partition(":")[2]), split, body)
     if Path(spec).is_dir():
         return Shards(spec)
-    raise InputError(f"no data {spec!r}; valid: {VALID}")
+    raise InputError(f"No data {spec!r}; valid: {VALID}.")
 
 
 def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:
@@ -101,7 +101,7 @@ def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: Bo
     if body is None or body.name == BodyModel.open().name:
         raise InputError(
             f"{name}'s annotations are parameters of the licensed SMPL-X body; add --body SMPLX_NEUTRAL.npz "
-            "(https://smpl-x.is.tue.mpg.de)"
+            "(https://smpl-x.is.tue.mpg.de)."
         )
     from coevoer_edge.data.datasets.agora import AGORA
     from coevoer_edge.data.datasets.ehf import EHF
@@ -112,5 +112,5 @@ def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: Bo
     if name == "agora":
         return AGORA(folder, split, body)
     if split == "train":
-        raise InputError("EHF is made for evaluation and has no training part; train on ubody:FOLDER or agora:FOLDER")
+        raise InputError("EHF is made for evaluation and has no training part; train on ubody:FOLDER or agora:FOLDER.")
     return EHF(folder, "test", body)

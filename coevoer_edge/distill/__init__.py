@@ -46,10 +46,10 @@ def distill(
     else:
         settings = replace(settings, model=student, init=None)
     if qat and settings.compile:
-        raise InputError("--qat trains a captured graph, which --compile does not take; leave one of them out")
+        raise InputError("--qat trains a captured graph, which --compile does not take; leave one of them out.")
     network, origin = checkpoint.load_named(teacher)
     if not origin.trained:
-        raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights")
+        raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights.")
 
     def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
         from coevoer_edge.training.distillation import DistillationLoss, Student, Teacher
@@ -57,11 +57,11 @@ def distill(
 
         recipe, answers = parts.recipe, None
         if qat and recipe.precision != "fp32":
-            raise InputError(f"--qat rounds in fp32, and the recipe says {recipe.precision}; add --precision fp32")
+            raise InputError(f"--qat rounds in fp32, and the recipe says {recipe.precision}; add --precision fp32.")
         if cache is not None and recipe.augmentation.on:
             raise InputError(
                 "--cache holds answers by sample, and augmentation shows each sample differently every time; "
-                "add --no-augmentation, or leave --cache out to ask the teacher on the fly"
+                "add --no-augmentation, or leave --cache out to ask the teacher on the fly."
             )
         if cache is not None:
             key = {"teacher": origin.sha256, "data": settings.data, "seed": str(parts.seed)}

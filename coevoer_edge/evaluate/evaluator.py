@@ -82,7 +82,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     place, figures = _device(request.device), request.figures
     _check_folder(figures)
     if figures is None and (request.beside or request.photographs):
-        raise InputError("--beside and --photographs draw figures; add --figures FOLDER")
+        raise InputError("--beside and --photographs draw figures; add --figures FOLDER.")
     photos = [] if request.photographs is None else image_files(request.photographs)
     body, without_float64 = BodyModel.open(request.body), place == "mps"
     measuring = MeasuringBody(body).to("cpu" if without_float64 else place)
@@ -133,7 +133,7 @@ def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, d
             raise InputError(
                 f"{opened.path} was exported from {opened.manifest.checkpoint.get('source')}, not from "
                 f"{subject.facts['source']} (their sha256 differ); give its own weights, or leave --model and "
-                "--checkpoint out"
+                "--checkpoint out."
             )
         subjects.append(subject)
     if opened is not None:
@@ -188,16 +188,16 @@ def _device(name: str | None) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     kind, _, number = name.partition(":")
     if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
-        raise InputError(f"unknown device {name!r}; valid: cpu, cuda, cuda:1, mps")
+        raise InputError(f"Unknown device {name!r}; valid: cpu, cuda, cuda:1, mps.")
     count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
     if int(number or 0) >= count:
-        raise PlatformError(f"this machine has no device {name}; leave --device out, or give cpu")
+        raise PlatformError(f"This machine has no device {name}; leave --device out, or give cpu.")
     return name
 
 
 def _check_folder(figures: Path | None) -> None:
     if figures is not None and figures.exists() and not figures.is_dir():
-        raise InputError(f"{figures} is a file; give a folder with --figures")
+        raise InputError(f"{figures} is a file; give a folder with --figures.")
 
 
 def _table(subject: Subject, results: "dict[str, Result]") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from coevoer_edge.terminal.console import Command
 _NAMES = {(False, True): VARIANT_1, (True, False): VARIANT_2, (True, True): FULL}
 """By enhancer and foreground extraction."""
 _SAME = ("data", "count", "limit", "body")
-_WRITE_ONE = "write one with `python -m coevoer_edge.evaluate --checkpoint FILE --json > result.txt`"
+_WRITE_ONE = "Write one with `python -m coevoer_edge.evaluate --checkpoint FILE --json > result.txt`."
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def read_result(path: Path) -> dict[str, Any]:
         InputError: no file, no JSON in its last line, or not a result of a float network.
     """
     if not path.is_file():
-        raise InputError(f"no result {str(path)!r}; {_WRITE_ONE}")
+        raise InputError(f"There is no result at {path}. {_WRITE_ONE}")
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     try:
         result = json.loads(lines[-1]) if lines else None
@@ -36,7 +36,7 @@ def read_result(path: Path) -> dict[str, Any]:
         result = None
     needed = {"mpvpe_mm", "pa_mpvpe_mm", "enhancer", "foreground", "trained", *_SAME}
     if not isinstance(result, dict) or not needed <= result.keys():
-        raise InputError(f"{path} does not end with the JSON of an evaluated network; {_WRITE_ONE}")
+        raise InputError(f"{path} does not end with the JSON of an evaluated network. {_WRITE_ONE}")
     return result
 
 
@@ -51,17 +51,17 @@ def ablation(results: Sequence[Mapping[str, Any]]) -> list[Section]:
     for result in results:
         name = _NAMES.get((result["enhancer"], result["foreground"]))
         if name is None:
-            raise InputError(f"{result['source']} has neither module; Table 4 takes out one at a time")
+            raise InputError(f"{result['source']} has neither module; Table 4 takes out one at a time.")
         if name in by_name:
-            raise InputError(f"{by_name[name]['source']} and {result['source']} are both {name}; give one of each")
+            raise InputError(f"{by_name[name]['source']} and {result['source']} are both {name}; give one of each.")
         by_name[name] = result
     if FULL not in by_name or len(by_name) < 2:
-        raise InputError(f"{', '.join(by_name) or 'nothing'} is given; give the full network and at least one variant")
+        raise InputError(f"{', '.join(by_name) or 'Nothing'} is given; give the full network and at least one variant.")
     for key in _SAME:
         values = {str(result[key]) for result in by_name.values()}
         if len(values) > 1:
             raise InputError(
-                f"the results differ in {key} ({', '.join(sorted(values))}); evaluate all on the same samples"
+                f"The results differ in {key} ({', '.join(sorted(values))}); evaluate all on the same samples."
             )
     full = by_name[FULL]
     untrained = "" if all(result["trained"] for result in by_name.values()) else ", untrained weights"

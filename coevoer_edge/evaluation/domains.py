@@ -27,7 +27,7 @@ def choose(sources: Sequence[tuple[str, RecordSource]], limit: int | None) -> li
     """
     total = sum(len(source) for _, source in sources)
     if limit is not None and limit > total:
-        raise InputError(f"--limit {limit} is more than the {total} samples there are; leave it out for all of them")
+        raise InputError(f"--limit {limit} is more than the {total} samples there are; leave it out for all of them.")
     left, open_, counts = total if limit is None else limit, list(range(len(sources))), [0] * len(sources)
     while left:
         open_ = [i for i in open_ if counts[i] < len(sources[i][1])]

@@ -46,7 +46,7 @@ def comparison(
     `untrained` stamps what the networks predicted. Samples whose body is not known have no ground truth drawn.
     """
     if not indices or not networks:
-        raise InputError(f"{len(indices)} samples and {len(networks)} networks to compare; give at least one of each")
+        raise InputError(f"{len(indices)} samples and {len(networks)} networks to compare; give at least one of each.")
     record = source.batch(indices)
     layer = BodyLayer(body)
     predictions = {label: predict(network, record.image) for label, network in networks.items()}

@@ -270,9 +270,9 @@ def pose_angles(outputs: CoEvoerOutputs, record: Record) -> dict[str, Tensor]:
 
 def _check(source: RecordSource, indices: Sequence[int], batch_size: int) -> None:
     if not len(indices):
-        raise InputError("no samples to evaluate on; give at least one index")
+        raise InputError("No samples to evaluate on; give at least one index.")
     if batch_size < 1:
-        raise InputError(f"the batch size is {batch_size}; give 1 or more")
+        raise InputError(f"The batch size is {batch_size}; give 1 or more.")
     low, high = min(indices), max(indices)
     if low < 0 or high >= len(source):
-        raise InputError(f"indices {low} to {high} are asked for; the dataset has {len(source)}, counted from 0")
+        raise InputError(f"Indices {low} to {high} are asked for; the dataset has {len(source)}, counted from 0.")

@@ -49,7 +49,7 @@ class MeasuringBody(nn.Module):
             raise InputError(
                 f"{model.name} does not tell the vertices of {', '.join(missing)}, which evaluation measures; put "
                 "SMPL-X__FLAME_vertex_ids.npy and MANO_SMPLX_vertex_ids.pkl of https://smpl-x.is.tue.mpg.de beside "
-                "the file, or leave --body out for the open body"
+                "the file, or leave --body out for the open body."
             )
         keypoints = Keypoints.of(model)
         self.model = model

@@ -30,7 +30,7 @@ def predict(network: Network, images: Tensor) -> CoEvoerOutputs:
     for name, value in zip(contract.OUTPUT_NAMES, outputs, strict=True):
         if not value.isfinite().all():
             raise InputError(
-                f"the network gave values in {name} that are not finite; they cannot be measured. Use another "
+                f"The network gave values in {name} that are not finite; they cannot be measured. Use another "
                 "checkpoint, or export again with --precision fp32."
             )
     return outputs

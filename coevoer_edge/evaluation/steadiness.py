@@ -154,9 +154,9 @@ def main(
 ) -> None:
     """Measure the smoothing of streams on synthetic sequences."""
     if sequences < 1 or seconds < 1 or seed < 0:
-        raise InputError(f"--sequences {sequences}, --seconds {seconds:g}, --seed {seed}: at least 1, 1 and 0")
+        raise InputError(f"--sequences {sequences}, --seconds {seconds:g}, --seed {seed}: at least 1, 1 and 0.")
     if noise <= 0 or (noise != 1 and bundle is not None):
-        raise InputError(f"--noise {noise:g}: a number above 0, and none with --bundle, whose errors are its own")
+        raise InputError(f"--noise {noise:g}: a number above 0, and none with --bundle, whose errors are its own.")
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.sequences import drawn_noise, seen_by
     from coevoer_edge.pipeline.constants import Pipeline

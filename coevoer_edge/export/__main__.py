@@ -73,7 +73,7 @@ def command(
     chosen = targets_of(targets)
     quantization = recipe_of(precision, recipe, data, num_calibration_samples)
     if untrained and checkpoint is not None:
-        raise InputError("--untrained and --checkpoint exclude each other")
+        raise InputError("--untrained and --checkpoint exclude each other.")
 
     with quietly():  # torchao reports, when imported, which of its CUDA libraries it cannot load
         from coevoer_edge.export.exporter import ExportRequest, export, number_of_steps

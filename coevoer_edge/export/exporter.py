@@ -117,7 +117,7 @@ def _export_recipe(target: Target, request: ExportRequest) -> ExportRecipe:
     if request.minimum_deployment_target is None:
         return recipe
     if not recipe.is_core_ml:
-        raise InputError(f"--minimum-deployment-target is for --target coreml, not for {target}")
+        raise InputError(f"--minimum-deployment-target is for --target coreml, not for {target}.")
     return replace(recipe, minimum_deployment_target=request.minimum_deployment_target)
 
 
@@ -282,8 +282,8 @@ def _size(artifact: Path) -> int:
 def _check_size(size: int, parameters: int, quantization: QuantizationRecipe, recipe: ExportRecipe) -> None:
     if quantization.precision == "w8a8" and size > recipe.max_bytes_per_parameter * parameters:
         raise CheckFailed(
-            f"the {recipe.target} artifact has {size / parameters:.3f} bytes for each of {parameters:,} parameters; "
-            f"the recipe allows {recipe.max_bytes_per_parameter}"
+            f"The {recipe.target} artifact has {size / parameters:.3f} bytes for each of {parameters:,} parameters; "
+            f"the recipe allows {recipe.max_bytes_per_parameter}."
         )
 
 

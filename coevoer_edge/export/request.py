@@ -35,10 +35,10 @@ def recipe_of(
         InputError: both or an unknown precision, an unusable file, or calibration data for a recipe that needs none.
     """
     if precision is not None and file is not None:
-        raise InputError("--precision names a recipe that comes with the package; leave it out with --recipe FILE")
+        raise InputError("--precision names a recipe that comes with the package; leave it out with --recipe FILE.")
     if precision is not None and precision not in PRECISIONS:
-        raise InputError(f"unknown precision {precision!r}; valid: {', '.join(PRECISIONS)}")
+        raise InputError(f"Unknown precision {precision!r}; valid: {', '.join(PRECISIONS)}.")
     recipe = QuantizationRecipe.open(file or precision or "w8a8")
     if recipe.precision != "w8a8" and (data is not None or num_calibration_samples is not None):
-        raise InputError(f"--data and --num-calibration-samples are for w8a8; {recipe.precision} needs no calibration")
+        raise InputError(f"--data and --num-calibration-samples are for w8a8; {recipe.precision} needs no calibration.")
     return replace(recipe, num_calibration_samples=num_calibration_samples) if num_calibration_samples else recipe

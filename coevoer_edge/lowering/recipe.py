@@ -43,21 +43,21 @@ class ExportRecipe:
 
     def __post_init__(self) -> None:
         if self.target not in TARGETS:
-            raise InputError(f"export recipe: target {self.target!r}; valid: {', '.join(TARGETS)}")
+            raise InputError(f"Export recipe: target {self.target!r}; valid: {', '.join(TARGETS)}.")
         taken = _TAKES[self.target] | (_TAKES["coreml"] if self.backend == "coreml" else set())
         for target, keys in _TAKES.items():
             for key in sorted(keys - taken):
                 if getattr(self, key):
-                    raise InputError(f"export recipe for {self.target}: {key!r} belongs to {target}")
+                    raise InputError(f"Export recipe for {self.target}: {key!r} belongs to {target}.")
         if self.target == "executorch" and self.backend not in BACKENDS:
-            raise InputError(f"export recipe for executorch: backend {self.backend!r}; valid: {', '.join(BACKENDS)}")
+            raise InputError(f"Export recipe for executorch: backend {self.backend!r}; valid: {', '.join(BACKENDS)}.")
         if self.is_core_ml and self.minimum_deployment_target not in DEPLOYMENT_TARGETS:
             raise InputError(
-                f"minimum deployment target {self.minimum_deployment_target!r}; valid: {', '.join(DEPLOYMENT_TARGETS)} "
-                "(older ones have neither int8 activations nor a fused attention)"
+                f"Minimum deployment target {self.minimum_deployment_target!r}; valid: {', '.join(DEPLOYMENT_TARGETS)} "
+                "(older ones have neither int8 activations nor a fused attention)."
             )
         if self.target == "onnx" and self.opset < MINIMUM_OPSET:
-            raise InputError(f"opset {self.opset}: Attention needs {MINIMUM_OPSET} or newer")
+            raise InputError(f"Opset {self.opset}: Attention needs {MINIMUM_OPSET} or newer.")
 
     @property
     def is_core_ml(self) -> bool:
@@ -67,7 +67,7 @@ class ExportRecipe:
     @classmethod
     def open(cls, name_or_file: str | Path) -> "ExportRecipe":
         """Read a recipe that comes with the package by its name (see `recipe_name`), or a TOML file of your own."""
-        return recipes.into(cls, recipes.read("export", name_or_file), f"export recipe {name_or_file}")
+        return recipes.into(cls, recipes.read("export", name_or_file), f"Export recipe {name_or_file}")
 
 
 DEPLOYMENT_TARGETS = ("iOS18", "iOS26", "macOS15", "macOS26")
@@ -83,9 +83,9 @@ def recipe_name(target: Target, backend: str | None = None) -> str:
     if backend is None:
         return target
     if backend not in BACKENDS:
-        raise InputError(f"unknown backend {backend!r}; valid: {', '.join(BACKENDS)}")
+        raise InputError(f"Unknown backend {backend!r}; valid: {', '.join(BACKENDS)}.")
     if target != "executorch":
-        raise InputError(f"--backend is for --target executorch, not for {target}")
+        raise InputError(f"--backend is for --target executorch, not for {target}.")
     return target if backend == BACKENDS[0] else f"{target}-{backend}"
 
 
@@ -96,7 +96,7 @@ def refuse_impossible(recipe: ExportRecipe, precision: str) -> None:
         InputError: fp16 on XNNPACK, which takes it only from a network whose inputs and outputs are fp16 too.
     """
     if recipe.backend == "xnnpack" and precision == "fp16":
-        raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+        raise InputError("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32.")
 
 
 def canonical_target(name: str) -> Target:
@@ -108,6 +108,6 @@ def canonical_target(name: str) -> Target:
     target = ALIASES.get(name, name)
     if target not in TARGETS:
         raise InputError(
-            f"unknown target {name!r}; valid: {', '.join(TARGETS)} (or {', '.join(ALIASES)}), and 'all' for all three"
+            f"Unknown target {name!r}; valid: {', '.join(TARGETS)} (or {', '.join(ALIASES)}), and 'all' for all three."
         )
     return target

@@ -14,7 +14,7 @@ def load_av() -> ModuleType:
         import av
     except ImportError as error:
         raise PlatformError(
-            f"Video needs PyAV, which is not installed ({error}); run  pip install 'coevoer-edge[video]'"
+            f"Video needs PyAV, which is not installed ({error}); run `pip install 'coevoer-edge[video]'`."
         ) from None
     av.logging.set_level(None)  # FFmpeg's own lines; what goes wrong comes as exceptions
     module: ModuleType = av

@@ -54,7 +54,7 @@ MODEL_NAMES = tuple(_SIZES)
 def refuse_unknown(name: str) -> None:
     """Raise `InputError` for a name that is none of `MODEL_NAMES`."""
     if name not in _SIZES:
-        raise InputError(f"unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}")
+        raise InputError(f"Unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}.")
 
 
 def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: int = 0) -> CoEvoer:

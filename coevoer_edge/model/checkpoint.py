@@ -61,8 +61,8 @@ def refuse_unembedded(model: str) -> None:
     refuse_unknown(model)
     if model not in embedded_models():
         raise CheckpointError(
-            f"no weights for {model!r} come with this version, only for {', '.join(embedded_models())}; "
-            "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
+            f"No weights for {model!r} come with this version, only for {', '.join(embedded_models())}; "
+            "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
         )
 
 
@@ -127,24 +127,24 @@ def _embedded(model: str) -> Path:
 
 def _metadata(path: Path) -> dict[str, str]:
     if not path.is_file():
-        raise CheckpointError(f"no checkpoint {str(path)!r}; give the path of a .safetensors file")
+        raise CheckpointError(f"No checkpoint {str(path)!r}; give the path of a .safetensors file.")
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a readable .safetensors file ({error}); save it again") from error
+        raise CheckpointError(f"{path} is not a readable .safetensors file ({error}); save it again.") from error
 
 
 def _describe(path: Path, metadata: dict[str, str], model: str | None) -> Checkpoint:
     named = metadata.get("model", model)
     if named is None:
         raise CheckpointError(
-            f"{path} does not say which model it is for; add --model, one of {', '.join(MODEL_NAMES)}"
+            f"{path} does not say which model it is for; add --model, one of {', '.join(MODEL_NAMES)}."
         )
     if model is not None and named != model:
-        raise CheckpointError(f"{path} is for {named}, not for {model}; leave --model out or give the right file")
+        raise CheckpointError(f"{path} is for {named}, not for {model}; leave --model out or give the right file.")
     if named not in MODEL_NAMES:
-        raise CheckpointError(f"{path} is for unknown model {named!r}; valid: {', '.join(MODEL_NAMES)}")
+        raise CheckpointError(f"{path} is for unknown model {named!r}; valid: {', '.join(MODEL_NAMES)}.")
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     flags = {key: metadata.get(key, "true") == "true" for key in ("trained", "enhancer", "foreground")}
     return Checkpoint(named, path.name, sha256, **flags)
@@ -166,7 +166,7 @@ def _refuse_misfits(path: Path, model: str, expected: dict[str, Tensor], given: 
     if broken := [key for key in common if not torch.isfinite(given[key]).all()]:
         faults.append(f"{len(broken)} keys with values that are not finite ({_some(broken)})")
     if faults:
-        raise CheckpointError(f"{path} does not fit {model}: {'; '.join(faults)}")
+        raise CheckpointError(f"{path} does not fit {model}: {'; '.join(faults)}.")
 
 
 def _some(keys: Iterable[str]) -> str:

@@ -75,10 +75,10 @@ def _check(vertices_cam: ArrayLike, faces: ArrayLike) -> tuple[NDArray[np.float6
     if vertices.ndim != 2 or vertices.shape[1] != 3 or not len(vertices) or not np.isfinite(vertices).all():
         raise InputError(f"vertices_cam is {vertices.shape}; give (V, 3) finite numbers in metres.")
     if triangles.ndim != 2 or triangles.shape[1] != 3 or not len(triangles) or triangles.dtype.kind not in "iu":
-        raise InputError(f"faces is {triangles.shape} {triangles.dtype}; give (F, 3) integers.")
+        raise InputError(f"`faces` is {triangles.shape} {triangles.dtype}; give (F, 3) integers.")
     if triangles.min() < 0 or triangles.max() >= len(vertices):
         raise InputError(
-            f"faces name vertices {triangles.min()} to {triangles.max()}; there are {len(vertices)}, counted from 0."
+            f"`faces` names vertices {triangles.min()} to {triangles.max()}; there are {len(vertices)}, counted from 0."
         )
     return vertices, triangles.astype(np.int64)
 

@@ -71,7 +71,7 @@ def draw_overlay(
         raise InputError(f"vertices_cam is {vertices.shape}; give (V, 3) in metres.")
     triangles = np.asarray(faces)
     if triangles.ndim != 2 or triangles.shape[1] != 3 or triangles.dtype.kind not in "iu":
-        raise InputError(f"faces is {triangles.shape} {triangles.dtype}; give (F, 3) integers.")
+        raise InputError(f"`faces` is {triangles.shape} {triangles.dtype}; give (F, 3) integers.")
     out = image.copy()
     projected = _project(vertices, camera)  # V 2, NaN behind the camera
     area = _area(projected, image)

@@ -36,7 +36,7 @@ def load_rerun() -> ModuleType:
         import rerun
     except ImportError as error:
         raise PlatformError(
-            f"--view needs Rerun, which is not installed ({error}); run  pip install 'coevoer-edge[view]'"
+            f"--view needs Rerun, which is not installed ({error}); run `pip install 'coevoer-edge[view]'`."
         ) from None
     module: ModuleType = rerun
     return module

@@ -97,7 +97,7 @@ def _refuse(found: "Climb") -> None:
     violations = [f"{bundle}: {violation}" for bundle, violation in all_violations(found.ladders)]
     if violations:
         more = [f"and {len(violations) - _MOST} more"] if len(violations) > _MOST else []
-        raise CheckFailed("\n  ".join(["over budget:", *violations[:_MOST], *more]))
+        raise CheckFailed("\n  ".join(["Over budget:", *violations[:_MOST], *more]))
 
 
 if __name__ == "__main__":

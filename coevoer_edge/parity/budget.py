@@ -56,22 +56,22 @@ class Limit:
     precision: tuple[str, ...] = PRECISIONS  # of the bundles that it is for
 
     def __post_init__(self) -> None:
-        where = f"budget, {self.step}: {self.figure}"
-        _refuse_unknown("budget: step", self.step, tuple(_FIGURES_OF_STEP))
+        where = f"Budget, {self.step}: {self.figure}"
+        _refuse_unknown("Budget: step", self.step, tuple(_FIGURES_OF_STEP))
         if not isinstance(self.figure, str) or not self.figures:
-            raise InputError(f"{where} is no figure of that step; valid: {', '.join(_FIGURES_OF_STEP[self.step])}")
+            raise InputError(f"{where} is no figure of that step; valid: {', '.join(_FIGURES_OF_STEP[self.step])}.")
         _refuse_unknown(f"{where}: statistic", self.statistic, get_args(StatisticName))
         if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not math.isfinite(self.limit):
-            raise InputError(f"{where}: limit {self.limit!r}; give a number")
+            raise InputError(f"{where}: limit {self.limit!r}; give a number.")
         if not isinstance(self.reason, str) or not self.reason.strip():
-            raise InputError(f"{where}: reason {self.reason!r}; say in a line where the limit is from")
+            raise InputError(f"{where}: reason {self.reason!r}; say in a line where the limit is from.")
         if not isinstance(self.precision, tuple):
-            raise InputError(f"{where}: precision {self.precision!r}; give a list of {', '.join(PRECISIONS)}")
+            raise InputError(f"{where}: precision {self.precision!r}; give a list of {', '.join(PRECISIONS)}.")
         for precision in self.precision:
             _refuse_unknown(f"{where}: precision", precision, PRECISIONS)
         if set(self.figures) & set(ERROR_RATIOS) and (self.precision != ("w8a8",) or self.statistic != "mean"):
             raise InputError(
-                f"{where}: an error ratio is one number, of int8 alone; give statistic 'mean' and precision ['w8a8']"
+                f"{where}: an error ratio is one number, of int8 alone; give statistic 'mean' and precision ['w8a8']."
             )
 
     @property
@@ -94,15 +94,15 @@ class Budget:
         Raises:
             InputError: no such budget, not TOML, unknown keys, steps, figures or statistics.
         """
-        where = f"budget {name_or_file}"
+        where = f"Budget {name_or_file}"
         table = recipes.read(KIND, name_or_file)
         if table.keys() != {"name", "limit"}:
             raise InputError(
-                f"{where} has {', '.join(sorted(table)) or 'nothing'}; it takes a name and [[limit]] tables"
+                f"{where} has {', '.join(sorted(table)) or 'nothing'}; it takes a name and [[limit]] tables."
             )
         limits = table["limit"]
         if not isinstance(limits, list) or not all(isinstance(limit, dict) for limit in limits):
-            raise InputError(f"{where}: 'limit' is not a list of tables; write each as [[limit]]")
+            raise InputError(f"{where}: 'limit' is not a list of tables; write each as [[limit]].")
         return cls(table["name"], tuple(recipes.into(Limit, limit, where) for limit in limits))
 
     def check(
@@ -143,4 +143,4 @@ def _within(figure: str, value: float, limit: float) -> bool:
 
 def _refuse_unknown(what: str, name: str, valid: tuple[str, ...]) -> None:
     if name not in valid:
-        raise InputError(f"{what} {name!r}; valid: {', '.join(valid)}")
+        raise InputError(f"{what} {name!r}; valid: {', '.join(valid)}.")

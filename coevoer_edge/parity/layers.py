@@ -228,7 +228,7 @@ def _each(images: Iterable[Pixels]) -> Iterator[Pixels]:
             number += 1
             yield image
     if not number:
-        raise InputError("layers are compared over images; give at least one")
+        raise InputError("Layers are compared over images; give at least one.")
 
 
 def _artifact(target: str, artifact: Path, program: _Program) -> Side:

@@ -17,10 +17,10 @@ NAMES = ("parity.json", "parity.xml", "parity.md", "parity.html")
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:
     """Raise `InputError` where `folder` is a file, or, without `overwrite`, where a report is there already."""
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; give a folder with -o")
+        raise InputError(f"{folder} is a file; give a folder with -o.")
     existing = [folder / name for name in NAMES if (folder / name).exists()]
     if existing and not overwrite:
-        raise InputError(f"{existing[0]} exists; add --overwrite, or give another folder with -o")
+        raise InputError(f"{existing[0]} exists; add --overwrite, or give another folder with -o.")
 
 
 def write_reports(found: "Climb", folder: Path, body: Path | None = None) -> tuple[Path, ...]:

@@ -51,11 +51,11 @@ def one_program(bundles: Sequence[Bundle]) -> None:
         InputError: which two, and in what they differ.
     """
     if not bundles:
-        raise InputError("no bundle; give the folder that `python -m coevoer_edge.export` wrote")
+        raise InputError("No bundle; give the folder that `python -m coevoer_edge.export` wrote.")
     first = bundles[0]
     names = [name_of(bundle) for bundle in bundles]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InputError(f"{', '.join(twice)} is given twice; give each bundle once, under a folder name of its own")
+        raise InputError(f"{', '.join(twice)} is given twice; give each bundle once, under a folder name of its own.")
     for bundle in bundles[1:]:
         pairs = zip(_origin(first).items(), _origin(bundle).values(), strict=True)
         if differing := [what for (what, mine), theirs in pairs if mine != theirs]:
@@ -97,14 +97,14 @@ def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint
     else:
         raise CheckpointError(
             f"{name_of(bundle)} was exported from {source}, which does not come with the package; "
-            f"add --checkpoint with that file (sha256 {digest[:_SHOWN]})"
+            f"add --checkpoint with that file (sha256 {digest[:_SHOWN]})."
         )
     if found.sha256 != digest:
         given = f"{file}" if file is not None else f"the embedded {found.source}"
         raise CheckpointError(
             f"{name_of(bundle)} was exported from {source} (sha256 {digest[:_SHOWN] or 'none'}), and {given} has "
             f"sha256 {found.sha256[:_SHOWN]}; "
-            + ("give that file with --checkpoint, or export again" if digest else "leave --checkpoint out")
+            f"{'give that file with --checkpoint, or export again' if digest else 'leave --checkpoint out'}."
         )
     return network, found
 
@@ -118,20 +118,20 @@ def calibration_images(bundle: Bundle, folder: Path | None) -> ImageSet | None:
     stated = bundle.manifest.calibration
     if not stated:
         if folder is not None:
-            raise InputError(f"--calibration-data is for int8; {name_of(bundle)} is {bundle.manifest.precision}")
+            raise InputError(f"--calibration-data is for int8; {name_of(bundle)} is {bundle.manifest.precision}.")
         return None
-    advice = f"add --calibration-data with the folder that {name_of(bundle)} was calibrated on ({stated['source']})"
+    advice = f"--calibration-data with the folder that {name_of(bundle)} was calibrated on ({stated['source']})"
     if folder is not None:
         images = folder_images(folder, stated["count"], stated["seed"])
     elif stated["count"] <= DEFAULT_COUNTS["calibration"]:
         images = default_images("calibration", stated["count"])
     else:
-        raise InputError(advice)
+        raise InputError(f"Add {advice}.")
     if images.sha256 != stated["sha256"]:
-        what = "the default calibration set" if folder is None else str(folder)
+        what = "The default calibration set" if folder is None else str(folder)
         raise InputError(
             f"{what} does not hold the images of {name_of(bundle)} (sha256 {stated['sha256'][:_SHOWN]}, not "
-            f"{images.sha256[:_SHOWN]}); {advice}, or export again"
+            f"{images.sha256[:_SHOWN]}); add {advice}, or export again."
         )
     return images
 
@@ -166,7 +166,7 @@ def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) 
     name = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     if not errors[name] <= FLOAT_AGAIN:  # NaN fails
         raise CheckFailed(
-            f"the float network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
+            f"The float network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
             f"by {errors[name]:.2g} times its own size (limit {FLOAT_AGAIN:g}). {_versions(bundle)}"
         )
     if program is None:
@@ -175,7 +175,7 @@ def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) 
     ratio = self_check_ratio(run(program, golden["image"]), _rows(golden, "quantized"), exact)
     if not 1 / limit <= ratio <= limit:
         raise CheckFailed(
-            f"the quantized network made again is {ratio:.2g} times as far from float as that of {name_of(bundle)} on "
+            f"The quantized network made again is {ratio:.2g} times as far from float as that of {name_of(bundle)} on "
             f"its golden images (limit {limit:g} either way). {_versions(bundle)}"
         )
 

@@ -57,7 +57,7 @@ def open_samples(data: str | None, limit: int | None, body: BodyModel | None = N
 def _photos(folder: Path, limit: int | None) -> Samples:
     files = find_images(folder)
     if limit is not None and limit > len(files):
-        raise InputError(f"--limit {limit} is more than the {len(files)} images in {folder}; leave it out for all")
+        raise InputError(f"--limit {limit} is more than the {len(files)} images in {folder}; leave it out for all.")
     chosen = files[: limit or DEFAULT_COUNT]
     images = tuple(_whole_frame(load_image(path)) for path in chosen)
     return Samples(f"folder {folder.resolve().name}, {len(chosen)} of {len(files)} images", images)

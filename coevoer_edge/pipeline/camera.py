@@ -58,17 +58,17 @@ class Crop:
     def __post_init__(self) -> None:
         if fault := self._fault():
             given = f"Crop(x0={self.x0:g}, y0={self.y0:g}, width={self.width:g}, height={self.height:g})"
-            raise InputError(f"{given} is {fault}")
+            raise InputError(f"{given} is {fault}.")
 
     def _fault(self) -> str | None:
         if not all(map(math.isfinite, (self.x0, self.y0, self.width, self.height))):
-            return "not finite; give numbers in pixels."
+            return "not finite; give numbers in pixels"
         if self.width <= 0 or self.height <= 0:
-            return "empty; width and height must be above 0."
+            return "empty; width and height must be above 0"
         if abs(self.width / self.height / ASPECT - 1) > 1e-6:
             return (
                 f"not {contract.IMAGE_WIDTH_PX} : {contract.IMAGE_HEIGHT_PX}; "
-                "Crop.around(box) extends any box to that shape."
+                "Crop.around(box) extends any box to that shape"
             )
         return None
 
@@ -192,7 +192,7 @@ def _bounds(points_px: ArrayLike) -> tuple[float, float, float, float]:
     if points.shape == (4,):
         x1, y1, x2, y2 = box = points.tolist()
         if x1 > x2 or y1 > y2:
-            raise InputError(f"box {box} has x1 > x2 or y1 > y2; give x1 y1 x2 y2.")
+            raise InputError(f"Box {box} has x1 > x2 or y1 > y2; give x1 y1 x2 y2.")
         return x1, y1, x2, y2
     if points.ndim != 2 or points.shape[-1] != 2 or not len(points):
         raise InputError(f"points_px is {points.shape}; give points (N, 2) or a box (4,) as x1 y1 x2 y2.")

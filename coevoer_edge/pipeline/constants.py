@@ -27,7 +27,7 @@ class OneEuroRule:
     def __post_init__(self) -> None:
         given = f"cutoff_hz {self.cutoff_hz}, gain {self.gain}, derivative_hz {self.derivative_hz}"
         if not (self.cutoff_hz > 0 and self.derivative_hz > 0 and self.gain >= 0):
-            raise BundleError(f"a filter has {given}; the first and the last are above 0, gain is at least 0")
+            raise BundleError(f"A filter has {given}; the first and the last are above 0, gain is at least 0.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Pipeline:
     def __post_init__(self) -> None:
         for name in ("tile_step", "max_missed_ms", "max_gap_ms", "motion_hz"):
             if not getattr(self, name) > 0:
-                raise BundleError(f"pipeline: {name} is {getattr(self, name)}; it must be above 0")
+                raise BundleError(f"Pipeline: {name} is {getattr(self, name)}; it must be above 0.")
 
     def to_table(self) -> dict[str, Any]:
         """As the manifest carries it, with the name of the conformance kit beside it."""
@@ -90,15 +90,15 @@ class Pipeline:
 def _check(table: object, kind: type[Any], where: str) -> None:
     known = {entry.name for entry in fields(kind)}
     if not isinstance(table, Mapping):
-        raise BundleError(f"{where} is {table!r}, not a table; export the bundle again")
+        raise BundleError(f"{where} is {table!r}, not a table; export the bundle again.")
     if table.keys() != known:
-        raise BundleError(f"{where}: missing or unknown keys {sorted(table.keys() ^ known)}; export the bundle again")
+        raise BundleError(f"{where}: missing or unknown keys {sorted(table.keys() ^ known)}; export the bundle again.")
 
 
 def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
     for key, value in table.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise BundleError(f"{where}.{key} is {value!r}, not a number; export the bundle again")
+            raise BundleError(f"{where}.{key} is {value!r}, not a number; export the bundle again.")
     return dict(table)
 
 

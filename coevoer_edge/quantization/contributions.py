@@ -126,7 +126,7 @@ def command(
 def _chosen(recipes: Mapping[str, QuantizationRecipe], names: Sequence[str]) -> dict[str, QuantizationRecipe]:
     for name in names:
         if not any(name in row for row in recipes):
-            raise InputError(f"no row has {name!r} in its name; rows: {'; '.join(recipes)}")
+            raise InputError(f"No row has {name!r} in its name; rows: {'; '.join(recipes)}.")
     return {row: recipe for row, recipe in recipes.items() if not names or any(name in row for name in names)}
 
 

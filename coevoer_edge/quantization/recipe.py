@@ -44,35 +44,37 @@ class QuantizationRecipe:
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
-            raise InputError(f"recipe {self.name!r}: precision {self.precision!r}; valid: {', '.join(PRECISIONS)}")
+            raise InputError(f"Recipe {self.name!r}: precision {self.precision!r}; valid: {', '.join(PRECISIONS)}.")
         for field, valid in (
             ("activation_observer", get_args(Observer)),
             ("weight_rounding", get_args(WeightRounding)),
         ):
             if getattr(self, field) not in valid:
-                raise InputError(f"recipe {self.name!r}: {field} {getattr(self, field)!r}; valid: {', '.join(valid)}")
+                raise InputError(f"Recipe {self.name!r}: {field} {getattr(self, field)!r}; valid: {', '.join(valid)}.")
         if not 50 < self.activation_percentile <= 100:
             raise InputError(
-                f"recipe {self.name!r}: activation_percentile {self.activation_percentile}; valid: above 50, up to 100"
+                f"Recipe {self.name!r}: activation_percentile {self.activation_percentile}; valid: above 50, up to 100."
             )
         for field in ("smoothing_alphas", "equalisation_alphas"):
             if outside := [alpha for alpha in getattr(self, field) if not 0 <= alpha <= 1]:
-                raise InputError(f"recipe {self.name!r}: {field} {outside[0]}; valid: 0 to 1, or an empty list for off")
+                raise InputError(
+                    f"Recipe {self.name!r}: {field} {outside[0]}; valid: 0 to 1, or an empty list for off."
+                )
         if self.precision == "w8a8" and self.num_calibration_samples < 1:
-            raise InputError(f"recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1")
+            raise InputError(f"Recipe {self.name!r}: w8a8 needs num_calibration_samples of at least 1.")
 
         if self.max_self_check_ratio < 1:
             raise InputError(
-                f"recipe {self.name!r}: max_self_check_ratio {self.max_self_check_ratio}; valid: 1 or more"
+                f"Recipe {self.name!r}: max_self_check_ratio {self.max_self_check_ratio}; valid: 1 or more."
             )
         limit = "max_error_ratio" if self.precision == "w8a8" else "max_relative_error"
         if getattr(self, limit) <= 0:
-            raise InputError(f"recipe {self.name!r}: {self.precision} needs {limit} above 0")
+            raise InputError(f"Recipe {self.name!r}: {self.precision} needs {limit} above 0.")
 
     @classmethod
     def open(cls, name_or_file: str | Path) -> "QuantizationRecipe":
         """Read a recipe that comes with the package by its name, or a TOML file of your own."""
-        return recipes.into(cls, recipes.read("quantization", name_or_file), f"quantization recipe {name_or_file}")
+        return recipes.into(cls, recipes.read("quantization", name_or_file), f"Quantization recipe {name_or_file}")
 
     def treatment(self, module_path: str) -> Literal["w8a8", "float"]:
         """How the Linear or Conv2d at a module path is quantized."""
@@ -90,8 +92,8 @@ class QuantizationRecipe:
         for pattern in self.float_patterns() if has_trunk else self.keep_float:
             if not any(fnmatchcase(path, pattern) for path in paths):
                 raise InputError(
-                    f"recipe {self.name!r}: pattern {pattern!r} matches no {kind}; "
-                    f"module paths look like {paths[1]!r}, {paths[-1]!r}"
+                    f"Recipe {self.name!r}: pattern {pattern!r} matches no {kind}; "
+                    f"module paths look like {paths[1]!r}, {paths[-1]!r}."
                 )
 
     def float_patterns(self) -> tuple[str, ...]:

@@ -98,7 +98,7 @@ class Request(NamedTuple):
         """
         opened = QuantizationRecipe.open(recipe)
         if opened.precision != "w8a8":
-            raise InputError(f"recipe {opened.name!r} has precision {opened.precision!r}; give a w8a8 recipe")
+            raise InputError(f"Recipe {opened.name!r} has precision {opened.precision!r}; give a w8a8 recipe.")
         calibration = default_images("calibration", opened.num_calibration_samples).images
         golden = default_images("golden", num_images).images
         if file is not None:

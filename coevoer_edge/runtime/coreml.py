@@ -21,7 +21,7 @@ class CoreMLRuntime:
         try:
             self._model = ct.models.MLModel(str(artifact))
         except Exception as error:  # coremltools raises bare exceptions with Core ML's text
-            raise BundleError(f"Core ML cannot load {artifact}: {error}; export the bundle again") from error
+            raise BundleError(f"Core ML cannot load {artifact}: {error}; export the bundle again.") from error
 
     def __call__(self, crop: Crop) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""

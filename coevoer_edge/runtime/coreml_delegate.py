@@ -34,7 +34,7 @@ def unfold(payload: bytes, folder: Path) -> Path:
     except RuntimeError:  # its text says no more than that it failed
         unfolded = False
     if not unfolded or not (inside / PACKAGE).is_dir() or not (inside / METADATA).is_file():
-        raise BundleError("the delegate holds no Core ML package; export the bundle again")
+        raise BundleError("The delegate holds no Core ML package; export the bundle again.")
     return inside
 
 
@@ -45,7 +45,7 @@ def read_delegate(delegate: Delegate) -> tuple[Program, dict[str, Any]]:
         BundleError: a delegate of another backend, or one that holds no package.
     """
     if delegate.backend_id != "CoreMLBackend":
-        raise BundleError(f"the delegate is for {delegate.backend_id}, not for CoreMLBackend; export the bundle again")
+        raise BundleError(f"The delegate is for {delegate.backend_id}, not for CoreMLBackend; export the bundle again.")
     with quietly(), tempfile.TemporaryDirectory() as folder:  # coremltools tells what it lacks off macOS
         inside = unfold(delegate.payload, Path(folder))
         return read_program(inside / PACKAGE), json.loads((inside / METADATA).read_text(encoding="utf-8"))
@@ -62,7 +62,7 @@ class CoreMLDelegateReference:
         if len(method.delegates) != 1 or len(method.calls) != 1 or method.outside:
             raise BundleError(
                 f"{artifact} has {len(method.delegates)} delegates and {method.outside.total()} operators outside "
-                "them; only a method that is one Core ML delegate is interpreted. Export the bundle again"
+                "them; only a method that is one Core ML delegate is interpreted. Export the bundle again."
             )
         program, metadata = read_delegate(method.delegates[0])
         self._program = MilProgram(program, precision)
@@ -81,5 +81,5 @@ def _wiring(method: Method, metadata: dict[str, Any], artifact: Path) -> tuple[s
     """The model's input, and its outputs in the method's order: the delegate numbers them in an order of its own."""
     names = dict(zip(method.calls[0], [*metadata["inputNames"], *metadata["outputNames"]], strict=True))
     if len(method.inputs) != 1 or not {*method.inputs, *method.outputs} <= names.keys():
-        raise BundleError(f"{artifact}: inputs and outputs of the method are not the delegate's; export it again")
+        raise BundleError(f"{artifact}: inputs and outputs of the method are not the delegate's; export it again.")
     return names[method.inputs[0]], tuple(names[value] for value in method.outputs)

@@ -27,7 +27,7 @@ class ExecuTorchRuntime:
                 self._program = Native.get().load_program(artifact)
                 self._method = self._program.load_method("forward")
             except RuntimeError as error:
-                raise BundleError(f"ExecuTorch cannot load {artifact}: {error}; export the bundle again") from error
+                raise BundleError(f"ExecuTorch cannot load {artifact}: {error}; export the bundle again.") from error
 
     def __call__(self, crop: Crop) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""

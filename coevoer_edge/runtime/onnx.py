@@ -30,7 +30,7 @@ class OnnxRuntime:
                 str(artifact), session_options(threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime's own exceptions share no base class
-            raise BundleError(f"ONNX Runtime cannot load {artifact}: {error}; export the bundle again") from error
+            raise BundleError(f"ONNX Runtime cannot load {artifact}: {error}; export the bundle again.") from error
 
     def __call__(self, crop: Crop) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""

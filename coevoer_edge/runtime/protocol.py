@@ -43,8 +43,8 @@ def to_input(crop: Crop) -> NDArray[np.float32]:
     expected = (contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX, 3)
     if crop.shape != expected or crop.dtype != np.uint8:
         raise InputError(
-            f"the network takes a crop of shape {expected} uint8 RGB, got {crop.shape} {crop.dtype}; "
-            "use coevoer_edge.pipeline.image.extract_crop"
+            f"The network takes a crop of shape {expected} uint8 RGB, got {crop.shape} {crop.dtype}; "
+            "use coevoer_edge.pipeline.image.extract_crop."
         )
     return np.ascontiguousarray(crop.transpose(2, 0, 1)[None], dtype=np.float32) / np.float32(255)
 
@@ -58,7 +58,7 @@ def to_outputs(arrays: Sequence[NDArray[np.floating]]) -> Outputs:
     shapes = [tuple(array.shape) for array in arrays]
     if shapes != [output.shape for output in contract.OUTPUTS]:
         raise BundleError(
-            f"the artifact gives outputs of shapes {shapes}; "
-            f"the contract has {[(output.name, output.shape) for output in contract.OUTPUTS]}"
+            f"The artifact gives outputs of shapes {shapes}; "
+            f"the contract has {[(output.name, output.shape) for output in contract.OUTPUTS]}."
         )
     return {output.name: np.asarray(array, np.float32) for output, array in zip(contract.OUTPUTS, arrays, strict=True)}

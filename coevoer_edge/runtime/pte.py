@@ -54,7 +54,9 @@ def read_method(path: Path) -> Method:
         program = deserialize_pte_binary(path.read_bytes()).program
         plan = next(plan for plan in program.execution_plan if plan.name == "forward")
     except Exception as error:  # struct, flatbuffer and assertion errors, by how the bytes are broken
-        raise BundleError(f"{path} is not an ExecuTorch file with a forward method; export the bundle again") from error
+        raise BundleError(
+            f"{path} is not an ExecuTorch file with a forward method; export the bundle again."
+        ) from error
     instructions = [instruction.instr_args for chain in plan.chains for instruction in chain.instructions]
     data = program.backend_delegate_data
     return Method(

@@ -25,9 +25,9 @@ def train(settings: Settings, evaluate: "Evaluate | None" = None) -> Path:
     from coevoer_edge.training.conduct import conduct
 
     if settings.init is not None and settings.resume:
-        raise InputError("--init begins a run and --resume continues one; leave one of them out")
+        raise InputError("--init begins a run and --resume continues one; leave one of them out.")
     if settings.grow and (settings.init is None or settings.model is None):
-        raise InputError("--grow makes --model of the smaller --init; give both")
+        raise InputError("--grow makes --model of the smaller --init; give both.")
     return conduct(settings, assemble, "train", "python -m coevoer_edge.train", evaluate)
 
 

@@ -26,16 +26,16 @@ def average(files: Sequence[Path], output: Path) -> None:
         InputError: fewer than two files, files of different models or variants, untrained ones, an output that exists.
     """
     if len(files) < 2:
-        raise InputError(f"{len(files)} file(s) of weights; give two or more to average")
+        raise InputError(f"{len(files)} file(s) of weights; give two or more to average.")
     if output.exists():
-        raise InputError(f"{output} exists; give another file with -o")
+        raise InputError(f"{output} exists; give another file with -o.")
     networks, origins = zip(*(checkpoint.load(file) for file in files), strict=True)
     first = origins[0]
     for file, origin in zip(files, origins, strict=True):
         if not origin.trained:
-            raise InputError(f"{file} is untrained; give trained weights only")
+            raise InputError(f"{file} is untrained; give trained weights only.")
         if (origin.model, origin.enhancer, origin.foreground) != (first.model, first.enhancer, first.foreground):
-            raise InputError(f"{file} is not the same network as {files[0]}; give weights of one model and variant")
+            raise InputError(f"{file} is not the same network as {files[0]}; give weights of one model and variant.")
     states = [network.state_dict() for network in networks]
     mean = networks[0]
     mean.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})

@@ -64,8 +64,8 @@ def render(run: Path, evaluation: dict[str, Any], *, data: str, hardware: str, t
     _, origin = load(run / WEIGHTS)
     if evaluation.get("sha256") != origin.sha256:
         raise InputError(
-            f"the evaluation is of weights {str(evaluation.get('sha256'))[:16]}, the run's are {origin.sha256[:16]}; "
-            f"evaluate them:  python -m coevoer_edge.evaluate --checkpoint {run / WEIGHTS} --json"
+            f"The evaluation is of weights {str(evaluation.get('sha256'))[:16]}, the run's are {origin.sha256[:16]}; "
+            f"evaluate them with `python -m coevoer_edge.evaluate --checkpoint {run / WEIGHTS} --json`."
         )
     domains = {"both": evaluation} | evaluation["domains"]
     batch_size = state["recipe"]["batch_size"]
@@ -104,11 +104,13 @@ def _row(name: str, figures: dict[str, Any]) -> str:
 def main(run: Path, evaluation: Path, data: str, hardware: str, teacher: str, curves: str, output: Path) -> None:
     """Write the model card of a training run's weights."""
     if not evaluation.is_file():
-        raise InputError(f"no file {evaluation}; write it with  python -m coevoer_edge.evaluate --json > {evaluation}")
+        raise InputError(
+            f"There is no file {evaluation}; write it with `python -m coevoer_edge.evaluate --json > {evaluation}`."
+        )
     try:
         figures = json.loads(evaluation.read_text(encoding="utf-8").splitlines()[-1])
     except (IndexError, json.JSONDecodeError):
-        raise InputError(f"{evaluation} does not end with a line of JSON; write it with  evaluate --json") from None
+        raise InputError(f"{evaluation} does not end with a line of JSON; write it with `evaluate --json`.") from None
     text = render(run, figures, data=data, hardware=hardware, teacher=teacher, curves=curves)
     output.write_text(text, encoding="utf-8")
     click.echo(f"Wrote {output}")

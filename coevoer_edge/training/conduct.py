@@ -131,7 +131,7 @@ def continued(settings: Settings, state: dict[str, Any], purpose: str) -> Settin
     for flag in ("enhancer", "foreground"):
         if not getattr(settings, flag):  # the default says nothing
             same_or_refuse(f"--no-{flag}: {flag}", False, state[flag])
-    same_or_refuse("the request to", purpose, state["purpose"])
+    same_or_refuse("The request to", purpose, state["purpose"])
     return replace(
         settings,
         init=None,
@@ -151,8 +151,9 @@ def _network(settings: Settings) -> CoEvoer:
     network, origin = checkpoint.load(settings.init, None if settings.grow else settings.model)
     if (origin.enhancer, origin.foreground) != wanted:
         raise InputError(
-            f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, the "
-            f"request says {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or give other weights"
+            f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, "
+            f"the request says {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or "
+            "give other weights."
         )
     if settings.grow and settings.model is not None:
         return grow(network, settings.model, enhancer=wanted[0], foreground=wanted[1], seed=settings.seed or 0)

@@ -101,8 +101,8 @@ class Trainer:
     ) -> None:
         if recipe.batch_size % fabric.world_size:
             raise InputError(
-                f"batch size {recipe.batch_size} is not a multiple of {fabric.world_size} processes; "
-                "change --batch-size or --devices"
+                f"Batch size {recipe.batch_size} is not a multiple of {fabric.world_size} processes; "
+                "change --batch-size or --devices."
             )
         self.fabric, self.recipe, self.folder, self.options = fabric, recipe, folder, options
         self.criterion, self.augmenter, self.source, self.evaluate = criterion, augmenter, source, evaluate
@@ -236,9 +236,9 @@ class Trainer:
         }
         if broken := [name for name, value in values.items() if not math.isfinite(value)]:
             raise CheckFailed(
-                f"the loss is not finite between steps {self.step - interval.steps} and {self.step} "
+                f"The loss is not finite between steps {self.step - interval.steps} and {self.step} "
                 f"({', '.join(broken)}); the files of the last checkpoint are untouched. Begin a run from its weights "
-                "(--init) with a lower lr or clip_norm in the recipe, or with --precision fp32"
+                "(--init) with a lower lr or clip_norm in the recipe, or with --precision fp32."
             )
         self._latest = f"loss {values['total']:.4f}, {rate:.0f} images/s"
         if self.fabric.is_global_zero:

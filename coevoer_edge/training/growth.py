@@ -54,7 +54,7 @@ def grow(small: CoEvoer, name: str, *, enhancer: bool = True, foreground: bool =
                 value.zero_()
                 continue
         if source not in old or any(o > n for o, n in zip(old[source].shape, value.shape, strict=True)):
-            raise InputError(f"{small.name} cannot grow into {name} ({key}); valid: coevoer-t to -s, coevoer-b to -l")
+            raise InputError(f"{small.name} cannot grow into {name} ({key}); valid: coevoer-t to -s, coevoer-b to -l.")
         value.copy_(_widened(old[source], value.shape, reads=key.endswith("weight"), generator=generator))
     return large.eval()
 

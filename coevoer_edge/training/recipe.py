@@ -141,32 +141,32 @@ class TrainingRecipe:
         choices = (("schedule", Schedule), ("precision", Precision), ("optimizer", OptimizerName))
         for key, valid in ((key, get_args(literal)) for key, literal in choices):
             if getattr(self, key) not in valid:
-                raise InputError(f"{self._where}: {key} {getattr(self, key)!r}; valid: {', '.join(valid)}")
+                raise InputError(f"{self._where}: {key} {getattr(self, key)!r}; valid: {', '.join(valid)}.")
         for key in ("batch_size", "steps", "log_every", "checkpoint_every"):
             if getattr(self, key) < 1:
-                raise InputError(f"{self._where}: {key} {getattr(self, key)}; it takes 1 or more")
+                raise InputError(f"{self._where}: {key} {getattr(self, key)}; it takes 1 or more.")
         if not self.lr > 0:
-            raise InputError(f"{self._where}: lr {self.lr}; it takes a number above 0")
+            raise InputError(f"{self._where}: lr {self.lr}; it takes a number above 0.")
         if (self.optimizer == "muon") != (self.muon_lr > 0):
             raise InputError(
                 f"{self._where}: optimizer {self.optimizer!r} with muon_lr {self.muon_lr}; "
-                "muon takes a number above 0, adam none"
+                "muon takes a number above 0, adam none."
             )
         if (self.schedule == "wsd") != (0 < self.decay_share <= 1):
             raise InputError(
                 f"{self._where}: schedule {self.schedule!r} with decay_share {self.decay_share}; "
-                "wsd takes one above 0 and at most 1, the others none"
+                "wsd takes one above 0 and at most 1, the others none."
             )
         if not 0 <= self.ema_decay < 1:
-            raise InputError(f"{self._where}: ema_decay {self.ema_decay}; it takes 0 to below 1")
+            raise InputError(f"{self._where}: ema_decay {self.ema_decay}; it takes 0 to below 1.")
         if not 0 < self.augmentation.scale[0] <= self.augmentation.scale[1]:
             raise InputError(
-                f"{self._where}: augmentation.scale {self.augmentation.scale}; it takes [low, high] above 0"
+                f"{self._where}: augmentation.scale {self.augmentation.scale}; it takes [low, high] above 0."
             )
 
     @property
     def _where(self) -> str:
-        return f"training recipe {self.name!r}"
+        return f"Training recipe {self.name!r}"
 
     @classmethod
     def open(cls, name_or_file: str | Path) -> Self:
@@ -180,13 +180,13 @@ class TrainingRecipe:
             path = FOLDER / f"{name_or_file}.toml"
         if not path.is_file():
             raise InputError(
-                f"no training recipe {str(name_or_file)!r}; valid: {', '.join(names())}, or the path of a .toml file"
+                f"No training recipe {str(name_or_file)!r}; valid: {', '.join(names())}, or the path of a .toml file."
             )
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not a TOML file: {error}") from error
-        return cls.of(table, f"training recipe {name_or_file}")
+            raise InputError(f"{path} is not a TOML file ({error}); correct it.") from error
+        return cls.of(table, f"Training recipe {name_or_file}")
 
     @classmethod
     def of(cls, table: dict[str, Any], where: str) -> Self:

@@ -37,7 +37,7 @@ class RunFolder:
             InputError: it holds a run already.
         """
         if (self.path / CHECKPOINT).exists() or (self.path / LOG).exists():
-            raise InputError(f"{self.path} holds a run; add --resume to continue it, or give another --output-dir")
+            raise InputError(f"{self.path} holds a run; add --resume to continue it, or give another --output-dir.")
 
     def begin(self) -> None:
         """Make the folder for a new run."""
@@ -79,14 +79,14 @@ class RunFolder:
         path = self.path / CHECKPOINT
         if not path.is_file():
             raise InputError(
-                f"{self.path} holds no {CHECKPOINT} to resume from; leave --resume out to begin a run there"
+                f"{self.path} holds no {CHECKPOINT} to resume from; leave --resume out to begin a run there."
             )
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch.load raises whatever its unpickler meets
-            raise CheckpointError(f"{path} is not a readable checkpoint ({error}); begin the run again") from error
+            raise CheckpointError(f"{path} is not a readable checkpoint ({error}); begin the run again.") from error
         if state.get("format") != _FORMAT:
-            raise CheckpointError(f"{path} has format {state.get('format')!r}, this version reads {_FORMAT}")
+            raise CheckpointError(f"{path} has format {state.get('format')!r}, this version reads {_FORMAT}.")
         return state
 
     def save_weights(self, network: CoEvoer, *, enhancer: bool, foreground: bool) -> None:

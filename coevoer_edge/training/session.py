@@ -97,15 +97,15 @@ def chosen_recipe(settings: Settings, saved: dict[str, Any] | None) -> TrainingR
         changes["augmentation"] = Augmentation()
     if saved is None:
         return replace(TrainingRecipe.open(settings.recipe or "scratch"), **changes)
-    before = TrainingRecipe.of(saved, "recipe of the checkpoint")
+    before = TrainingRecipe.of(saved, "Recipe of the checkpoint")
     asked = replace(before if settings.recipe is None else TrainingRecipe.open(settings.recipe), **changes)
     steps = asked.steps if settings.steps else before.steps
     if replace(asked, steps=before.steps) != before:
         table, other = asked.table(), before.table()
         keys = ", ".join(key for key in table if table[key] != other[key] and key != "steps")
         raise InputError(
-            f"the run was begun with another recipe ({keys} differ); leave --recipe, --batch-size, --precision and "
-            "--no-augmentation out with --resume, or begin a run in another --output-dir"
+            f"The run was begun with another recipe ({keys} differ); leave --recipe, --batch-size, --precision and "
+            "--no-augmentation out with --resume, or begin a run in another --output-dir."
         )
     return replace(before, steps=steps)
 
@@ -114,7 +114,7 @@ def same_or_refuse(what: str, given: Any, saved: Any) -> Any:
     """The saved value of an option, which the command line may only repeat."""
     if given is not None and given != saved:
         raise InputError(
-            f"{what} {given} contradicts the run, which was begun with {saved}; leave it out with --resume"
+            f"{what} {given} contradicts the run, which was begun with {saved}; leave it out with --resume."
         )
     return saved
 
@@ -128,7 +128,7 @@ def launch(settings: Settings, recipe: TrainingRecipe) -> "Fabric":
     try:
         from lightning_fabric import Fabric
     except ImportError as error:
-        raise PlatformError("training needs Lightning Fabric; pip install 'coevoer-edge[train]'") from error
+        raise PlatformError("Training needs Lightning Fabric; run `pip install 'coevoer-edge[train]'`.") from error
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces what our own steps say
     strategy = "ddp" if settings.devices > 1 else "auto"
@@ -151,9 +151,9 @@ def device_of(settings: Settings) -> str:
     if settings.device is None:
         return "cuda" if here["cuda"] else "cpu"
     if settings.device not in here:
-        raise InputError(f"unknown device {settings.device!r}; valid: {', '.join(DEVICES)}")
+        raise InputError(f"Unknown device {settings.device!r}; valid: {', '.join(DEVICES)}.")
     if not here[settings.device]:
-        raise PlatformError(f"--device {settings.device}: torch finds none here; valid here: cpu")
+        raise PlatformError(f"--device {settings.device}: torch finds none here; valid here: cpu.")
     return settings.device
 
 

@@ -39,10 +39,10 @@ class AnswerCache:
         self.folder = folder
         stated = folder / KEY
         if folder.exists() and not stated.is_file() and any(folder.iterdir()):
-            raise InputError(f"{folder} is no cache of a teacher's answers; give an empty or a new folder")
+            raise InputError(f"{folder} is no cache of a teacher's answers; give an empty or a new folder.")
         if stated.is_file() and (found := json.loads(stated.read_text("utf-8"))) != dict(key):
             differ = ", ".join(f"{k}: {found.get(k)} there, {v} asked" for k, v in key.items() if found.get(k) != v)
-            raise InputError(f"{folder} holds other answers ({differ}); give another --cache")
+            raise InputError(f"{folder} holds other answers ({differ}); give another --cache.")
         folder.mkdir(parents=True, exist_ok=True)
         stated.write_text(json.dumps(dict(key), indent=2) + "\n", encoding="utf-8")
 

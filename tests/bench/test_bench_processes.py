@@ -101,14 +101,14 @@ def test_mediapipe_s_part_with_a_stand_in(python: Python, stream: Path, tmp_path
 
 def test_no_such_python(stream: Path) -> None:
     message = refusal(PlatformError, {"do": "holistic", "stream": str(stream)}, Path("nowhere/python"))
-    assert message.startswith("cannot start nowhere/python (")
-    assert message.endswith("); give the path of a Python")
+    assert message.startswith("Cannot start nowhere/python (")
+    assert message.endswith("); give the path of a Python.")
 
 
 def test_a_process_that_dies_says_how(python: Python) -> None:
     path = python("echo first >&2; echo out of memory >&2; exit 9")
     assert refusal(CoEvoerError, {"do": "mesh"}, path) == (
-        "the row: its process ended with exit code 9. It said: first / out of memory"
+        "the row: its process ended with exit code 9. It said: first / out of memory."
     )
 
 

@@ -60,7 +60,8 @@ def test_what_is_no_bundle_is_refused_before_anything_starts(tmp_path: Path) -> 
     result = cli(tmp_path / "none")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        f"Error: no bundle folder '{tmp_path / 'none'}'; `python -m coevoer_edge.export --target onnx` writes one"
+        f"Error: There is no bundle folder '{tmp_path / 'none'}'; "
+        "`python -m coevoer_edge.export --target onnx` writes one."
     ]
 
 

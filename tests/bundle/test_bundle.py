@@ -153,22 +153,28 @@ def test_digests_are_those_that_sha256sum_checks(sound: Path) -> None:
 
 def test_no_folder(tmp_path: Path) -> None:
     path = tmp_path / "none"
-    assert refusal(path) == f"no bundle folder '{path}'; `python -m coevoer_edge.export --target onnx` writes one"
+    assert (
+        refusal(path)
+        == f"There is no bundle folder '{path}'; `python -m coevoer_edge.export --target onnx` writes one."
+    )
 
 
 def test_file_in_place_of_a_folder(sound: Path) -> None:
     path = sound / ARTIFACT
-    assert refusal(path) == f"no bundle folder '{path}'; `python -m coevoer_edge.export --target onnx` writes one"
+    assert (
+        refusal(path)
+        == f"There is no bundle folder '{path}'; `python -m coevoer_edge.export --target onnx` writes one."
+    )
 
 
 def test_folder_that_is_no_bundle(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"{tmp_path} is not a bundle: it has no manifest.json and no SHA256SUMS"
+    assert refusal(tmp_path) == f"{tmp_path} is not a bundle: it has no manifest.json and no SHA256SUMS."
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "SHA256SUMS"])
 def test_without_manifest_or_digests(sound: Path, name: str) -> None:
     (sound / name).unlink()
-    assert refusal(sound) == f"{sound} is not a bundle: it has no {name}"
+    assert refusal(sound) == f"{sound} is not a bundle: it has no {name}."
 
 
 def unmatched(folder: Path, faults: str) -> str:
@@ -226,7 +232,7 @@ def test_manifest_that_is_not_json(sound: Path) -> None:
     remake_sums(sound)
     assert refusal(sound) == (
         f"{path} is not a manifest (JSONDecodeError('Expecting property name enclosed in double quotes: "
-        "line 1 column 22 (char 21)')); export the bundle again"
+        "line 1 column 22 (char 21)')); export the bundle again."
     )
 
 
@@ -238,35 +244,35 @@ def test_json_that_is_no_manifest(sound: Path, text: str, reason: str) -> None:
     path = sound / "manifest.json"
     path.write_text(text)
     remake_sums(sound)
-    assert refusal(sound) == f"{path} is not a manifest ({reason}); export the bundle again"
+    assert refusal(sound) == f"{path} is not a manifest ({reason}); export the bundle again."
 
 
 def test_other_schema_version(sound: Path) -> None:
     edit_manifest(sound, lambda table: table.update(schema_version=3, news="a key of the future"))
     assert refusal(sound) == (
         f"{sound / 'manifest.json'} has schema version 3, this is version 2; "
-        "export the bundle again, or install the coevoer-edge that wrote it"
+        "export the bundle again, or install the coevoer-edge that wrote it."
     )
 
 
 def test_unknown_and_missing_keys(sound: Path) -> None:
     edit_manifest(sound, lambda table: (table.update(weather="fine"), table.pop("licence")))
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'}: missing or unknown keys ['licence', 'weather']; export the bundle again"
+        f"{sound / 'manifest.json'}: missing or unknown keys ['licence', 'weather']; export the bundle again."
     )
 
 
 def test_renamed_output(sound: Path) -> None:
     edit_manifest(sound, lambda table: table["outputs"][0].update(name="root_pose"))
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'}: its outputs are not those of this contract; export the bundle again"
+        f"{sound / 'manifest.json'}: its outputs are not those of this contract; export the bundle again."
     )
 
 
 def test_outputs_in_another_order(sound: Path) -> None:
     edit_manifest(sound, lambda table: table["outputs"].reverse())
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'}: its outputs are not those of this contract; export the bundle again"
+        f"{sound / 'manifest.json'}: its outputs are not those of this contract; export the bundle again."
     )
 
 
@@ -274,13 +280,13 @@ def test_outputs_in_another_order(sound: Path) -> None:
 def test_other_input(sound: Path, change: dict[str, Any]) -> None:
     edit_manifest(sound, lambda table: table["input"].update(change))
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'}: its input are not those of this contract; export the bundle again"
+        f"{sound / 'manifest.json'}: its input are not those of this contract; export the bundle again."
     )
 
 
 def test_manifest_names_an_artifact_that_is_not_there(sound: Path) -> None:
     edit_manifest(sound, lambda table: table.update(artifact="other.onnx"))
-    assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is not there"
+    assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is not there."
 
 
 def test_body_and_kit_must_be_there(sound: Path) -> None:
@@ -290,7 +296,7 @@ def test_body_and_kit_must_be_there(sound: Path) -> None:
     ):
         kept = (sound / bundle.MANIFEST).read_text()
         edit_manifest(sound, edit)
-        assert refusal(sound) == f"{sound}: the manifest names {name}, which is not there"
+        assert refusal(sound) == f"{sound}: the manifest names {name}, which is not there."
         (sound / bundle.MANIFEST).write_text(kept)
 
 
@@ -313,7 +319,7 @@ def test_body_and_pipeline_are_checked(sound: Path, edit: Callable[[dict[str, An
 @pytest.mark.parametrize("artifact", [5, "../elsewhere.onnx", ""])
 def test_artifact_must_be_a_file_of_the_bundle(sound: Path, artifact: object) -> None:
     edit_manifest(sound, lambda table: table.update(artifact=artifact))
-    message = f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file beside it; export it again"
+    message = f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file beside it; export it again."
     assert refusal(sound) == message
 
 
@@ -328,7 +334,7 @@ def test_every_key_of_a_manifest_is_required(sound: Path) -> None:
         (sound / "manifest.json").write_text(text)
         edit_manifest(sound, lambda table, key=key: table.pop(key))
         assert refusal(sound) == (
-            f"{sound / 'manifest.json'}: missing or unknown keys ['{key}']; export the bundle again"
+            f"{sound / 'manifest.json'}: missing or unknown keys ['{key}']; export the bundle again."
         )
 
 
@@ -353,7 +359,7 @@ def test_existing_bundle_is_refused_without_overwrite(sound: Path) -> None:
     before = snapshot(sound)
     with pytest.raises(InputError) as error, bundle.writing(sound, overwrite=False):
         pytest.fail("the folder was given out")
-    assert str(error.value) == f"{sound} exists; add --overwrite, or choose another --output-dir"
+    assert str(error.value) == f"{sound} exists; add --overwrite, or choose another --output-dir."
     assert snapshot(sound) == before
 
 
@@ -374,7 +380,7 @@ def test_folder_that_is_not_a_bundle_is_never_overwritten(tmp_path: Path, overwr
     expected = "exists and is not a bundle; it is not overwritten"
     assert (
         str(error.value)
-        == f"{folder} {expected if overwrite else 'exists; add --overwrite, or choose another --output-dir'}"
+        == f"{folder} {expected if overwrite else 'exists; add --overwrite, or choose another --output-dir'}."
     )
     assert (folder / "chapter1.txt").read_text() == "years of work"
 
@@ -383,7 +389,7 @@ def test_file_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("text")
     with pytest.raises(InputError) as error, bundle.writing(tmp_path / "file", overwrite=True):
         pytest.fail("the folder was given out")
-    assert str(error.value) == f"{tmp_path / 'file'} exists and is not a bundle; it is not overwritten"
+    assert str(error.value) == f"{tmp_path / 'file'} exists and is not a bundle; it is not overwritten."
 
 
 def write_and_fail(folder: Path, exception: type[BaseException]) -> None:

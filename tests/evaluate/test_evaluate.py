@@ -129,11 +129,11 @@ def test_figures(world, tmp_path):
     ("arguments", "message"),
     [
         (["--limit", 7], "--limit 7 is more than the 6 samples there are"),
-        (["--device", "tpu"], "unknown device 'tpu'; valid: cpu, cuda, cuda:1, mps"),
-        (["--device", "cpu:1"], "unknown device 'cpu:1'"),
-        (["--device", "cuda:99"], "this machine has no device cuda:99"),
+        (["--device", "tpu"], "Unknown device 'tpu'; valid: cpu, cuda, cuda:1, mps."),
+        (["--device", "cpu:1"], "Unknown device 'cpu:1'"),
+        (["--device", "cuda:99"], "This machine has no device cuda:99"),
         (["--figures", __file__], "is a file; give a folder with --figures"),
-        (["--checkpoint", "absent.safetensors"], "no checkpoint 'absent.safetensors'"),
+        (["--checkpoint", "absent.safetensors"], "No checkpoint 'absent.safetensors'"),
         (["--body", "absent.npz"], "absent.npz"),
     ],
 )
@@ -146,7 +146,7 @@ def test_bad_requests(world, arguments, message):
 def test_unknown_model():
     result = cli("--model", "coevoer-xl", "--device", "cpu")
     assert result.exit_code == 2
-    assert "unknown model 'coevoer-xl'; valid: coevoer-l" in result.output
+    assert "Unknown model 'coevoer-xl'; valid: coevoer-l" in result.output
 
 
 def test_default_device():

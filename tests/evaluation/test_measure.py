@@ -185,10 +185,10 @@ def test_predictions_that_are_not_finite_are_refused(body, as_runtime):
 @pytest.mark.parametrize(
     ("indices", "batch_size", "message"),
     [
-        ([], 1, "no samples to evaluate on"),
-        ([0, 3], 1, "indices 0 to 3 are asked for; the dataset has 3, counted from 0"),
-        ([-1], 1, "indices -1 to -1 are asked for"),
-        ([0], 0, "the batch size is 0; give 1 or more"),
+        ([], 1, "No samples to evaluate on"),
+        ([0, 3], 1, "Indices 0 to 3 are asked for; the dataset has 3, counted from 0."),
+        ([-1], 1, "Indices -1 to -1 are asked for"),
+        ([0], 0, "The batch size is 0; give 1 or more."),
     ],
 )
 def test_bad_requests(body, indices, batch_size, message):

@@ -83,11 +83,11 @@ def test_ablation_says_untrained():
 @pytest.mark.parametrize(
     ("results", "message"),
     [
-        ([result()], "CoEvoer is given; give the full network and at least one variant"),
+        ([result()], "CoEvoer is given; give the full network and at least one variant."),
         ([result(enhancer=False), result(foreground=False)], "give the full network and at least one variant"),
-        ([result(), result()], "are both CoEvoer; give one of each"),
+        ([result(), result()], "are both CoEvoer; give one of each."),
         ([result(), result(enhancer=False, foreground=False)], "has neither module"),
-        ([result(), result(enhancer=False, count=10)], "the results differ in count (10, 2000)"),
+        ([result(), result(enhancer=False, count=10)], "The results differ in count (10, 2000)"),
     ],
 )
 def test_ablation_refuses(tmp_path, results, message):
@@ -109,7 +109,7 @@ def test_ablation_command(tmp_path):
 def test_a_file_that_is_no_result(tmp_path, content):
     path = tmp_path / "x.txt"
     path.write_text(content)
-    with pytest.raises(ValueError, match="does not end with the JSON of an evaluated network; write one with"):
+    with pytest.raises(ValueError, match=r"does not end with the JSON of an evaluated network. Write one with"):
         read_result(path)
-    with pytest.raises(ValueError, match="no result"):
+    with pytest.raises(ValueError, match="There is no result"):
         read_result(tmp_path / "absent.txt")

@@ -47,25 +47,25 @@ def test_target_is_required() -> None:
 
 def test_unknown_target() -> None:
     assert refusal("--target", "tflite") == (
-        "unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
+        "Unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
         "and 'all' for all three"
     )
 
 
 def test_unknown_precision() -> None:
-    assert refusal("--target", "onnx", "--precision", "int4") == "unknown precision 'int4'; valid: w8a8, fp16, fp32"
+    assert refusal("--target", "onnx", "--precision", "int4") == "Unknown precision 'int4'; valid: w8a8, fp16, fp32"
 
 
 @pytest.mark.parametrize("target", ["executorch", "pte", "all"])
 def test_impossible_pair(target: str) -> None:
     assert refusal("--target", target, "--precision", "fp16") == (
-        "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32"
+        "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32."
     )
 
 
 def test_untrained_with_checkpoint() -> None:
     assert refusal("--target", "onnx", "--untrained", "--checkpoint", "mine.safetensors") == (
-        "--untrained and --checkpoint exclude each other"
+        "--untrained and --checkpoint exclude each other."
     )
 
 
@@ -73,25 +73,25 @@ def test_untrained_with_checkpoint() -> None:
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_calibration_of_a_float_export(precision: str, option: tuple[str, object]) -> None:
     assert refusal("--target", "onnx", "--precision", precision, *option) == (
-        f"--data and --num-calibration-samples are for w8a8; {precision} needs no calibration"
+        f"--data and --num-calibration-samples are for w8a8; {precision} needs no calibration."
     )
 
 
 def test_precision_with_recipe() -> None:
     assert refusal("--target", "onnx", "--precision", "w8a8", "--recipe", "mine.toml") == (
-        "--precision names a recipe that comes with the package; leave it out with --recipe FILE"
+        "--precision names a recipe that comes with the package; leave it out with --recipe FILE."
     )
 
 
 def test_missing_recipe() -> None:
     assert refusal("--target", "onnx", "--recipe", "mine.toml") == (
-        "no quantization recipe 'mine.toml'; valid: fp16, fp32, w8a8, or the path of a .toml file"
+        "No quantization recipe 'mine.toml'; valid: fp16, fp32, w8a8, or the path of a .toml file."
     )
 
 
 def test_missing_checkpoint() -> None:
     assert refusal("--target", "onnx", "--checkpoint", "mine.safetensors") == (
-        "no checkpoint 'mine.safetensors'; give the path of a .safetensors file"
+        "No checkpoint 'mine.safetensors'; give the path of a .safetensors file."
     )
 
 
@@ -103,7 +103,7 @@ def test_checkpoint_that_is_an_image() -> None:
 
 def test_bad_deployment_target() -> None:
     assert refusal("--target", "coreml", "--minimum-deployment-target", "iOS17") == (
-        "minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
+        "Minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
         "(older ones have neither int8 activations nor a fused attention)"
     )
 
@@ -129,7 +129,7 @@ def test_existing_output_folder(tmp_path: Path) -> None:
     existing = tmp_path / "out" / "coevoer-t-onnx-w8a8"
     existing.mkdir(parents=True)
     assert refusal("--target", "onnx", "-o", tmp_path / "out") == (
-        f"{existing} exists; add --overwrite, or choose another --output-dir"
+        f"{existing} exists; add --overwrite, or choose another --output-dir."
     )
     assert list(existing.iterdir()) == []
 
@@ -138,14 +138,14 @@ def test_existing_folder_that_is_no_bundle_even_with_overwrite(tmp_path: Path) -
     existing = tmp_path / "out" / "coevoer-t-executorch-xnnpack-w8a8"
     existing.mkdir(parents=True)
     assert refusal("--target", "all", "-o", tmp_path / "out", "--overwrite") == (
-        f"{existing} exists and is not a bundle; it is not overwritten"
+        f"{existing} exists and is not a bundle; it is not overwritten."
     )
 
 
 def test_default_output_folder(tmp_path: Path) -> None:
     (tmp_path / "artifacts" / "coevoer-t-coreml-w8a8").mkdir(parents=True)
     assert refusal("--target", "coreml") == (
-        f"{Path('artifacts/coevoer-t-coreml-w8a8')} exists; add --overwrite, or choose another --output-dir"
+        f"{Path('artifacts/coevoer-t-coreml-w8a8')} exists; add --overwrite, or choose another --output-dir."
     )
 
 
@@ -154,7 +154,7 @@ def test_default_output_folder(tmp_path: Path) -> None:
 
 def test_model_without_embedded_weights(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--model", "coevoer-b", "--quiet") == (
-        "no weights for 'coevoer-b' come with this version, only for coevoer-s, coevoer-t; "
+        "No weights for 'coevoer-b' come with this version, only for coevoer-s, coevoer-t; "
         "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
     )
     assert list(tmp_path.iterdir()) == []
@@ -163,7 +163,7 @@ def test_model_without_embedded_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("untrained", [[], ["--untrained"]])
 def test_unknown_model(tmp_path: Path, untrained: list[str]) -> None:
     assert refusal("--target", "onnx", "--model", "vit-h", *untrained, "--quiet") == (
-        "unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
+        "Unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -312,14 +312,14 @@ def test_quiet_json_is_one_line(requests: list[ExportRequest]) -> None:
 @pytest.mark.parametrize("options", [(), ("--quiet",)])
 def test_errors_are_said_even_when_quiet(options: tuple[str, ...]) -> None:
     result = cli("--target", "tflite", *options)
-    assert result.stderr.startswith("Error: unknown target 'tflite'; valid: ")
+    assert result.stderr.startswith("Error: Unknown target 'tflite'; valid: ")
 
 
 def test_all_does_not_hide_an_unknown_target() -> None:
-    assert refusal("--target", "all", "--target", "tflite").startswith("unknown target 'tflite'; valid: coreml")
+    assert refusal("--target", "all", "--target", "tflite").startswith("Unknown target 'tflite'; valid: coreml")
 
 
 def test_output_folder_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     message = refusal("--target", "onnx", "-o", tmp_path / "file" / "deeper")
-    assert message == f"{tmp_path / 'file'} is a file; give a folder with --output-dir"
+    assert message == f"{tmp_path / 'file'} is a file; give a folder with --output-dir."

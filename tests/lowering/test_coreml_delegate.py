@@ -215,11 +215,11 @@ def test_xnnpack_is_found_in_the_file_and_run(lowered: Lower, pictures: list[Pix
 def test_delegate_of_another_backend(lowered: Lower) -> None:
     with pytest.raises(BundleError) as error:
         CoreMLDelegateReference(lowered("executorch", "w8a8"))
-    assert str(error.value) == ("the delegate is for XnnpackBackend, not for CoreMLBackend; export the bundle again")
+    assert str(error.value) == ("The delegate is for XnnpackBackend, not for CoreMLBackend; export the bundle again.")
 
 
 def test_delegate_without_a_package() -> None:
-    with pytest.raises(BundleError, match="the delegate holds no Core ML package; export the bundle again"):
+    with pytest.raises(BundleError, match=r"The delegate holds no Core ML package; export the bundle again\."):
         read_delegate(Delegate("CoreMLBackend", b"not a folder"))
 
 
@@ -229,7 +229,7 @@ def test_file_that_is_no_program(content: bytes, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(BundleError) as error:
         read_method(path)
-    assert str(error.value) == f"{path} is not an ExecuTorch file with a forward method; export the bundle again"
+    assert str(error.value) == f"{path} is not an ExecuTorch file with a forward method; export the bundle again."
 
 
 def test_decomposed_attention_inside_is_named(facts: FileFacts, quantized_program: ExportedProgram) -> None:
@@ -272,11 +272,11 @@ def test_deployment_target_of_the_xnnpack_backend(tmp_path: Path) -> None:
     path.write_text(f'minimum_deployment_target = "iOS18"\n{shipped}')
     with pytest.raises(InputError) as error:
         ExportRecipe.open(path)
-    assert str(error.value) == "export recipe for executorch: 'minimum_deployment_target' belongs to coreml"
+    assert str(error.value) == "Export recipe for executorch: 'minimum_deployment_target' belongs to coreml"
 
 
 def test_core_ml_backend_needs_a_deployment_target_that_can() -> None:
-    with pytest.raises(InputError, match="minimum deployment target 'iOS17'; valid: iOS18"):
+    with pytest.raises(InputError, match="Minimum deployment target 'iOS17'; valid: iOS18"):
         replace(RECIPE, minimum_deployment_target="iOS17")
 
 
@@ -302,10 +302,10 @@ def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (("--target", "onnx", "--backend", "coreml"), "--backend is for --target executorch, not for onnx"),
         (("--target", "coreml", "--backend", "coreml"), "--backend is for --target executorch, not for coreml"),
         (("--target", "all", "--backend", "xnnpack"), "--backend is for --target executorch, not for coreml"),
-        (("--target", "executorch", "--backend", "vulkan"), "unknown backend 'vulkan'; valid: xnnpack, coreml"),
+        (("--target", "executorch", "--backend", "vulkan"), "Unknown backend 'vulkan'; valid: xnnpack, coreml"),
         (
             ("--target", "executorch", "--backend", "xnnpack", "--precision", "fp16"),
-            "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32",
+            "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32.",
         ),
         (
             ("--target", "executorch", "--backend", "xnnpack", "--minimum-deployment-target", "iOS18"),
@@ -332,7 +332,7 @@ def test_backend_is_in_the_name(no_work: Path, options: tuple[str, ...], folder:
     (no_work / "out" / folder).mkdir(parents=True)
     assert cli("--target", "pte", *options, "-o", "out") == (
         2,
-        f"{Path('out') / folder} exists; add --overwrite, or choose another --output-dir",
+        f"{Path('out') / folder} exists; add --overwrite, or choose another --output-dir.",
     )
 
 

@@ -177,14 +177,14 @@ def test_onnx_rounds_no_float32_value_to_half(lowered: Lower) -> None:
 
 def test_kept_module_that_is_not_there_is_refused(tiny_network: CoEvoer) -> None:
     recipe = replace(QuantizationRecipe.open("fp16"), name="mine", keep_float=("decoder.*",))
-    with pytest.raises(InputError, match=r"^recipe 'mine': pattern 'decoder.\*' matches no module; module paths"):
+    with pytest.raises(InputError, match=r"^Recipe 'mine': pattern 'decoder.\*' matches no module; module paths"):
         quantize(tiny_network, recipe, ())
 
 
 def test_half_precision_is_refused_for_executorch(float_program: ExportedProgram, tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         tiny.lower(float_program, "executorch", "fp16", tmp_path)
-    assert str(error.value) == ("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32")
+    assert str(error.value) == ("--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32.")
     assert not list(tmp_path.iterdir())
 
 

@@ -129,18 +129,18 @@ def test_missing_file(of: object, tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
     with pytest.raises(CheckpointError) as error:
         of(path)  # type: ignore[operator]
-    assert str(error.value) == f"no checkpoint '{path}'; give the path of a .safetensors file"
+    assert str(error.value) == f"No checkpoint '{path}'; give the path of a .safetensors file."
 
 
 def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"no checkpoint '{tmp_path}'; give the path of a .safetensors file"
+    assert refusal(tmp_path) == f"No checkpoint '{tmp_path}'; give the path of a .safetensors file."
 
 
 def test_truncated_file(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1000])
     assert refusal(file) == (
         f"{file} is not a readable .safetensors file (Error while deserializing header: incomplete metadata, file not "
-        "fully covered); save it again"
+        "fully covered); save it again."
     )
 
 
@@ -149,7 +149,7 @@ def test_text_file(tmp_path: Path) -> None:
     path.write_text("these are not weights")
     assert refusal(path) == (
         f"{path} is not a readable .safetensors file (Error while deserializing header: header too large); "
-        "save it again"
+        "save it again."
     )
 
 
@@ -167,18 +167,18 @@ def test_pickle_is_never_unpickled(tmp_path: Path) -> None:
 
 def test_missing_keys(file: Path) -> None:
     rewrite(file, **{"body_tokens.bias": None, "body_tokens.weight": None})
-    assert refusal(file) == f"{file} does not fit {MODEL}: 2 missing keys (body_tokens.bias, body_tokens.weight)"
+    assert refusal(file) == f"{file} does not fit {MODEL}: 2 missing keys (body_tokens.bias, body_tokens.weight)."
 
 
 def test_unknown_keys(file: Path) -> None:
     rewrite(file, extra=torch.zeros(1))
-    assert refusal(file) == f"{file} does not fit {MODEL}: 1 unknown keys (extra)"
+    assert refusal(file) == f"{file} does not fit {MODEL}: 1 unknown keys (extra)."
 
 
 def test_only_the_first_five_keys_are_listed(file: Path) -> None:
     rewrite(file, **{f"extra{i}": torch.zeros(1) for i in range(6)})
     assert refusal(file) == (
-        f"{file} does not fit {MODEL}: 6 unknown keys (extra0, extra1, extra2, extra3, extra4, ...)"
+        f"{file} does not fit {MODEL}: 6 unknown keys (extra0, extra1, extra2, extra3, extra4, ...)."
     )
 
 
@@ -186,7 +186,7 @@ def test_wrong_shape(network: CoEvoer, file: Path) -> None:
     rewrite(file, **{"body_tokens.bias": torch.zeros(3)})
     assert refusal(file) == (
         f"{file} does not fit {MODEL}: 1 keys of another shape (body_tokens.bias; body_tokens.bias is (3,), "
-        f"not {tuple(network.body_tokens.bias.shape)})"
+        f"not {tuple(network.body_tokens.bias.shape)})."
     )
 
 
@@ -195,7 +195,7 @@ def test_weights_that_are_not_finite(file: Path, value: float) -> None:
     broken = load_file(file)["body_tokens.bias"]
     broken[0] = value
     rewrite(file, **{"body_tokens.bias": broken})
-    assert refusal(file) == (f"{file} does not fit {MODEL}: 1 keys with values that are not finite (body_tokens.bias)")
+    assert refusal(file) == (f"{file} does not fit {MODEL}: 1 keys with values that are not finite (body_tokens.bias).")
 
 
 def test_all_faults_are_told_at_once(file: Path) -> None:
@@ -205,7 +205,7 @@ def test_all_faults_are_told_at_once(file: Path) -> None:
     assert refusal(file) == (
         f"{file} does not fit {MODEL}: 1 missing keys (body_tokens.bias); 1 unknown keys (more); "
         "1 keys of another shape (body_tokens.weight; body_tokens.weight is (1,), not (128, 64)); "
-        "1 keys with values that are not finite (body_tokens.weight)"
+        "1 keys with values that are not finite (body_tokens.weight)."
     )
 
 
@@ -224,12 +224,12 @@ def test_weights_of_a_variant_do_not_fit_the_full_network(small: None, tmp_path:
 def test_file_contradicts_the_model(of: object, file: Path) -> None:
     with pytest.raises(CheckpointError) as error:
         of(file, "coevoer-s")  # type: ignore[operator]
-    assert str(error.value) == f"{file} is for {MODEL}, not for coevoer-s; leave --model out or give the right file"
+    assert str(error.value) == f"{file} is for {MODEL}, not for coevoer-s; leave --model out or give the right file."
 
 
 def test_no_model_named(file: Path) -> None:
     rewrite(file, metadata={})
-    assert refusal(file) == f"{file} does not say which model it is for; add --model, one of {VALID}"
+    assert refusal(file) == f"{file} does not say which model it is for; add --model, one of {VALID}."
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_no_model_named(file: Path) -> None:
 )
 def test_unknown_model(file: Path, metadata: dict[str, str], model: str | None) -> None:
     rewrite(file, metadata=metadata)
-    assert refusal(file, model) == f"{file} is for unknown model 'vit-h'; valid: {VALID}"
+    assert refusal(file, model) == f"{file} is for unknown model 'vit-h'; valid: {VALID}."
 
 
 # The weights that come with the package, and random ones.
@@ -264,9 +264,9 @@ def test_the_default_is_embedded() -> None:
 
 def test_by_name_or_file(file: Path, tmp_path: Path) -> None:
     assert checkpoint.load_named(file)[1].source == checkpoint.load_named(str(file))[1].source == file.name
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="No checkpoint"):
         checkpoint.load_named(str(tmp_path / "other.safetensors"))
-    with pytest.raises(InputError, match=f"unknown model 'other'; valid: {VALID}"):
+    with pytest.raises(InputError, match=f"Unknown model 'other'; valid: {VALID}."):
         checkpoint.load_named("other")
 
 
@@ -276,8 +276,8 @@ def test_model_without_embedded_weights(model: str) -> None:
     with pytest.raises(CheckpointError) as error:
         checkpoint.load_embedded(model)
     assert str(error.value) == (
-        f"no weights for '{model}' come with this version, only for coevoer-s, coevoer-t; "
-        "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
+        f"No weights for '{model}' come with this version, only for coevoer-s, coevoer-t; "
+        "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
     )
 
 
@@ -293,4 +293,4 @@ def test_untrained(small: None) -> None:
 def test_untrained_of_an_unknown_model() -> None:
     with pytest.raises(InputError) as error:
         checkpoint.untrained("vit-h")
-    assert str(error.value) == f"unknown model 'vit-h'; valid: {VALID}"
+    assert str(error.value) == f"Unknown model 'vit-h'; valid: {VALID}."

@@ -86,7 +86,7 @@ def test_same_seed_same_weights_and_the_global_generator_is_left_alone() -> None
 def test_unknown_name_is_refused() -> None:
     with pytest.raises(InputError) as error:
         build("coevoer-xl")
-    assert str(error.value) == "unknown model 'coevoer-xl'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
+    assert str(error.value) == "Unknown model 'coevoer-xl'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t."
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)

@@ -97,7 +97,7 @@ def test_the_same_mesh_gives_the_same_bytes(tmp_path: Path) -> None:
     [
         (np.zeros((3, 2)), [[0, 1, 2]], None, r"give \(V, 3\) finite"),
         (np.full((3, 3), np.nan), [[0, 1, 2]], None, r"give \(V, 3\) finite"),
-        (np.zeros((3, 3)), [[0, 1, 3]], None, "there are 3, counted from 0"),
+        (np.zeros((3, 3)), [[0, 1, 3]], None, "there are 3, counted from 0."),
         (np.zeros((3, 3)), [[0.0, 1.0, 2.0]], None, r"give \(F, 3\) integers"),
         (np.zeros((3, 3)), [[0, 1, 2]], np.zeros((2, 3)), r"give \(3, 3\)"),
         (np.zeros((3, 3)), [[0, 1, 2]], np.full((3, 3), 7.0), "between 0 and 1"),

@@ -114,25 +114,25 @@ reason = "x"
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"lowering"', '"rounding"', "budget: step 'rounding'; valid: distillation, quantization, lowering, export, "),
-        ("mpvpe_mm.all", "mpvpe_mm.legs", "budget, lowering: mpvpe_mm.legs is no figure of that step; valid: mpvpe_mm"),
-        ("mpvpe_mm.all", "worst_vertex_mm.all", "budget, lowering: worst_vertex_mm.all is no figure of that step; "),
-        ('"mean"', '"median"', "budget, lowering: mpvpe_mm.all: statistic 'median'; valid: mean, p50, p95, max"),
-        ("= 1", "= nan", "budget, lowering: mpvpe_mm.all: limit nan; give a number"),
-        ("= 1", "= true", "budget, lowering: mpvpe_mm.all: limit True; give a number"),
-        ("= 1", '= "1"', "budget, lowering: mpvpe_mm.all: limit '1'; give a number"),
-        ('"x"', '" "', "budget, lowering: mpvpe_mm.all: reason ' '; say in a line where the limit is from"),
-        ('reason = "x"\n', "", "budget FILE: missing 'reason'; it takes figure, limit, reason, statistic, step"),
-        ('"x"', '"x"\nunit = "mm"', "budget FILE: unknown 'unit'; it takes figure, limit, precision, reason, "),
-        ('"x"', '"x"\nprecision = ["int4"]', "budget, lowering: mpvpe_mm.all: precision 'int4'; valid: w8a8, fp16, "),
-        ('"x"', '"x"\nprecision = "w8a8"', "budget, lowering: mpvpe_mm.all: precision 'w8a8'; give a list of w8a8, "),
+        ('"lowering"', '"rounding"', "Budget: step 'rounding'; valid: distillation, quantization, lowering, export, "),
+        ("mpvpe_mm.all", "mpvpe_mm.legs", "Budget, lowering: mpvpe_mm.legs is no figure of that step; valid: mpvpe_mm"),
+        ("mpvpe_mm.all", "worst_vertex_mm.all", "Budget, lowering: worst_vertex_mm.all is no figure of that step; "),
+        ('"mean"', '"median"', "Budget, lowering: mpvpe_mm.all: statistic 'median'; valid: mean, p50, p95, max"),
+        ("= 1", "= nan", "Budget, lowering: mpvpe_mm.all: limit nan; give a number."),
+        ("= 1", "= true", "Budget, lowering: mpvpe_mm.all: limit True; give a number."),
+        ("= 1", '= "1"', "Budget, lowering: mpvpe_mm.all: limit '1'; give a number."),
+        ('"x"', '" "', "Budget, lowering: mpvpe_mm.all: reason ' '; say in a line where the limit is from."),
+        ('reason = "x"\n', "", "Budget FILE: missing 'reason'; it takes figure, limit, reason, statistic, step"),
+        ('"x"', '"x"\nunit = "mm"', "Budget FILE: unknown 'unit'; it takes figure, limit, precision, reason, "),
+        ('"x"', '"x"\nprecision = ["int4"]', "Budget, lowering: mpvpe_mm.all: precision 'int4'; valid: w8a8, fp16, "),
+        ('"x"', '"x"\nprecision = "w8a8"', "Budget, lowering: mpvpe_mm.all: precision 'w8a8'; give a list of w8a8, "),
         (
             "mpvpe_mm.all",
             "error_ratio.camera",
-            "budget, lowering: error_ratio.camera: an error ratio is one number, of",
+            "Budget, lowering: error_ratio.camera: an error ratio is one number, of",
         ),
-        ('name = "mine"', "", "budget FILE has limit; it takes a name and [[limit]] tables"),
-        ("[[limit]]", "[limit]", "budget FILE: 'limit' is not a list of tables; write each as [[limit]]"),
+        ('name = "mine"', "", "Budget FILE has limit; it takes a name and [[limit]] tables."),
+        ("[[limit]]", "[limit]", "Budget FILE: 'limit' is not a list of tables; write each as [[limit]]."),
     ],
 )
 def test_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
@@ -143,5 +143,5 @@ def test_missing_budget() -> None:
     with pytest.raises(InputError) as error:
         Budget.open("mine.toml")
     assert str(error.value) == (
-        "no quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of a .toml file"
+        "No quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of a .toml file."
     )

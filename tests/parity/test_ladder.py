@@ -156,7 +156,7 @@ def test_folder_of_photos(tmp_path: Path) -> None:
     assert samples.truth is None
     with pytest.raises(InputError) as error:
         open_samples(str(tmp_path), 2)
-    assert str(error.value) == f"--limit 2 is more than the 1 images in {tmp_path}; leave it out for all"
+    assert str(error.value) == f"--limit 2 is more than the 1 images in {tmp_path}; leave it out for all."
 
 
 def test_dataset_with_truth() -> None:
@@ -168,7 +168,7 @@ def test_dataset_with_truth() -> None:
 
 
 def test_unknown_data() -> None:
-    with pytest.raises(InputError, match=r"^no data 'photos'; valid: synthetic"):
+    with pytest.raises(InputError, match=r"^No data 'photos'; valid: synthetic"):
         open_samples("photos", None)
 
 
@@ -343,7 +343,7 @@ def test_bundles_of_two_programs(bundle: Bundle) -> None:
 def test_networks_that_do_not_give_the_golden_outputs(bundle: Bundle, weights: Path) -> None:
     student, _ = rungs.load_student(bundle, weights)
     with pytest.raises(
-        CheckFailed, match=r"^the quantized network made again is 0\.\S+ times as far from float as that of "
+        CheckFailed, match=r"^The quantized network made again is 0\.\S+ times as far from float as that of "
     ):
         rungs.check_golden(bundle, student, student)
     student.body_head.out.bias.data[0] += 1

@@ -119,10 +119,10 @@ def test_quiet_json_is_one_line(over: list[Violation]) -> None:
         (("a", "--limit", "0"), "Invalid value for '--limit': 0 is not in the range x>=1."),
         (
             ("a", "--budget", "mine.toml"),
-            "no quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of ",
+            "No quantization/budgets recipe 'mine.toml'; valid: coevoer-t, default, or the path of ",
         ),
-        (("a", "-o", "file"), "file is a file; give a folder with -o"),
-        (("a", "-o", "full"), f"{Path('full/parity.json')} exists; add --overwrite, or give another folder with -o"),
+        (("a", "-o", "file"), "file is a file; give a folder with -o."),
+        (("a", "-o", "full"), f"{Path('full/parity.json')} exists; add --overwrite, or give another folder with -o."),
     ],
 )
 def test_refused(requests: list[ParityRequest], tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -103,7 +103,7 @@ def test_convert_translation_keeps_place_and_size():
         ),
         (
             lambda: Crop.around((9, 0, 3, 5)),
-            "box [9.0, 0.0, 3.0, 5.0] has x1 > x2 or y1 > y2; give x1 y1 x2 y2.",
+            "Box [9.0, 0.0, 3.0, 5.0] has x1 > x2 or y1 > y2; give x1 y1 x2 y2.",
         ),
     ],
 )

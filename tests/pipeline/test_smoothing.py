@@ -217,8 +217,8 @@ def test_constants_go_there_and_back():
         (lambda t: t["smoothing"]["jaw"].update(gain="much"), "pipeline.smoothing.jaw.gain is 'much', not a number"),
         (lambda t: t.update(smoothing=3), "pipeline.smoothing is 3, not a table"),
         (lambda t: t.update(max_gap_ms=float("nan")), "pipeline.max_gap_ms is nan, not a number"),
-        (lambda t: t.update(max_gap_ms=0), "max_gap_ms is 0; it must be above 0"),
-        (lambda t: t["smoothing"]["root"].update(cutoff_hz=0), "a filter has cutoff_hz 0"),
+        (lambda t: t.update(max_gap_ms=0), "max_gap_ms is 0; it must be above 0."),
+        (lambda t: t["smoothing"]["root"].update(cutoff_hz=0), "A filter has cutoff_hz 0"),
     ],
 )
 def test_bad_constants_are_refused(edit, message):

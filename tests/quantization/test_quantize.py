@@ -132,7 +132,7 @@ def test_pattern_that_matches_nothing_is_refused() -> None:
     with pytest.raises(InputError) as error:
         quantize(network, recipe(keep_float=("*_head.out", "decoder.*")), tiny.images(1, 1))
     assert str(error.value) == (
-        "recipe 'mine': pattern 'decoder.*' matches no Linear or Conv2d; "
+        "Recipe 'mine': pattern 'decoder.*' matches no Linear or Conv2d; "
         "module paths look like 'encoder.blocks.0.attention.query', 'visibility_head.2'"
     )
 

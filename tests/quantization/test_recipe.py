@@ -36,56 +36,56 @@ def test_every_measure_is_off_unless_the_recipe_says_so() -> None:
 def test_unknown_recipe() -> None:
     with pytest.raises(InputError) as error:
         QuantizationRecipe.open("int4")
-    assert str(error.value) == "no quantization recipe 'int4'; valid: fp16, fp32, w8a8, or the path of a .toml file"
+    assert str(error.value) == "No quantization recipe 'int4'; valid: fp16, fp32, w8a8, or the path of a .toml file."
 
 
 def test_unknown_key(tmp_path: Path) -> None:
     message, path = message_of(tmp_path, 'name = "mine"\nprecision = "fp32"\nweigth_only = ["x"]\n')
-    assert message == f"quantization recipe {path}: unknown 'weigth_only'; it takes {KEYS}"
+    assert message == f"Quantization recipe {path}: unknown 'weigth_only'; it takes {KEYS}."
 
 
 def test_missing_key(tmp_path: Path) -> None:
     message, path = message_of(tmp_path, 'name = "mine"\n')
-    assert message == f"quantization recipe {path}: missing 'precision'; it takes name, precision"
+    assert message == f"Quantization recipe {path}: missing 'precision'; it takes name, precision."
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('precision = "int4"', "recipe 'mine': precision 'int4'; valid: w8a8, fp16, fp32"),
+        ('precision = "int4"', "Recipe 'mine': precision 'int4'; valid: w8a8, fp16, fp32."),
         (
             'precision = "w8a8"\nactivation_observer = "kl"',
-            "recipe 'mine': activation_observer 'kl'; valid: minmax, histogram, percentile, mse",
+            "Recipe 'mine': activation_observer 'kl'; valid: minmax, histogram, percentile, mse.",
         ),
         (
             'precision = "w8a8"\nweight_rounding = "up"',
-            "recipe 'mine': weight_rounding 'up'; valid: nearest, gptq",
+            "Recipe 'mine': weight_rounding 'up'; valid: nearest, gptq.",
         ),
         (
             'precision = "w8a8"\nactivation_percentile = 50',
-            "recipe 'mine': activation_percentile 50; valid: above 50, up to 100",
+            "Recipe 'mine': activation_percentile 50; valid: above 50, up to 100.",
         ),
         (
             'precision = "w8a8"\nsmoothing_alphas = [0.5, 1.5]',
-            "recipe 'mine': smoothing_alphas 1.5; valid: 0 to 1, or an empty list for off",
+            "Recipe 'mine': smoothing_alphas 1.5; valid: 0 to 1, or an empty list for off.",
         ),
         (
             'precision = "w8a8"\nequalisation_alphas = [-0.5]',
-            "recipe 'mine': equalisation_alphas -0.5; valid: 0 to 1, or an empty list for off",
+            "Recipe 'mine': equalisation_alphas -0.5; valid: 0 to 1, or an empty list for off.",
         ),
         (
             'precision = "w8a8"\nmax_error_ratio = 1.1',
-            "recipe 'mine': w8a8 needs num_calibration_samples of at least 1",
+            "Recipe 'mine': w8a8 needs num_calibration_samples of at least 1.",
         ),
         (
             'precision = "w8a8"\nnum_calibration_samples = 1',
-            "recipe 'mine': w8a8 needs max_error_ratio above 0",
+            "Recipe 'mine': w8a8 needs max_error_ratio above 0.",
         ),
         (
             'precision = "fp16"\nmax_self_check_ratio = 0.9',
-            "recipe 'mine': max_self_check_ratio 0.9; valid: 1 or more",
+            "Recipe 'mine': max_self_check_ratio 0.9; valid: 1 or more.",
         ),
-        ('precision = "fp16"', "recipe 'mine': fp16 needs max_relative_error above 0"),
+        ('precision = "fp16"', "Recipe 'mine': fp16 needs max_relative_error above 0."),
     ],
 )
 def test_values_that_cannot_be_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -94,7 +94,7 @@ def test_values_that_cannot_be_are_refused(tmp_path: Path, text: str, message: s
 
 def test_not_toml(tmp_path: Path) -> None:
     message, path = message_of(tmp_path, "{")
-    assert message.startswith(f"{path} is not a TOML file: ")
+    assert message.startswith(f"{path} is not a TOML file (")
 
 
 def test_patterns_choose_the_treatment() -> None:

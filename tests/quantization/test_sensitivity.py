@@ -106,11 +106,11 @@ def test_an_ablation_measures_whole_programs(network: CoEvoer, trial: Trial) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--recipe", "fp16"], "recipe 'fp16' has precision 'fp16'; give a w8a8 recipe"),
+        (["--recipe", "fp16"], "Recipe 'fp16' has precision 'fp16'; give a w8a8 recipe."),
         (["--num-images", "129"], "The default golden set has 128 images; 129 are asked for: ask for fewer."),
         (
             ["--checkpoint", "none.safetensors"],
-            "no checkpoint 'none.safetensors'; give the path of a .safetensors file",
+            "No checkpoint 'none.safetensors'; give the path of a .safetensors file.",
         ),
     ],
 )
@@ -121,5 +121,5 @@ def test_what_the_commands_refuse(command, arguments: list[str], message: str) -
 
 
 def test_an_unknown_row_is_refused_by_name() -> None:
-    with pytest.raises(contributions.InputError, match="no row has 'median' in its name; rows: min-max ranges"):
+    with pytest.raises(contributions.InputError, match="No row has 'median' in its name; rows: min-max ranges"):
         contributions._chosen(contributions.variants(RECIPE), ["median"])

@@ -66,15 +66,15 @@ def test_train_then_resume(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--model", "coevoer-x"), "unknown model 'coevoer-x'"),
-        (("--recipe", "fast"), "no training recipe 'fast'; valid: cpu, further, paper, scratch"),
+        (("--model", "coevoer-x"), "Unknown model 'coevoer-x'"),
+        (("--recipe", "fast"), "No training recipe 'fast'; valid: cpu, further, paper, scratch"),
         (("--precision", "int8"), "precision 'int8'; valid: fp32, bf16"),
-        (("--device", "tpu"), "unknown device 'tpu'; valid: cpu, cuda, mps"),
-        (("--init", "none.safetensors"), "no checkpoint 'none.safetensors'"),
+        (("--device", "tpu"), "Unknown device 'tpu'; valid: cpu, cuda, mps"),
+        (("--init", "none.safetensors"), "No checkpoint 'none.safetensors'"),
         (("--resume",), "holds no checkpoint.pt to resume from"),
         (("--init", "none.safetensors", "--resume"), "--init begins a run and --resume continues one"),
-        (("--grow", "--model", "coevoer-s"), "--grow makes --model of the smaller --init; give both"),
-        (("--grow", "--init", "t.safetensors"), "--grow makes --model of the smaller --init; give both"),
+        (("--grow", "--model", "coevoer-s"), "--grow makes --model of the smaller --init; give both."),
+        (("--grow", "--init", "t.safetensors"), "--grow makes --model of the smaller --init; give both."),
     ],
 )
 def test_train_refuses(tmp_path, options, message):
@@ -102,12 +102,12 @@ def test_train_refuses_weights_of_another_variant(tmp_path, weights):
 @pytest.mark.parametrize(("precision", "is_emulated"), [("bf16", True), ("bf16", False), ("fp32", True)])
 def test_emulated_bf16_is_pointed_out(tmp_path, monkeypatch, precision, is_emulated):
     def refuse(spec, seed, device, body=None):
-        raise InputError("no data, so that nothing is trained")
+        raise InputError("No data, so that nothing is trained")
 
     monkeypatch.setattr(conduct.conduct, "__defaults__", (None, refuse))
     monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: is_emulated)
     result = run(train, "--device", "cpu", "--precision", precision, "-o", tmp_path / "run")
-    assert "no data, so that nothing is trained" in result.output
+    assert "No data, so that nothing is trained" in result.output
     said = "this processor emulates bf16, many times slower than fp32: add --precision fp32" in result.output
     assert said == (is_emulated and precision == "bf16")
 
@@ -122,16 +122,16 @@ def test_distill(tmp_path, weights):
     assert {"vertices", "encoder", "enhancer", "label_keypoints_3d", "total"} <= line.keys()
     assert len([*(tmp_path / "cache").rglob("*.safetensors")]) == 2
     other = run(train, "--resume", "-o", out)
-    assert "the request to train contradicts the run, which was begun with distill from coevoer-t" in other.output
+    assert "The request to train contradicts the run, which was begun with distill from coevoer-t" in other.output
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--cache", "cache"), "add --no-augmentation, or leave --cache out"),
-        (("--qat",), "--qat rounds in fp32, and the recipe says bf16; add --precision fp32"),
+        (("--qat",), "--qat rounds in fp32, and the recipe says bf16; add --precision fp32."),
         (("--qat", "--compile"), "--qat trains a captured graph"),
-        (("--student", "coevoer-x"), "unknown model 'coevoer-x'"),
+        (("--student", "coevoer-x"), "Unknown model 'coevoer-x'"),
     ],
 )
 def test_distill_refuses(tmp_path, weights, options, message):

@@ -43,7 +43,7 @@ def test_what_does_not_average(write, tmp_path):
         average([one], out)
     with pytest.raises(InputError, match="is untrained; give trained weights only"):
         average([one, write(2, trained=False)], out)
-    with pytest.raises(InputError, match=r"is not the same network as .*; give weights of one model and variant"):
+    with pytest.raises(InputError, match=r"is not the same network as .*; give weights of one model and variant."):
         average([one, write(2, enhancer=False)], out)
     with pytest.raises(InputError, match="exists; give another file with -o"):
         average([one, one], one)

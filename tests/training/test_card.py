@@ -50,11 +50,11 @@ def test_figures_of_other_weights_are_refused(run, tmp_path):
     other = evaluated(tmp_path / "e.txt", run, sha256="0" * 64)
     result = CliRunner().invoke(main, [str(run), "--evaluation", str(other), *WORDS, "-o", str(tmp_path / "card.md")])
     assert result.exit_code == 2
-    assert "the evaluation is of weights 0000000000000000, the run's are" in result.output
+    assert "The evaluation is of weights 0000000000000000, the run's are" in result.output
 
 
 def test_a_file_without_figures_is_refused(run, tmp_path):
     (tmp_path / "e.txt").write_text("no JSON\n")
-    for file, message in (("e.txt", "does not end with a line of JSON"), ("none.txt", "no file")):
+    for file, message in (("e.txt", "does not end with a line of JSON"), ("none.txt", "No file")):
         arguments = [str(run), "--evaluation", str(tmp_path / file), *WORDS, "-o", str(tmp_path / "card.md")]
         assert message in CliRunner().invoke(main, arguments).output

@@ -112,7 +112,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     class Pretend(Fabric):
         world_size = 3
 
-    with pytest.raises(InputError, match="batch size 4 is not a multiple of 3 processes"):
+    with pytest.raises(InputError, match="Batch size 4 is not a multiple of 3 processes"):
         trainer_of(Pretend(accelerator="cpu", devices=1), RECIPE, tmp_path)
 
 

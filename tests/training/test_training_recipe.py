@@ -28,10 +28,10 @@ def test_the_paper_s_learning_rate():
         (MINIMAL + "momentum = 1", "unknown 'momentum'"),
         (MINIMAL + "[loss]\nhands = 1.0", r"\[loss\]: unknown 'hands'"),
         (MINIMAL + 'precision = "int8"', "precision 'int8'; valid: fp32, bf16"),
-        (MINIMAL + 'schedule = "wsd"', "schedule 'wsd' with decay_share 0.0; wsd takes one above 0"),
+        (MINIMAL + 'schedule = "wsd"', "schedule 'wsd' with decay_share 0.0; wsd takes one above 0."),
         (MINIMAL + "decay_share = 0.5", "schedule 'constant' with decay_share 0.5"),
-        (MINIMAL + "ema_decay = 1.0", "ema_decay 1.0; it takes 0 to below 1"),
-        (MINIMAL + "[augmentation]\nscale = [0.0, 1.0]", "it takes \\[low, high\\] above 0"),
+        (MINIMAL + "ema_decay = 1.0", "ema_decay 1.0; it takes 0 to below 1."),
+        (MINIMAL + "[augmentation]\nscale = [0.0, 1.0]", "it takes \\[low, high\\] above 0."),
         ("= 3", "is not a TOML file"),
     ],
 )
@@ -43,7 +43,7 @@ def test_a_bad_recipe_is_refused(tmp_path, text, message):
 
 
 def test_an_unknown_recipe_names_the_valid_ones():
-    with pytest.raises(InputError, match="no training recipe 'fast'; valid: cpu, further, paper, scratch"):
+    with pytest.raises(InputError, match="No training recipe 'fast'; valid: cpu, further, paper, scratch"):
         TrainingRecipe.open("fast")
 
 

@@ -83,7 +83,7 @@ class AGORA:
 
     def __init__(self, folder: Path | str, split: Split, body: BodyModel) -> None:
         if split not in ("train", "test"):
-            raise InputError(f"split {split!r}; AGORA has train and test (its validation set)")
+            raise InputError(f"Split {split!r}; AGORA has train and test (its validation set).")
         self.folder = _AGORA.folder(folder)
         self.body = body
         self._means = hand_means(body)

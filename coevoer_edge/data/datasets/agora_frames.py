@@ -163,7 +163,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path} may not be read whole. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise AGORA.damaged(path, error) from None
     if not isinstance(content, dict):
@@ -195,7 +195,7 @@ class _ArraysOnly(pickle.Unpickler):
         advice = ""
         if module.split(".")[0] == "torch":
             advice = "; OSX's tool/AGORA/tensor_to_numpy_smpl_parameter.py turns torch tensors into arrays"
-        raise InputError(f"it names {module}.{name}, which is not loaded: only numpy arrays are{advice}.")
+        raise InputError(f"{module}.{name} is not loaded: only numpy arrays are{advice}.")
 
 
 def _columns(path: Path) -> Mapping[str, list[Any]]:
@@ -226,7 +226,7 @@ def _read_frame(path: Path) -> Any:
         compat = importlib.import_module("pandas.compat.pickle_compat")
     except ImportError:
         raise InputError(
-            f"{path} is a pandas data frame and pandas is not installed; run  pip install pandas"
+            f"{path} is a pandas data frame and pandas is not installed; run `pip install pandas`."
         ) from None
 
     class FrameOnly(compat.Unpickler):  # type: ignore[name-defined,misc]
@@ -242,13 +242,13 @@ def _read_frame(path: Path) -> Any:
                 own = str(getattr(found, "__module__", "")).split(".")[0] == "pandas"
                 if own and (isinstance(found, type) or name in _PANDAS_FUNCTIONS):
                     return found
-            raise InputError(f"it names {module}.{name}, which is not loaded: only data frames and numpy arrays are.")
+            raise InputError(f"{module}.{name} is not loaded: only data frames and numpy arrays are.")
 
     try:
         with path.open("rb") as file:
             frame = FrameOnly(file, encoding="latin1").load()
     except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+        raise InputError(f"{path} may not be read whole. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError, IndexError) as error:
         raise AGORA.damaged(path, error) from None
     if not hasattr(frame, "columns"):

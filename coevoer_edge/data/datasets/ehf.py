@@ -62,7 +62,7 @@ class EHF:
 
     def __init__(self, folder: Path | str, split: Literal["test"], body: BodyModel) -> None:
         if split != "test":
-            raise InputError(f"split {split!r}; EHF has test only: it is made for evaluation")
+            raise InputError(f"Split {split!r}; EHF has test only: it is made for evaluation.")
         self.folder = _EHF.folder(folder)
         self.body = body
         self._keypoints = Keypoints.of(body)
@@ -95,7 +95,7 @@ class EHF:
         if len(vertices) != self.body.num_vertices:
             raise InputError(
                 f"{path} has {len(vertices)} vertices, the body ({self.body.name}) has {self.body.num_vertices}; give "
-                "SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de as the body"
+                "SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de as the body."
             )
         return np.asarray(vertices @ ROTATION.T + TRANSLATION_M, np.float64)
 

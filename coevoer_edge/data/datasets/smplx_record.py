@@ -167,7 +167,7 @@ def hand_means(body: BodyModel) -> tuple[Array, Array]:
     if not {"hands_meanl", "hands_meanr"} <= body.extras.keys():
         raise InputError(
             f"{body.name} has no hands_meanl and hands_meanr, to which the dataset's hand poses are added; give "
-            "SMPLX_NEUTRAL.npz (v1.1) as published at https://smpl-x.is.tue.mpg.de"
+            "SMPLX_NEUTRAL.npz (v1.1) as published at https://smpl-x.is.tue.mpg.de."
         )
     left, right = (np.asarray(body.extras[f"hands_mean{side}"], np.float64).reshape(-1, 3) for side in "lr")
     return left, right
@@ -232,12 +232,12 @@ def _tensor(values: ArrayLike) -> Tensor:
 def _rotations(name: str, axis_angle: ArrayLike, count: int, mean: ArrayLike = 0.0) -> Array:
     array = np.asarray(axis_angle, np.float64).reshape(-1)
     if array.size != count * 3:
-        raise InputError(f"{name} has {array.size} numbers; axis-angle of SMPL-X has {count * 3}")
+        raise InputError(f"{name} has {array.size} numbers; axis-angle of SMPL-X has {count * 3}.")
     return axis_angle_to_matrix(array.reshape(count, 3) + np.asarray(mean))
 
 
 def _first(name: str, coefficients: ArrayLike, count: int) -> Array:
     array = np.asarray(coefficients, np.float64).reshape(-1)
     if array.size < count:
-        raise InputError(f"{name} has {array.size} coefficients; at least {count} are needed")
+        raise InputError(f"{name} has {array.size} coefficients; at least {count} are needed.")
     return array[:count]

@@ -104,11 +104,11 @@ class UBody:
         interval: int = 1,
     ) -> None:
         if split not in ("train", "test"):
-            raise InputError(f"split {split!r}; UBody has train and test")
+            raise InputError(f"Split {split!r}; UBody has train and test.")
         if protocol not in ("intra_scene", "inter_scene"):
-            raise InputError(f"protocol {protocol!r}; UBody has intra_scene and inter_scene")
+            raise InputError(f"Protocol {protocol!r}; UBody has intra_scene and inter_scene.")
         if interval < 1:
-            raise InputError(f"interval {interval}; give 1 for every annotation, or more")
+            raise InputError(f"Interval {interval}; give 1 for every annotation, or more.")
         self.folder = _UBODY.folder(folder)
         self.body = body
         self._means = hand_means(body)
@@ -121,7 +121,7 @@ class UBody:
         if not self._annotations:
             if self.num_missing_images:
                 raise _UBODY.lacks(self.folder, f"images/ of the {self.num_missing_images} annotated {split} frames")
-            raise InputError(f"{self.folder} holds no annotation of the {split} split ({protocol}); {_UBODY.get_it}")
+            raise InputError(f"{self.folder} holds no annotation of the {split} split ({protocol}). {_UBODY.get_it}")
 
     def __len__(self) -> int:
         return len(self._annotations)
@@ -145,7 +145,7 @@ class UBody:
             raise _UBODY.lacks(self.folder, "annotations/")
         found = sorted(path.name for path in annotations.iterdir() if path.is_dir())
         if unknown := sorted(set(wanted or ()) - set(found)):
-            raise InputError(f"{annotations} has no scene {', '.join(unknown)}; it has {', '.join(found)}")
+            raise InputError(f"{annotations} has no scene {', '.join(unknown)}; it has {', '.join(found)}.")
         return found if wanted is None else list(wanted)
 
     def _read_scene(self, scene: str, split: Split, tested: frozenset[str], interval: int) -> None:

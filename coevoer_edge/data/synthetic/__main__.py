@@ -46,11 +46,11 @@ def main(
     Several processes may share a folder: give each its own --first and --count.
     """
     if (output is None) == (sheet is None):
-        raise InputError("give either -o FOLDER (samples for training) or --sheet FILE.png (to look at)")
+        raise InputError("Give either -o FOLDER (samples for training) or --sheet FILE.png (to look at).")
     if count < 1 or batch_size < 1 or first < 0 or seed < 0:
         raise InputError(
             f"--count {count}, --batch-size {batch_size}, --first {first}, --seed {seed}: "
-            "the first two must be at least 1, the others at least 0"
+            "the first two must be at least 1, the others at least 0."
         )
     from coevoer_edge.data.shards import write_shards
     from coevoer_edge.data.sources import TRAINING_SEED_OFFSET

@@ -79,7 +79,7 @@ def arkit_weights(expression: ArrayLike, jaw_pose: ArrayLike) -> Array:
     coefficients, rotation = np.asarray(expression, np.float64), np.asarray(jaw_pose, np.float64)
     if coefficients.shape != (NUM_EXPRESSION,) or rotation.shape not in ((3, 3), (1, 3, 3)):
         raise InputError(
-            f"expression is {coefficients.shape} and jaw_pose {rotation.shape}; "
+            f"`expression` is {coefficients.shape} and jaw_pose {rotation.shape}; "
             f"give ({NUM_EXPRESSION},) and a rotation matrix (3, 3)."
         )
     known = arkit_map()

@@ -182,11 +182,11 @@ def test_pickles_run_nothing(published: Path, content: object, monkeypatch: pyte
     monkeypatch.chdir(published)
     path = published / parameter_name(0)
     path.write_bytes(pickle.dumps(content))
-    with pytest.raises(InputError, match=r"person_0.pkl: it names (posix|nt).mkdir, which is not loaded"):
+    with pytest.raises(InputError, match=r"person_0.pkl may not be read whole. (posix|nt).mkdir is not loaded"):
         read_parameters(path)
     frame = next((published / "validation_SMPLX" / "SMPLX").iterdir())
     frame.write_bytes(pickle.dumps(content))
-    with pytest.raises(InputError, match=r"withjv.pkl: it names (posix|nt).mkdir, which is not loaded"):
+    with pytest.raises(InputError, match=r"withjv.pkl may not be read whole. (posix|nt).mkdir is not loaded"):
         AGORA(published, "test", BODY)
     assert not (published / "intruded").exists()
 

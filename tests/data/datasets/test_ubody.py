@@ -169,7 +169,7 @@ def test_messages(tmp_path: Path):
     with pytest.raises(InputError, match=r"has no splits/intra_scene_test_list.npy; UBody is expected as images/SCENE"):
         UBody(tmp_path, "test", BODY)
     folders.write_ubody(tmp_path, FRAMES)
-    with pytest.raises(InputError, match="split 'val'; UBody has train and test"):
+    with pytest.raises(InputError, match=r"Split 'val'; UBody has train and test."):
         UBody(tmp_path, "val", BODY)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no scene Movie; it has Talkshow"):
         UBody(tmp_path, "test", BODY, scenes=["Movie"])

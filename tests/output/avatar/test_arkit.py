@@ -102,7 +102,7 @@ def test_every_direction_is_met():
 
 
 def test_refusals():
-    with pytest.raises(InputError, match=r"expression is \(50,\) and jaw_pose \(3, 3\)"):
+    with pytest.raises(InputError, match=r"`expression` is \(50,\) and jaw_pose \(3, 3\)"):
         arkit_weights(np.zeros(50), CLOSED)
     with pytest.raises(InputError, match=r"jaw_pose \(3,\)"):
         arkit_weights(np.zeros(10), np.zeros(3))

@@ -76,7 +76,7 @@ def _gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
         return F.gelu(x, approximate="tanh")
     if mode == "SIGMOID_APPROXIMATION":
         return x * torch.sigmoid(1.702 * x)
-    raise InputError(f"gelu has no mode '{mode}'.")
+    raise InputError(f"`gelu` has no mode '{mode}'.")
 
 
 def _leaky_relu(x: Tensor, alpha: float) -> Tensor:

@@ -64,7 +64,7 @@ def _combine(data: Tensor, index: Tensor, updates: Tensor, mode: str) -> Tensor:
         return data / torch.ones_like(data).scatter_reduce(0, index, updates, "prod")
     reductions = {"mul": "prod", "max": "amax", "min": "amin"}
     if mode not in reductions:
-        raise InputError(f"scatter has no mode '{mode}'.")
+        raise InputError(f"`scatter` has no mode '{mode}'.")
     return data.scatter_reduce(0, index, updates, reductions[mode])
 
 

@@ -36,7 +36,7 @@ def _quantize(
 ) -> Tensor:
     """clip(round(input / scale) + zero_point), halves to even."""
     if output_dtype not in _RANGES:
-        raise InputError(f"quantize has no output_dtype '{output_dtype}'; int8 and uint8 are known.")
+        raise InputError(f"`quantize` has no output_dtype '{output_dtype}'; int8 and uint8 are known.")
     low, high, dtype = _RANGES[output_dtype]
     q = (input / _along(scale, input, axis)).round_()
     if zero_point is not None:
