@@ -26,8 +26,8 @@ What there is:
     CoEvoerError     the base of every error that your request can cause: InputError, CheckpointError, BundleError,
                      PlatformError and CheckFailed
 
-Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench` and `evaluate` take paths and
-strings and return what the command prints. `help(coevoer_edge.export.export)` describes the first.
+Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench`, `evaluate` and `conformance` take
+paths and strings and return what the command prints. `help(coevoer_edge.export.export)` describes the first.
 
 Guides: README.md to begin with, docs/outputs.md for the files that are written, docs/pipeline.md for the steps from a
 frame to a person, which all platforms share. They lie in the repository and on its documentation site.
@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ giv
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.body.parameters import SmplxParameters
     from coevoer_edge.bundle import Bundle
+    from coevoer_edge.conformance import conformance
     from coevoer_edge.errors import (
         BundleError,
         CheckFailed,
@@ -83,6 +84,7 @@ __all__ = [
     "StreamRecording",
     "TrackedFrame",
     "bench",
+    "conformance",
     "convert_translation",
     "evaluate",
     "export",
@@ -104,7 +106,7 @@ _MODULES = {
     "coevoer_edge.pipeline.tracking": ("TrackedFrame",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
-_COMMANDS = ("bench", "evaluate", "export", "parity", "run")  # packages that can be called
+_COMMANDS = ("bench", "conformance", "evaluate", "export", "parity", "run")  # packages that can be called
 
 if not TYPE_CHECKING:  # else type checkers would take any name for one of ours
 

@@ -16,7 +16,7 @@ import coevoer_edge
 from coevoer_edge.errors import InputError
 
 ROOT = Path(__file__).parent.parent
-COMMANDS = ("bench", "evaluate", "export", "parity", "run")
+COMMANDS = ("bench", "conformance", "evaluate", "export", "parity", "run")
 
 
 def python(program: str) -> str:
@@ -106,7 +106,8 @@ def test_every_option_of_a_command_is_an_argument(name):
     """Under the same name, but for switches that are about the terminal."""
     renamed = {"targets": "target", "no_smoothing": "smooth", "no_overlay": "overlay"}
     terminal_only = {"as_json", "markdown", "help"}
-    command = importlib.import_module(f"coevoer_edge.{name}.__main__").command
+    module = importlib.import_module(f"coevoer_edge.{name}.__main__")
+    command = getattr(module, "command", None) or module.main
     options = {renamed.get(p.name, p.name) for p in command.params} - terminal_only
     arguments = set(inspect.signature(getattr(coevoer_edge, name)).parameters)
     assert options <= arguments
@@ -210,3 +211,9 @@ def test_a_call_reaches_the_evaluation(monkeypatch):
 def test_run_refuses_what_its_source_has_no_use_for(source, given, message, tmp_path):
     with pytest.raises(InputError, match=re.escape(message)):
         coevoer_edge.run("bundle", source, tmp_path, **given)
+
+
+def test_conformance_gives_a_verdict_for_each_case():
+    verdicts = coevoer_edge.conformance()
+    assert len(verdicts) > 30
+    assert [fault for verdict in verdicts for fault in verdict.faults] == []

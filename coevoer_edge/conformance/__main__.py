@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from coevoer_edge.conformance import conformance
 from coevoer_edge.errors import CheckFailed
 from coevoer_edge.terminal.console import Command
 
@@ -15,13 +16,9 @@ from coevoer_edge.terminal.console import Command
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
 def main(bundle: Path | None) -> None:
     """Check the kit of BUNDLE; without one, the kit that comes with the package."""
-    from coevoer_edge.body.model import BodyModel
-    from coevoer_edge.bundle import Bundle
-    from coevoer_edge.conformance.check import check
-    from coevoer_edge.conformance.kit import EXPECTED, KIT_PATH, Kit
+    from coevoer_edge.conformance.kit import EXPECTED
 
-    path = KIT_PATH if bundle is None else Bundle.open(bundle).conformance
-    verdicts = check(Kit.open(path), BodyModel.open())
+    verdicts = conformance(bundle)
     for kind in EXPECTED:
         own = [verdict for verdict in verdicts if verdict.case.kind == kind]
         worst = max((share for verdict in own for share in verdict.worst.values()), default=0.0)

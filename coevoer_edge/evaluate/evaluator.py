@@ -53,6 +53,11 @@ class Evaluation:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        known = {part: value for part, value in self.table["pa_mpvpe_mm"].items() if value is not None}
+        figures = ", ".join(f"{part} {value:.1f}" for part, value in known.items())
+        return f"<Evaluation: {self.table['model']} on {self.table['count']} samples; PA-MPVPE {figures} mm>"
+
 
 @dataclass(frozen=True)
 class Subject:

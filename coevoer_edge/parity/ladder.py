@@ -69,6 +69,10 @@ class Climb:
     networks: Mapping[RungName, Answers]  # reference (if there is one), student, quantized
     artifacts: tuple[Answers, ...]  # in the order of `ladders`
 
+    def __repr__(self) -> str:
+        verdicts = ", ".join(f"{ladder.bundle} {ladder.verdict}" for ladder in self.ladders)
+        return f"<Climb: {verdicts}; {len(self.samples.images)} images>"
+
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:

@@ -10,6 +10,7 @@ import torch
 from click.testing import CliRunner, Result
 from known_people import Knowing, KnowingRuntime, People, open_body
 
+import coevoer_edge
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import Bundle
 from coevoer_edge.evaluate.__main__ import command
@@ -71,6 +72,18 @@ def test_without_arguments(world):
     assert "Untrained" not in result.stdout
     assert world.asked == [("synthetic", None)]
     assert "[2/2] Evaluate coevoer-t on held-out look, 3 samples" in result.stderr
+
+
+def test_the_call_gives_what_the_command_prints(world):
+    found = coevoer_edge.evaluate(limit=3, batch_size=2, device="cpu")
+    printed = last_json(cli("--json", "--quiet", "--limit", 3, "--batch-size", 2, "--device", "cpu"))
+    changing = {"seconds", "domains"}
+    assert {k: v for k, v in found.table.items() if k not in changing} == {
+        k: v for k, v in printed.items() if k not in changing
+    }
+    assert "Measured here, on synthetic, 3 samples, body: open body" in str(found)
+    assert repr(found) == "<Evaluation: coevoer-t on 3 samples; PA-MPVPE all 0.0, hand 0.0, face 0.0 mm>"
+    assert found.pictures == ()
 
 
 def test_json(world):
