@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.callable_module import CallableModule
+from coevoer_edge.terminal.extras import names_its_extra
 
 if TYPE_CHECKING:
     from coevoer_edge.bench.report import Report
@@ -19,6 +20,7 @@ PEERS = ("mediapipe", "eager")
 """What bundles can be timed beside."""
 
 
+@names_its_extra
 def bench(
     bundles: str | Path | Sequence[str | Path],
     *,

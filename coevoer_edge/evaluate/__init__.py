@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.callable_module import CallableModule
+from coevoer_edge.terminal.extras import names_its_extra
 
 if TYPE_CHECKING:
     from coevoer_edge.evaluate.evaluator import Evaluation
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate"]
 
 
+@names_its_extra
 def evaluate(
     *,
     model: str | None = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.callable_module import CallableModule
+from coevoer_edge.terminal.extras import names_its_extra
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["export"]
 
 
+@names_its_extra
 def export(
     target: str | Sequence[str],
     *,

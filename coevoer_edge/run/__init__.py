@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.callable_module import CallableModule
+from coevoer_edge.terminal.extras import names_its_extra
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
@@ -28,6 +29,7 @@ class RunResult:
     stream: "StreamOutcome | None" = None  # of a video or a camera
 
 
+@names_its_extra
 def run(
     bundle: str | Path,
     source: str | Path,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from coevoer_edge.errors import CheckFailed, CoEvoerError
+from coevoer_edge.terminal.extras import missing_extra
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +22,10 @@ _PLAIN_LINES = 20  # a longer list of items gets about this many lines where the
 
 
 class Command(click.Command):
-    """A click command that prints a `CoEvoerError` without traceback: exit code 1 for `CheckFailed`, else 2."""
+    """A click command that prints a `CoEvoerError` without traceback: exit code 1 for `CheckFailed`, else 2.
+
+    The failed import of a package that an extra brings is such an error, too.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click's own usage errors pass through (exit code 2)."""
@@ -29,6 +33,11 @@ class Command(click.Command):
             return super().invoke(ctx)
         except CoEvoerError as error:
             raise (_CheckFailure if isinstance(error, CheckFailed) else _UserError)(str(error)) from error
+        except ModuleNotFoundError as error:
+            missing = missing_extra(error, self.name or "")
+            if missing is None:
+                raise
+            raise _UserError(str(missing)) from error
 
 
 class _UserError(click.ClickException):
