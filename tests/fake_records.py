@@ -12,7 +12,7 @@ from coevoer_edge.body.layer import KeypointLayer, all_coefficients, all_rotatio
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.record import Record
-from coevoer_edge.training.losses import FACE, LEFT_HAND, RIGHT_HAND, project
+from coevoer_edge.training.losses import FACE, LEFT_HAND, RIGHT_HAND, project_for_loss
 
 H, W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
 SPREAD = {"global_orient": (1, 0.3), "body_pose": (21, 0.25), "left_hand_pose": (15, 0.3)}
@@ -67,7 +67,7 @@ def make_record(layer: KeypointLayer, seeds: Sequence[int]) -> Record:
         labels=torch.zeros(B, H, W, dtype=torch.uint8),
     )
     points = layer(all_rotations(record), all_coefficients(record))
-    flat = project(points + record.camera[:, None])
+    flat = project_for_loss(points + record.camera[:, None])
     parts = [flat[:, part] for part in (FACE, LEFT_HAND, RIGHT_HAND)]
     size = torch.tensor([W, H])
     boxes = torch.stack([torch.cat((p.amin(1) / size, p.amax(1) / size), dim=1) for p in parts], dim=1)

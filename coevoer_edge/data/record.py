@@ -14,6 +14,9 @@ BODY_PARTS = ("background", "body", "head", "left_hand", "right_hand", "left_arm
 UNKNOWN = 255
 """The value of a pixel of which nothing is known."""
 
+BOX_SCALE = 1.2
+"""Size of a part's box over the bounds of its keypoints. OSX data/UBody/UBody.py (face), tool/AGORA/agora2coco.py."""
+
 KNOWN = ("body", "face", "left_hand", "right_hand")
 """Order of `Record.known`."""
 

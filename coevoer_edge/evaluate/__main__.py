@@ -10,6 +10,7 @@ import click
 
 from coevoer_edge.evaluate.evaluator import SYNTHETIC
 from coevoer_edge.terminal.console import Command
+from coevoer_edge.terminal.device import DEVICE_HELP
 
 
 @click.command(cls=Command, name="evaluate")
@@ -27,7 +28,7 @@ from coevoer_edge.terminal.console import Command
     help="N samples: the first N / 2 of each of two domains.  [default: all]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
-@click.option("--device", help="cpu, cuda, cuda:1, mps.  [default: cuda where there is one, else cpu]")
+@click.option("--device", help=DEVICE_HELP)
 @click.option(
     "--body",
     type=click.Path(path_type=Path),

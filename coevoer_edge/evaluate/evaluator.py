@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coevoer_edge.errors import InputError, PlatformError
+from coevoer_edge.errors import InputError
 from coevoer_edge.media.images import image_files
 from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.device import find_device
 
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
@@ -84,7 +85,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     from coevoer_edge.evaluation.measure import evaluate as measure
     from coevoer_edge.evaluation.meshes import MeasuringBody
 
-    place, figures = _device(request.device), request.figures
+    place, figures = find_device(request.device), request.figures
     _check_folder(figures)
     if figures is None and (request.beside or request.photographs):
         raise InputError("--beside and --photographs draw figures; add --figures FOLDER.")
@@ -179,25 +180,6 @@ def _close(subject: Subject) -> None:
 
     if not isinstance(subject.network, nn.Module):
         subject.network.close()
-
-
-def _device(name: str | None) -> str:
-    """A device that is there.
-
-    Raises:
-        InputError: no such kind of device. PlatformError: none here.
-    """
-    import torch
-
-    if name is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not (kind == "cuda" and number.isdecimal())):
-        raise InputError(f"Unknown device {name!r}; valid: cpu, cuda, cuda:1, mps.")
-    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}[kind]
-    if int(number or 0) >= count:
-        raise PlatformError(f"This machine has no device {name}; leave --device out, or give cpu.")
-    return name
 
 
 def _check_folder(figures: Path | None) -> None:

@@ -66,13 +66,14 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
     return shared / union.clamp(min=_TINY)
 
 
-def project(points_cam: Tensor) -> Tensor:
+def project(points_cam: Tensor, nearest_m: float = NEAR_M) -> Tensor:
     """(B, N, 3), m, in the crop's camera frame to (B, N, 2), px of the crop: `camera.VIRTUAL_CAMERA` in torch.
 
-    Points less than 1 cm before the camera are drawn there, so that an error of theirs stays finite.
+    Points nearer to the camera than `nearest_m`, or behind it, are projected from that depth, so that an error of
+    theirs stays finite.
     """
     centre = points_cam.new_tensor((contract.IMAGE_WIDTH_PX / 2, contract.IMAGE_HEIGHT_PX / 2))
-    return contract.VIRTUAL_FOCAL_PX * points_cam[..., :2] / points_cam[..., 2:].clamp(min=NEAR_M) + centre
+    return contract.VIRTUAL_FOCAL_PX * points_cam[..., :2] / points_cam[..., 2:].clamp(min=nearest_m) + centre
 
 
 def in_crop(points_px: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from coevoer_edge.parity.samples import Samples, open_samples
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.runtime.protocol import Outputs
 from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.device import find_device
 
 LAYER_IMAGES = 4
 """Images that layers are compared on."""
@@ -192,7 +193,7 @@ def _tracked(samples: Samples, steps: Steps) -> Iterator[Pixels]:
 
 def _reference(network: CoEvoer, found: Checkpoint, samples: Samples, steps: Steps) -> Answers:
     """The full network in float32, on the GPU if there is one."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = find_device(None)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # else its convolution rounds to 10 bits
         outputs = rungs.run(network.to(device), _tracked(samples, steps), device, threaded=True)
     label = f"torch {torch.__version__} {device}"

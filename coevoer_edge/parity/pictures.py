@@ -15,6 +15,7 @@ from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, a
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.data.record import Record
 from coevoer_edge.evaluation.figures import TRUTH, TRUTH_COLOR, UNTRAINED
+from coevoer_edge.evaluation.measure import MAIN
 from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, draw_overlay, stamp
 from coevoer_edge.parity.compare import stack
 from coevoer_edge.parity.ladder import Climb
@@ -22,7 +23,6 @@ from coevoer_edge.parity.result import PictureRow
 from coevoer_edge.pipeline.camera import PinholeCamera
 from coevoer_edge.runtime.protocol import Outputs
 
-MAIN = "mpvpe_mm.all"
 PICTURED = 2  # images of each step
 _ENLARGED = 2  # tiles are this many times the crop
 _CAMERA = PinholeCamera(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_PLAIN_LINES = 20  # a longer list of items gets about this many lines where there is no progress bar
+PLAIN_LINES = 20  # a longer list of items gets about this many lines where there is no progress bar
 
 
 class Command(click.Command):
@@ -74,7 +74,7 @@ class Steps:
         if self.quiet:
             yield from items
         elif self._console is None:
-            every = -(-len(items) // _PLAIN_LINES) or 1
+            every = -(-len(items) // PLAIN_LINES) or 1
             for i, item in enumerate(items):
                 if i % every == 0:
                     self.note(f"{i + 1}/{len(items)} {label(item)}")

@@ -8,12 +8,11 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.console import PLAIN_LINES, Steps
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-_PLAIN_LINES = 20  # about as many where the end is known
 _PLAIN_EVERY = 100  # frames, where it is not
 
 
@@ -23,7 +22,7 @@ class FrameProgress:
     def __init__(self, steps: Steps, total: int | None) -> None:
         self._steps, self._total, self._done = steps, total, 0
         self._began = time.perf_counter()
-        self._every = max(1, -(-total // _PLAIN_LINES)) if total else _PLAIN_EVERY
+        self._every = max(1, -(-total // PLAIN_LINES)) if total else _PLAIN_EVERY
         self._bar: Progress | None = None
         if not steps.quiet and sys.stderr.isatty():
             self._bar = _bar()

@@ -22,7 +22,7 @@ from coevoer_edge.data.record import Record
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.training.dense import channels_last, end_in_float32
-from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, project, weighted
+from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, project_for_loss, weighted
 from coevoer_edge.training.recipe import Distillation, LossWeights
 from coevoer_edge.training.teacher_cache import Answer, AnswerCache
 
@@ -155,7 +155,7 @@ class TeacherLabels(nn.Module):
             known=points.new_ones(len(points), 4),
             keypoints_3d=points - points[:, PELVIS : PELVIS + 1],
             keypoints_3d_weight=ones,
-            keypoints_2d=project(points + taught.camera[:, None]),
+            keypoints_2d=project_for_loss(points + taught.camera[:, None]),
             keypoints_2d_weight=ones,
             part_boxes_weight=taught.visibility[:, 1:],
             visibility_weight=torch.ones_like(taught.visibility),

@@ -20,6 +20,7 @@ from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.keypoints import KEYPOINT_NAMES
 from coevoer_edge.body.layer import PELVIS, KeypointLayer, all_coefficients, all_rotations
 from coevoer_edge.data.record import Record
+from coevoer_edge.evaluation import metrics
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.training.recipe import LossWeights
 
@@ -34,6 +35,12 @@ def _hand(side: str) -> list[int]:
 
 LEFT_HAND, RIGHT_HAND = _hand("left"), _hand("right")
 FACE = [i for i, name in enumerate(KEYPOINT_NAMES) if name == "jaw" or name.startswith("face_")]
+
+LOSS_NEAREST_M = 0.1
+"""Depths below this count as this in the losses. Metrics go down to `camera.NEAR_M`, 1 cm, where what a camera sees
+begins; the gradient of a projection is ten times as steep there, and a network that begins to learn puts people
+anywhere.
+"""
 
 Average = Callable[[Tensor], Tensor]
 """Mean of a tensor over all processes."""
@@ -78,10 +85,9 @@ def combine(terms: Mapping[str, Term], weights: Mapping[str, float], average: Av
     return means | {"total": total}
 
 
-def project(points: Tensor) -> Tensor:
-    """Points (B, K, 3) in the crop's camera frame, m, to (B, K, 2) px of the crop by the contract's virtual camera."""
-    centre = points.new_tensor((contract.IMAGE_WIDTH_PX / 2, contract.IMAGE_HEIGHT_PX / 2))
-    return contract.VIRTUAL_FOCAL_PX * points[..., :2] / points[..., 2:].clamp_min(0.1) + centre
+def project_for_loss(points: Tensor) -> Tensor:
+    """Points (B, K, 3) in the crop's camera frame, m, to (B, K, 2) px of the crop, from `LOSS_NEAREST_M` at least."""
+    return metrics.project(points, LOSS_NEAREST_M)
 
 
 def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -144,7 +150,7 @@ class CoEvoerLoss(nn.Module):
             ),
             "face_keypoints_3d": _from(_HEAD, FACE, centred, r.keypoints_3d, weight),
             "keypoints_2d": l1(
-                project(points + o.camera[:, None]) / contract.IMAGE_HEIGHT_PX,
+                project_for_loss(points + o.camera[:, None]) / contract.IMAGE_HEIGHT_PX,
                 r.keypoints_2d / contract.IMAGE_HEIGHT_PX,
                 r.keypoints_2d_weight,
             ),
@@ -153,7 +159,7 @@ class CoEvoerLoss(nn.Module):
 
 def _camera(translation: Tensor) -> Tensor:
     """x, y in m and the logarithm of depth: an error of depth counts by its share."""
-    return torch.cat((translation[:, :2], translation[:, 2:].clamp_min(0.1).log()), dim=1)
+    return torch.cat((translation[:, :2], translation[:, 2:].clamp_min(LOSS_NEAREST_M).log()), dim=1)
 
 
 def _from(joint: int, part: list[int], points: Tensor, target: Tensor, weight: Tensor) -> Term:

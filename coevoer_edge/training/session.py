@@ -15,14 +15,13 @@ import click
 
 from coevoer_edge.errors import InputError, PlatformError
 from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.device import DEVICE_HELP, find_device
 from coevoer_edge.training.recipe import Augmentation, TrainingRecipe, names
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
     from coevoer_edge.training.run_folder import RunFolder
-
-DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--precision", help="fp32 or bf16, instead of the recipe's."),
         click.option("--no-augmentation", is_flag=True, help="Show every image as it is."),
         click.option("--seed", type=click.IntRange(min=0), help="Of weights, order, augmentation.  [default: 0]"),
-        click.option("--device", help=f"{', '.join(DEVICES)}.  [default: cuda where there is one]"),
+        click.option("--device", help=DEVICE_HELP),
         click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
         click.option("--num-workers", type=click.IntRange(min=0), default=0, help="Data loading processes, each."),
         click.option("--body", type=path, help="Your SMPLX_NEUTRAL.npz; without it, the open body."),
@@ -123,6 +122,7 @@ def launch(settings: Settings, recipe: TrainingRecipe) -> "Fabric":
     """Start the processes.
 
     Raises:
+        InputError: an unknown device, or a numbered one for several processes.
         PlatformError: no such device here, or no Lightning Fabric.
     """
     try:
@@ -131,30 +131,25 @@ def launch(settings: Settings, recipe: TrainingRecipe) -> "Fabric":
         raise PlatformError("Training needs Lightning Fabric; run `pip install 'coevoer-edge[train]'`.") from error
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces what our own steps say
+    accelerator, devices = _accelerator(settings)
     strategy = "ddp" if settings.devices > 1 else "auto"
     precision = {"fp32": "32-true", "bf16": "bf16-mixed"}[recipe.precision]
-    fabric = Fabric(accelerator=device_of(settings), devices=settings.devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
+    fabric = Fabric(accelerator=accelerator, devices=devices, strategy=strategy, precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     return fabric
 
 
-def device_of(settings: Settings) -> str:
-    """Name of the device to train on.
-
-    Raises:
-        InputError: unknown name.
-        PlatformError: not here.
-    """
-    import torch
-
-    here = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if settings.device is None:
-        return "cuda" if here["cuda"] else "cpu"
-    if settings.device not in here:
-        raise InputError(f"Unknown device {settings.device!r}; valid: {', '.join(DEVICES)}.")
-    if not here[settings.device]:
-        raise PlatformError(f"--device {settings.device}: torch finds none here; valid here: cpu.")
-    return settings.device
+def _accelerator(settings: Settings) -> tuple[str, int | list[int]]:
+    """Fabric's words for `--device` and `--devices`: a kind, and how many of it or which one."""
+    kind, _, number = find_device(settings.device).partition(":")
+    if not number:
+        return kind, settings.devices
+    if settings.devices > 1:
+        raise InputError(
+            f"--device {settings.device} is one device, and --devices asks for {settings.devices} processes; "
+            f"leave --devices out, or give --device {kind}."
+        )
+    return kind, [int(number)]
 
 
 def report(

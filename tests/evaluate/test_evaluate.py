@@ -14,7 +14,6 @@ import coevoer_edge
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import Bundle
 from coevoer_edge.evaluate.__main__ import command
-from coevoer_edge.evaluate.evaluator import _device
 from coevoer_edge.evaluation.domains import choose
 from coevoer_edge.model import checkpoint
 from coevoer_edge.model.checkpoint import Checkpoint
@@ -160,10 +159,6 @@ def test_unknown_model():
     result = cli("--model", "coevoer-xl", "--device", "cpu")
     assert result.exit_code == 2
     assert "Unknown model 'coevoer-xl'; valid: coevoer-l" in result.output
-
-
-def test_default_device():
-    assert _device(None) == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize(

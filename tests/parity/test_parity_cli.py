@@ -101,7 +101,7 @@ def test_over_budget_is_exit_code_1_after_the_reports(over: list[Violation], tmp
     assert (tmp_path / "reports" / "parity.html").is_file()
     assert result.stdout.splitlines()[-1] == "Parity fail: b, 4 images, budget default"
     assert result.stderr.endswith(
-        "Error: over budget:\n  a: lowering: mpvpe_mm.hand mean is 0.31 (limit 0.25: the budget of quantization)\n"
+        "Error: Over budget:\n  a: lowering: mpvpe_mm.hand mean is 0.31 (limit 0.25: the budget of quantization)\n"
     )
 
 
@@ -139,4 +139,4 @@ def test_no_such_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     result = CliRunner().invoke(command, ["nowhere", "--quiet"])
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: no bundle folder 'nowhere'; `python -m coevoer_edge.export --target onnx`")
+    assert result.stderr.startswith("Error: There is no bundle folder 'nowhere'; `python -m coevoer_edge.export ")

@@ -69,7 +69,7 @@ def test_train_then_resume(tmp_path):
         (("--model", "coevoer-x"), "Unknown model 'coevoer-x'"),
         (("--recipe", "fast"), "No training recipe 'fast'; valid: cpu, further, paper, scratch"),
         (("--precision", "int8"), "precision 'int8'; valid: fp32, bf16"),
-        (("--device", "tpu"), "Unknown device 'tpu'; valid: cpu, cuda, mps"),
+        (("--device", "tpu"), "Unknown device 'tpu'; valid: cpu, cuda, cuda:1, mps"),
         (("--init", "none.safetensors"), "No checkpoint 'none.safetensors'"),
         (("--resume",), "holds no checkpoint.pt to resume from"),
         (("--init", "none.safetensors", "--resume"), "--init begins a run and --resume continues one"),

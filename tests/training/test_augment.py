@@ -10,7 +10,7 @@ from coevoer_edge.body.layer import all_coefficients, all_rotations
 from coevoer_edge.data.record import UNKNOWN
 from coevoer_edge.training.augment import Augmenter, Warp, erase, to_input, turn_about_axis, warp_image
 from coevoer_edge.training.flip import flip, mirror_rotations
-from coevoer_edge.training.losses import project
+from coevoer_edge.training.losses import project_for_loss
 from coevoer_edge.training.recipe import Augmentation, TrainingRecipe
 
 SOURCE = FakeSource()
@@ -26,7 +26,7 @@ def record():
 
 
 def reprojected(record):
-    return project(LAYER(all_rotations(record), all_coefficients(record)) + record.camera[:, None])
+    return project_for_loss(LAYER(all_rotations(record), all_coefficients(record)) + record.camera[:, None])
 
 
 def test_flipping_twice_gives_the_record_back(record):

@@ -6,9 +6,19 @@ from fake_records import FakeSource, make_record
 
 from coevoer_edge.body.layer import all_coefficients, all_rotations
 from coevoer_edge.data.record import UNKNOWN
+from coevoer_edge.evaluation import metrics
 from coevoer_edge.model.coevoer import CoEvoerOutputs
 from coevoer_edge.training.dense import DenseOutputs, class_shares, dense_terms, keypoint_splats
-from coevoer_edge.training.losses import FACE, LEFT_HAND, RIGHT_HAND, CoEvoerLoss, Term, combine, generalized_iou
+from coevoer_edge.training.losses import (
+    FACE,
+    LEFT_HAND,
+    RIGHT_HAND,
+    CoEvoerLoss,
+    Term,
+    combine,
+    generalized_iou,
+    project_for_loss,
+)
 from coevoer_edge.training.recipe import LossWeights
 
 LAYER = FakeSource().keypoints
@@ -24,6 +34,17 @@ def record():
 def as_outputs(record) -> CoEvoerOutputs:
     """What a perfect network would say."""
     return CoEvoerOutputs(*(getattr(record, name).clone() for name in CoEvoerOutputs._fields))
+
+
+def test_losses_and_metrics_differ_only_near_the_camera():
+    def depths(*values):
+        return torch.tensor([[[0.3, -0.2, z] for z in values]])
+
+    far = depths(0.5, 12.0, 0.11)
+    assert project_for_loss(far).equal(metrics.project(far))
+    near = depths(0.05, 0.005, -3.0)
+    assert project_for_loss(near).equal(metrics.project(depths(0.1, 0.1, 0.1)))
+    assert metrics.project(near).equal(metrics.project(depths(0.05, 0.01, 0.01)))
 
 
 def test_parts_have_their_keypoints():

@@ -23,7 +23,6 @@ from coevoer_edge.data.datasets.agora_frames import AGORA as _AGORA
 from coevoer_edge.data.datasets.agora_frames import FULL_SIZE_PX, AgoraPerson, read_parameters, read_people
 from coevoer_edge.data.datasets.agora_osx import is_converted, read_converted
 from coevoer_edge.data.datasets.smplx_record import (
-    BOX_SCALE,
     AnnotatedPerson,
     Array,
     bounds,
@@ -35,7 +34,7 @@ from coevoer_edge.data.datasets.smplx_record import (
     scaled_box,
     smplx_parameters,
 )
-from coevoer_edge.data.record import Record, collate
+from coevoer_edge.data.record import BOX_SCALE, Record, collate
 from coevoer_edge.errors import InputError
 
 Split = Literal["train", "test"]

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge.data.datasets.published import Published
-from coevoer_edge.data.datasets.smplx_record import BOX_SCALE, Array, bounds, scaled_box
+from coevoer_edge.data.datasets.smplx_record import Array, bounds, scaled_box
+from coevoer_edge.data.record import BOX_SCALE
 from coevoer_edge.errors import InputError
 
 FULL_SIZE_PX = (3840, 2160)

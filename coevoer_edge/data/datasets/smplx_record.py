@@ -19,15 +19,12 @@ from coevoer_edge.body.layer import PELVIS, KeypointLayer
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
-from coevoer_edge.data.record import UNKNOWN, Record
+from coevoer_edge.data.record import BOX_SCALE, UNKNOWN, Record
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import Crop, fit_translation
 from coevoer_edge.pipeline.image import extract_crop, load_image
 
 Array = NDArray[np.float64]
-
-BOX_SCALE = 1.2
-"""Size of a part's box over the bounds of its keypoints. OSX data/UBody/UBody.py (face), tool/AGORA/agora2coco.py."""
 
 NO_CAMERA_M = (0.0, 0.0, 40.0)
 """Stands where no translation can be fitted; its weight is 0."""

@@ -21,7 +21,6 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.data.datasets.published import Published
 from coevoer_edge.data.datasets.smplx_record import (
-    BOX_SCALE,
     AnnotatedPerson,
     bounds,
     cut_box,
@@ -33,7 +32,7 @@ from coevoer_edge.data.datasets.smplx_record import (
     scaled_box,
     smplx_parameters,
 )
-from coevoer_edge.data.record import Record, collate
+from coevoer_edge.data.record import BOX_SCALE, Record, collate
 from coevoer_edge.errors import InputError
 
 Split = Literal["train", "test"]

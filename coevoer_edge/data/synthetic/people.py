@@ -18,7 +18,7 @@ from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.layer import PELVIS, BodyLayer, KeypointLayer, SmplxBatch, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
-from coevoer_edge.data.record import Record
+from coevoer_edge.data.record import BOX_SCALE, Record
 from coevoer_edge.data.synthetic.kinds import Domain
 from coevoer_edge.data.synthetic.look import Look, draw_look
 from coevoer_edge.data.synthetic.person import draw_person
@@ -31,9 +31,6 @@ SAMPLES = 1 << 40
 
 PART_SEEN = 0.3
 """Least share of a part in sight for the part to count as visible."""
-
-BOX_SCALE = 1.2
-"""Part boxes are the parts' own, this much wider and higher."""
 
 _EMPTY_SHARE = 0.03  # pictures without a person
 _BARS_SHARE, _SIDE_SHARE = 0.2, 0.1  # crops that reach over the photograph's upper and lower edge; over one side
