@@ -163,7 +163,7 @@ def test_shards_give_back_what_was_written_and_resume(tmp_path, record, monkeypa
 def test_shards_are_written_in_whole_chunks(tmp_path, record):
     with pytest.raises(InputError, match=f"give multiples of {CHUNK}"):
         write_shards(Numbered(record), 0, 100, tmp_path)
-    with pytest.raises(InputError, match="holds no samples; draw some with"):
+    with pytest.raises(InputError, match="holds no samples; render some with"):
         Shards(tmp_path)
 
 
