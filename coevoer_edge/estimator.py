@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.errors import CoEvoerError, InputError
 from coevoer_edge.pipeline.camera import Crop, convert_translation
 from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
@@ -28,9 +28,8 @@ if TYPE_CHECKING:
     from coevoer_edge.output.stream_recording import StreamRecording
     from coevoer_edge.runtime import Runtime
 
-__all__ = ["DEFAULT_PASSES", "Array", "Estimator", "Person", "TrackedFrame"]
+__all__ = ["DEFAULT_PASSES", "Estimator", "Person", "TrackedFrame"]
 
-Array = NDArray[np.float64]
 
 DEFAULT_PASSES = 2
 

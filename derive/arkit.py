@@ -13,16 +13,14 @@ import json
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.output.avatar.arkit import ARKIT_NAMES, ARKIT_PATH
 from derive.body.face import EXPRESSIONS, FULL_ACTION, expression_directions
 from derive.body.source import Source, load_source
-
-Array = NDArray[np.float64]
 
 NOT_ESTIMATED = {
     "eyeLook": "gaze is not estimated",
@@ -90,13 +88,13 @@ def _not_estimated(name: str) -> str | None:
     return next((why for start, why in NOT_ESTIMATED.items() if name.startswith(start)), None)
 
 
-def _effect(source: Source, name: str, sides: tuple[str, ...]) -> Array:
+def _effect(source: Source, name: str, sides: tuple[str, ...]) -> Float64Array:
     """(V*3,) what a whole action does on both sides."""
     total = np.sum([source.actions[side] for side in sides], axis=0) * WHOLE.get(name, 1.0)
     return source.symmetric(total).reshape(-1)
 
 
-def _seen(source: Source, name: str, sides: tuple[str, ...], directions: Array) -> float:
+def _seen(source: Source, name: str, sides: tuple[str, ...], directions: Float64Array) -> float:
     """Share of an action's squared displacement that sums of the ten directions can show."""
     effect = np.sum([source.actions[side] for side in sides], axis=0).reshape(-1) * WHOLE.get(name, 1.0)
     solution = np.linalg.lstsq(directions, effect, rcond=None)[0]

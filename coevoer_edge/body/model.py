@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float32Array, Int32Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
-from coevoer_edge.body.model_file import Floats, Ints, ModelFile, read_model_file
+from coevoer_edge.body.model_file import ModelFile, read_model_file
 from coevoer_edge.body.parameters import SmplxParameters
 
 # Vertices in one block. Neighbours in a model file follow the same few joints, so a block needs few of the 55; and
@@ -42,17 +43,17 @@ _ANCESTORS = _ancestors()
 class PosedBody:
     """One body in SMPL-X's frame (x to the person's left, y up, z forward before `global_orient`); m."""
 
-    vertices: Floats  # V 3
-    joints: Floats  # 55 3
+    vertices: Float32Array  # V 3
+    joints: Float32Array  # 55 3
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """A body before its skin, in `PosedBody`'s frame: what a tracker needs, at a tenth of the mesh's work."""
 
-    coefficients: Floats  # 20: betas, then expression
-    rotations: Floats  # 55 3 3, each joint to its parent
-    transforms: Floats  # 55 3 4, a rest point to its posed place
+    coefficients: Float32Array  # 20: betas, then expression
+    rotations: Float32Array  # 55 3 3, each joint to its parent
+    transforms: Float32Array  # 55 3 4, a rest point to its posed place
     joints: NDArray[np.float64]  # 55 3
 
 
@@ -69,8 +70,8 @@ class BodyModel:
     def __init__(self, file: ModelFile) -> None:
         self.name = file.name
         self.licence = file.licence
-        self.faces: Ints = file.faces
-        self.part_vertices: Mapping[str, Ints] = file.parts
+        self.faces: Int32Array = file.faces
+        self.part_vertices: Mapping[str, Int32Array] = file.parts
         self.extras: Mapping[str, NDArray[Any]] = file.extras
         self.file = file
 
@@ -96,7 +97,7 @@ class BodyModel:
         joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
         return Skeleton(coefficients, rotations, *_forward_kinematics(rotations, joints))
 
-    def skin(self, skeleton: Skeleton) -> Floats:
+    def skin(self, skeleton: Skeleton) -> Float32Array:
         """The vertices that `pose` gives, coordinates first: (3, V)."""
         blocks = len(self._block_joints)
         coefficients = np.concatenate((_ONE, skeleton.coefficients))
@@ -106,21 +107,21 @@ class BodyModel:
             rest += (feature @ self._pose_directions).reshape(rest.shape)
         transforms = skeleton.transforms.reshape(NUM_JOINTS, 12).take(self._block_joints, axis=0)  # C J 12
         blended = (transforms.swapaxes(1, 2) @ self._block_weights).reshape(blocks, 3, 4, _BLOCK)
-        posed: Floats = np.einsum("cijn,cjn->icn", blended[:, :, :3], rest)
+        posed: Float32Array = np.einsum("cijn,cjn->icn", blended[:, :, :3], rest)
         posed += blended[:, :, 3].swapaxes(0, 1)
         return posed.reshape(3, -1)[:, : self.num_vertices]
 
     # Each product's constant side, laid out once, on first use: coordinates apart, vertices last, in C blocks of n.
 
     @cached_property
-    def _directions(self) -> Floats:
+    def _directions(self) -> Float32Array:
         """The template, then the directions of the 20 coefficients."""
         directions = np.concatenate((self.file.v_template.T[None], self.file.shapedirs.transpose(2, 1, 0)))  # 21 3 V
         blocks = _in_blocks(directions.reshape(-1, self.num_vertices))  # C 63 n
         return blocks.reshape(len(blocks), len(directions), -1)  # C 21 3*n
 
     @cached_property
-    def _pose_directions(self) -> Floats | None:
+    def _pose_directions(self) -> Float32Array | None:
         if self.file.posedirs is None:
             return None
         directions = self.file.posedirs.transpose(2, 1, 0)  # 486 3 V
@@ -135,23 +136,23 @@ class BodyModel:
         return np.argsort(~used, axis=1, kind="stable")[:, : used.sum(1).max()]
 
     @cached_property
-    def _block_weights(self) -> Floats:
+    def _block_weights(self) -> Float32Array:
         weights = _in_blocks(self.file.weights.T)  # C 55 n
         return np.take_along_axis(weights, self._block_joints[:, :, None], axis=1)  # C J n
 
     @cached_property
-    def joint_template(self) -> Floats:
+    def joint_template(self) -> Float32Array:
         """(55, 3): the mean shape's joints at rest, m."""
         return self.file.J_regressor @ self.file.v_template  # 55 3
 
     @cached_property
-    def joint_directions(self) -> Floats:
+    def joint_directions(self) -> Float32Array:
         """(165, 20): how the joints at rest move with betas and expression."""
         directions = np.tensordot(self.file.J_regressor, self.file.shapedirs, axes=1)  # 55 3 20
         return np.ascontiguousarray(directions.reshape(NUM_JOINTS * 3, -1))
 
 
-def _in_blocks(columns: Floats) -> Floats:
+def _in_blocks(columns: Float32Array) -> Float32Array:
     """(R, V) to (C, R, n): blocks of n vertices, the last filled with zeros."""
     R, V = columns.shape
     padded = np.zeros((R, -(-V // _BLOCK) * _BLOCK), np.float32)
@@ -159,13 +160,13 @@ def _in_blocks(columns: Floats) -> Floats:
     return np.ascontiguousarray(padded.reshape(R, -1, _BLOCK).swapaxes(0, 1))
 
 
-def _all_rotations(p: SmplxParameters) -> Floats:
+def _all_rotations(p: SmplxParameters) -> Float32Array:
     """(55, 3, 3) in SMPL-X's joint order: root, body, jaw, eyes, left hand, right hand."""
     parts = (p.global_orient, p.body_pose, p.jaw_pose, _EYES, p.left_hand_pose, p.right_hand_pose)
     return np.concatenate(parts, dtype=np.float32, casting="same_kind")
 
 
-def _forward_kinematics(rotations: Floats, joints: Floats) -> tuple[Floats, NDArray[np.float64]]:
+def _forward_kinematics(rotations: Float32Array, joints: Float32Array) -> tuple[Float32Array, NDArray[np.float64]]:
     """Rotations (55, 3, 3) and rest joints (55, 3) to skinning transforms (55, 3, 4) and posed joints (55, 3).
 
     smplx/lbs.py: batch_rigid_transform. Each joint's own transform turns rest points about its rest place; a chain's is

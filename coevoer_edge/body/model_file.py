@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float32Array, Int32Array
 from coevoer_edge.body.joints import NUM_JOINTS, PARENTS
 from coevoer_edge.contract import NUM_BETAS, NUM_EXPRESSION, PARTS
 from coevoer_edge.errors import InputError
@@ -27,8 +28,6 @@ _SMPLX_VERTICES = 10475
 _FACE_FILE, _HANDS_FILE = "SMPL-X__FLAME_vertex_ids.npy", "MANO_SMPLX_vertex_ids.pkl"
 _GET_IT = "Give SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de, or no path for the open body."
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 Arrays = dict[str, NDArray[Any]]
 
 
@@ -38,13 +37,13 @@ class ModelFile:
 
     name: str
     licence: str
-    v_template: Floats  # V 3
-    faces: Ints  # F 3
-    weights: Floats  # V 55
-    J_regressor: Floats  # 55 V
-    shapedirs: Floats  # V 3 20: betas, then expression
-    posedirs: Floats | None  # V 3 486, None if all zero
-    parts: Mapping[str, Ints]  # vertex indices of contract.PARTS; empty if not known
+    v_template: Float32Array  # V 3
+    faces: Int32Array  # F 3
+    weights: Float32Array  # V 55
+    J_regressor: Float32Array  # 55 V
+    shapedirs: Float32Array  # V 3 20: betas, then expression
+    posedirs: Float32Array | None  # V 3 486, None if all zero
+    parts: Mapping[str, Int32Array]  # vertex indices of contract.PARTS; empty if not known
     extras: Mapping[str, NDArray[Any]]  # other arrays of the file
 
 
@@ -146,7 +145,7 @@ def _check(path: Path, shape: Mapping[str, tuple[int, ...]]) -> None:
         )
 
 
-def _part_vertices(path: Path, num_vertices: int, arrays: Arrays) -> dict[str, Ints]:
+def _part_vertices(path: Path, num_vertices: int, arrays: Arrays) -> dict[str, Int32Array]:
     """From the file itself (open body), or from the two index files published beside SMPL-X."""
     own = {part: arrays.pop(f"part_{part}_vertices", None) for part in PARTS}
     parts = {part: indices.astype(np.int32) for part, indices in own.items() if indices is not None}
@@ -174,5 +173,5 @@ class _ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _float32(array: NDArray[Any]) -> Floats:
+def _float32(array: NDArray[Any]) -> Float32Array:
     return np.ascontiguousarray(array, dtype=np.float32)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge import contract
-
-Array = NDArray[np.floating]
+from coevoer_edge.body.arrays import FloatArray
 
 _SHAPES = {output.name: output.shape[1:] for output in contract.OUTPUTS}  # without the batch axis
 ROTATIONS = tuple(name for name, shape in _SHAPES.items() if shape[-2:] == (3, 3))
@@ -29,21 +28,21 @@ class SmplxParameters:
     `smplx.SMPLXLayer` takes, with no mean pose added (the `flat_hand_mean=True` convention).
     """
 
-    global_orient: Array  # 1 3 3
-    body_pose: Array  # 21 3 3
-    left_hand_pose: Array  # 15 3 3
-    right_hand_pose: Array  # 15 3 3
-    jaw_pose: Array  # 1 3 3
-    betas: Array  # 10
-    expression: Array  # 10
+    global_orient: FloatArray  # 1 3 3
+    body_pose: FloatArray  # 21 3 3
+    left_hand_pose: FloatArray  # 15 3 3
+    right_hand_pose: FloatArray  # 15 3 3
+    jaw_pose: FloatArray  # 1 3 3
+    betas: FloatArray  # 10
+    expression: FloatArray  # 10
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, Array]) -> "SmplxParameters":
+    def from_outputs(cls, outputs: Mapping[str, FloatArray]) -> "SmplxParameters":
         """Take the batch axis (size 1) off the network's outputs."""
         return cls(**{field.name: np.asarray(outputs[field.name][0], np.float64) for field in fields(cls)})
 
     @classmethod
-    def from_rotations(cls, rotations: Array, betas: Array, expression: Array) -> Self:
+    def from_rotations(cls, rotations: FloatArray, betas: FloatArray, expression: FloatArray) -> Self:
         """Of all rotations in one array (53, 3, 3), which is shared, in the order of `ROTATIONS`."""
         parts = {name: rotations[start:end] for name, (start, end) in _ROWS.items()}
         return cls(**parts, betas=betas, expression=expression)
@@ -58,6 +57,6 @@ class SmplxParameters:
         return cls(**{f.name: _rest(_SHAPES[f.name]) for f in fields(cls)})
 
 
-def _rest(shape: tuple[int, ...]) -> Array:
+def _rest(shape: tuple[int, ...]) -> FloatArray:
     is_rotation = shape[-2:] == (3, 3)
     return np.broadcast_to(np.eye(3), shape).copy() if is_rotation else np.zeros(shape)

@@ -5,25 +5,25 @@ frame. All maps are computed in float64.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from coevoer_edge.body.arrays import Float64Array
 
 _TINY = 1e-12  # below this length the direction of a vector is noise
 
 
-def axis_angle_to_matrix(axis_angle: ArrayLike) -> Array:
+def axis_angle_to_matrix(axis_angle: ArrayLike) -> Float64Array:
     """Rodrigues' formula. (..., 3) axis times angle in rad, to (..., 3, 3). Smooth through zero."""
     v = np.asarray(axis_angle, np.float64)
     angle = np.linalg.norm(v, axis=-1)[..., None, None]  # ... 1 1
     K = _cross_matrix(v)
     sin_over_angle = np.sinc(angle / np.pi)
     versine_over_square = 0.5 * np.sinc(angle / (2 * np.pi)) ** 2  # (1 - cos a) / a^2
-    result: Array = np.eye(3) + sin_over_angle * K + versine_over_square * (K @ K)
+    result: Float64Array = np.eye(3) + sin_over_angle * K + versine_over_square * (K @ K)
     return result
 
 
-def matrix_to_axis_angle(matrix: ArrayLike) -> Array:
+def matrix_to_axis_angle(matrix: ArrayLike) -> Float64Array:
     """(..., 3, 3) rotations to (..., 3) axis times angle in rad, angle in [0, pi].
 
     Goes through the quaternion (Shepperd 1978: divide by its largest component), so it is accurate at 0 and at pi. At
@@ -45,11 +45,11 @@ def matrix_to_axis_angle(matrix: ArrayLike) -> Array:
     q = np.where(q[..., :1] < 0, -q, q)
     sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)  # of half the angle
     factor = np.where(sine > _TINY, 2 * np.arctan2(sine, q[..., :1]) / np.maximum(sine, _TINY), 2.0)
-    result: Array = factor * q[..., 1:]
+    result: Float64Array = factor * q[..., 1:]
     return result
 
 
-def sixd_to_matrix(sixd: ArrayLike) -> Array:
+def sixd_to_matrix(sixd: ArrayLike) -> Float64Array:
     """Gram-Schmidt on two columns (Zhou et al. 2019, arXiv:1812.07035).
 
     (..., 6): x y z of the first column, then of the second; to (..., 3, 3). The two must not be parallel or zero.
@@ -60,13 +60,13 @@ def sixd_to_matrix(sixd: ArrayLike) -> Array:
     return np.stack((first, second, np.cross(first, second)), axis=-1)
 
 
-def matrix_to_sixd(matrix: ArrayLike) -> Array:
+def matrix_to_sixd(matrix: ArrayLike) -> Float64Array:
     """The first two columns, (..., 3, 3) to (..., 6), in `sixd_to_matrix`'s order."""
     R = np.asarray(matrix, np.float64)
     return np.concatenate((R[..., 0], R[..., 1]), axis=-1)
 
 
-def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Array:
+def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Float64Array:
     """Angle in degrees, [0, 180], of the rotation from a to b; (..., 3, 3) each, to (...).
 
     From sine and cosine together, so that small angles and those near 180 do not lose digits as arccos does.
@@ -74,18 +74,18 @@ def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Array:
     between = np.swapaxes(np.asarray(a, np.float64), -1, -2) @ np.asarray(b, np.float64)
     sine = np.linalg.norm(_vee(between), axis=-1) / 2
     cosine = (np.trace(between, axis1=-2, axis2=-1) - 1) / 2
-    angle: Array = np.degrees(np.arctan2(sine, cosine))
+    angle: Float64Array = np.degrees(np.arctan2(sine, cosine))
     return angle
 
 
-def nearest_rotation(matrix: ArrayLike) -> Array:
+def nearest_rotation(matrix: ArrayLike) -> Float64Array:
     """The rotation nearest to each (..., 3, 3) matrix in the Frobenius norm, by SVD with determinant +1.
 
     INT8 and fp16 networks give matrices that are orthonormal only to about their rounding; forward kinematics would
     pass the shear and scale down the chain. Raises `numpy.linalg.LinAlgError` on values that are not finite.
     """
     u, _, vt = np.linalg.svd(np.asarray(matrix, np.float64))
-    result: Array = u @ vt
+    result: Float64Array = u @ vt
     mirrored = np.linalg.det(result) < 0
     if mirrored.any():
         u[mirrored, :, 2] *= -1  # flips the direction of the least singular value
@@ -93,19 +93,19 @@ def nearest_rotation(matrix: ArrayLike) -> Array:
     return result
 
 
-def _cross_matrix(v: Array) -> Array:
+def _cross_matrix(v: Float64Array) -> Float64Array:
     """(..., 3) to the (..., 3, 3) matrix K with K u = v x u."""
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
     zero = np.zeros_like(x)
     return np.stack((zero, -z, y, z, zero, -x, -y, x, zero), axis=-1).reshape(*v.shape[:-1], 3, 3)
 
 
-def _vee(R: Array) -> Array:
+def _vee(R: Float64Array) -> Float64Array:
     """(..., 3, 3) to the (..., 3) axis times twice the sine of the angle."""
     pairs = (R[..., 2, 1] - R[..., 1, 2], R[..., 0, 2] - R[..., 2, 0], R[..., 1, 0] - R[..., 0, 1])
     return np.stack(pairs, axis=-1)
 
 
-def _unit(v: Array) -> Array:
-    result: Array = v / np.linalg.norm(v, axis=-1, keepdims=True)
+def _unit(v: Float64Array) -> Float64Array:
+    result: Float64Array = v / np.linalg.norm(v, axis=-1, keepdims=True)
     return result

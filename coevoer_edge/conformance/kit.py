@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
+from coevoer_edge.body.arrays import AnyArray
 from coevoer_edge.bundle.tensor_file import write_tensors
 from coevoer_edge.errors import InputError
 
 KIT_PATH = Path(__file__).with_name("kit.safetensors")
 FORMAT = "coevoer-edge conformance kit 1"
 
-Array = NDArray[Any]
-Tensors = dict[str, Array]
+Tensors = dict[str, AnyArray]
 
 EXPECTED: Mapping[str, tuple[str, ...]] = {
     "crop": ("tensor",),

@@ -13,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
@@ -21,8 +22,6 @@ from coevoer_edge.pipeline.camera import Crop, convert_translation
 from coevoer_edge.pipeline.image import CROP_RULE
 from coevoer_edge.pipeline.person import frame_camera
 from coevoer_edge.runtime.protocol import Outputs
-
-Array = NDArray[np.float64]
 
 NOISE_DEG = {"global_orient": 1.5, "body_pose": 1.5, "left_hand_pose": 3.0, "right_hand_pose": 3.0, "jaw_pose": 1.5}
 NOISE_PX, NOISE_DEPTH = 0.6, 0.01  # of the crop's 192 x 256; of ln z
@@ -59,8 +58,8 @@ class Body(NamedTuple):
     """An actor at one time, in the frame camera."""
 
     parameters: SmplxParameters
-    translation_m: Array
-    joints_px: Array  # 55 2
+    translation_m: Float64Array
+    joints_px: Float64Array  # 55 2
     torso_px: float
 
 
@@ -140,22 +139,24 @@ def noisy(parameters: SmplxParameters, rng: Generator, factor: float = 1.0) -> S
     return SmplxParameters(**values)
 
 
-def as_outputs(parameters: SmplxParameters, camera: Array, boxes: Array, visibility: Array) -> Outputs:
+def as_outputs(
+    parameters: SmplxParameters, camera: Float64Array, boxes: Float64Array, visibility: Float64Array
+) -> Outputs:
     """The contract's outputs, float32, rotations rounded as int8 does."""
-    values: dict[str, Array] = {"camera": camera, "part_boxes": boxes, "visibility": visibility}
+    values: dict[str, Float64Array] = {"camera": camera, "part_boxes": boxes, "visibility": visibility}
     for entry in fields(parameters):
         value = np.asarray(getattr(parameters, entry.name), np.float64)
         values[entry.name] = np.round(value * _LEVELS) / _LEVELS if entry.name in NOISE_DEG else value
     return {name: values[name][None].astype(np.float32) for name in contract.OUTPUT_NAMES}
 
 
-def _in_sight(points_px: Array, crop: Crop, width_px: int, height_px: int) -> NDArray[np.bool_]:
+def _in_sight(points_px: Float64Array, crop: Crop, width_px: int, height_px: int) -> NDArray[np.bool_]:
     low = np.maximum((crop.x0, crop.y0), 0.0)
     high = np.minimum((crop.x0 + crop.width, crop.y0 + crop.height), (width_px, height_px))
     return np.asarray(((points_px > low) & (points_px < high)).all(-1))
 
 
-def _middle(joints_px: Array) -> Array:
+def _middle(joints_px: Float64Array) -> Float64Array:
     points = joints_px[_UPPER]
-    result: Array = (points.min(0) + points.max(0)) / 2
+    result: Float64Array = (points.min(0) + points.max(0)) / 2
     return result

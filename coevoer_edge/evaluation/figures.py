@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
@@ -22,8 +22,6 @@ from coevoer_edge.evaluation.predict import AsRuntime, Network, predict
 from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, contact_sheet, draw_overlay, stamp
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, PinholeCamera
 from coevoer_edge.pipeline.image import ImageSource, read_image
-
-Array = NDArray[np.float64]
 
 SECOND_VIEW_DEG = 60.0
 UNTRAINED = "untrained"
@@ -68,7 +66,7 @@ def comparison(
     return contact_sheet(tiles, 3 + 2 * len(meshes), labels)
 
 
-def mesh_views(image: Picture, vertices_cam: Array, body: BodyModel, color: Color = MESH_COLOR) -> list[Picture]:
+def mesh_views(image: Picture, vertices_cam: Float64Array, body: BodyModel, color: Color = MESH_COLOR) -> list[Picture]:
     """Overlay on an enlarged crop, and the mesh (V, 3) alone, seen from `SECOND_VIEW_DEG` to the side."""
     camera = _camera(image)
     turned = second_view(vertices_cam, camera, (image.shape[1], image.shape[0]))
@@ -79,8 +77,8 @@ def mesh_views(image: Picture, vertices_cam: Array, body: BodyModel, color: Colo
 
 
 def second_view(
-    vertices_cam: Array, camera: PinholeCamera, size_px: tuple[int, int], angle_deg: float = SECOND_VIEW_DEG
-) -> Array:
+    vertices_cam: Float64Array, camera: PinholeCamera, size_px: tuple[int, int], angle_deg: float = SECOND_VIEW_DEG
+) -> Float64Array:
     """Turn a mesh (V, 3) about the vertical through the middle of what the image shows of it, and centre that.
 
     The middle keeps its depth, so the scale stays. A mesh that is wholly out of the image is taken whole.
@@ -90,7 +88,7 @@ def second_view(
         seen = ((points > 0) & (points < size_px)).all(1)
     shown = vertices_cam[seen] if seen.any() else vertices_cam
     middle = (shown.min(0) + shown.max(0)) / 2
-    turned: Array = (vertices_cam - middle) @ axis_angle_to_matrix((0.0, np.radians(angle_deg), 0.0)).T
+    turned: Float64Array = (vertices_cam - middle) @ axis_angle_to_matrix((0.0, np.radians(angle_deg), 0.0)).T
     part = turned[seen] if seen.any() else turned
     centre = (part.min(0) + part.max(0)) / 2 * (1.0, 1.0, 0.0)
     turned += np.array((0.0, 0.0, middle[2])) - centre
@@ -119,11 +117,11 @@ def photographs(
 
 
 @torch.no_grad()
-def _vertices(parameters: SmplxTensors, camera: torch.Tensor, layer: BodyLayer) -> Array:
+def _vertices(parameters: SmplxTensors, camera: torch.Tensor, layer: BodyLayer) -> Float64Array:
     """(n, V, 3), m, in the camera frame."""
     rotations, coefficients = all_rotations(parameters).float().cpu(), all_coefficients(parameters).float().cpu()
     vertices, _ = layer(rotations, coefficients)
-    placed: Array = (vertices + camera.float().cpu()[:, None]).double().numpy()
+    placed: Float64Array = (vertices + camera.float().cpu()[:, None]).double().numpy()
     return placed
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
@@ -19,8 +19,6 @@ from coevoer_edge.data.synthetic.motion import Motion
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
 from coevoer_edge.pipeline.person import frame_camera, on_so3
 from coevoer_edge.runtime.protocol import Runtime
-
-Array = NDArray[np.float64]
 
 FRAME_RATE_HZ = 30.0
 WIDTH_PX, HEIGHT_PX = 1280, 720
@@ -37,9 +35,9 @@ class Sequence:
     """Frames at `FRAME_RATE_HZ`. Parameters have a leading axis T; translations (T, 3) are in the frame camera."""
 
     truth: SmplxParameters
-    truth_translation_m: Array
+    truth_translation_m: Float64Array
     raw: SmplxParameters
-    raw_translation_m: Array
+    raw_translation_m: Float64Array
     focal_in_heights: float
 
 
@@ -122,7 +120,7 @@ def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParamet
     return SmplxParameters(**values)
 
 
-def _noise(rng: Generator, shape: tuple[int, ...]) -> Array:
+def _noise(rng: Generator, shape: tuple[int, ...]) -> Float64Array:
     """(T, ...): white, plus as much of a first-order drift with `DRIFT_S`; standard deviation 1 each."""
     keep = np.exp(-1 / (DRIFT_S * FRAME_RATE_HZ))
     steps = rng.standard_normal(shape) * np.sqrt(1 - keep**2)

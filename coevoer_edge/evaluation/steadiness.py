@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, FACE_JOINT_NAMES, JOINT_NAMES, NUM_JOINTS
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.errors import InputError
@@ -26,8 +26,7 @@ from coevoer_edge.terminal.console import Command, Steps
 if TYPE_CHECKING:
     from coevoer_edge.evaluation.sequences import Sequence
 
-Array = NDArray[np.float64]
-Points = dict[str, Array]
+Points = dict[str, Float64Array]
 
 PARTS = ("body", "hands", "face", "place", "depth")
 UNITS = {"body": "mm", "hands": "mm", "face": "mm", "place": "mm", "depth": "1/1000 of z"}
@@ -61,8 +60,8 @@ def measure(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadiness]:
     """Points over time (T, n, 3) of each part: true, raw, smoothed; one triple for each sequence."""
     rows = []
     for part in PARTS:
-        jitter: list[list[Array]] = [[], []]
-        errors: list[list[Array]] = [[], []]
+        jitter: list[list[Float64Array]] = [[], []]
+        errors: list[list[Float64Array]] = [[], []]
         along, square = 0.0, 0.0
         for truth, raw, smoothed in tracks:
             for k, points in enumerate((raw[part], smoothed[part])):
@@ -106,7 +105,7 @@ class Tracks:
             self._points(stacked([p for p, _ in smoothed]), np.stack([t for _, t in smoothed]), depth),
         )
 
-    def _points(self, people: SmplxParameters, translation_m: Array, depth_m: float) -> Points:
+    def _points(self, people: SmplxParameters, translation_m: Float64Array, depth_m: float) -> Points:
         rest = SmplxParameters.rest()
         still = {f.name: np.broadcast_to(getattr(rest, f.name), getattr(people, f.name).shape) for f in _FIELDS}
         hands = still | {name: getattr(people, name) for name in ("left_hand_pose", "right_hand_pose")}
@@ -123,7 +122,7 @@ class Tracks:
             "depth": 1000 * np.log(translation_m[:, None, 2:] / depth_m),
         }
 
-    def _keypoints(self, values: Points) -> Array:
+    def _keypoints(self, values: Points) -> Float64Array:
         import torch
 
         from coevoer_edge.body.layer import SmplxBatch, all_coefficients, all_rotations

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array, Int64Array
 from coevoer_edge.pipeline.camera import NEAR_M
 
 LIMIT_PX = 1 << 16  # a face with a vertex farther out than this is dropped
@@ -20,20 +21,17 @@ _EMPTY = np.iinfo(np.int64).max
 _CREASE = 0.03  # of the range of depths in sight: a step between neighbours that is an edge
 _FINER = 2  # samples along each side of a pixel that holds an edge
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
 class Triangles:
     """M faces on the screen, with their corners in 1/256 px from the image's top left corner."""
 
-    face: Ints  # M
-    x: Floats  # 3 M, whole numbers: float64 holds them and their products exactly, and multiplies faster than int64
-    y: Floats  # 3 M
-    turn: Floats  # M: 1 where the corners run clockwise on the screen, -1 where not
-    inverse_depth: Floats  # 3 M, 1/m: at corner 0, its change per 1/256 px of x, and of y
-    light: Floats  # 3 M: the same of the light
+    face: Int64Array  # M
+    x: Float64Array  # 3 M, whole numbers: float64 holds their products exactly and multiplies faster than int64
+    y: Float64Array  # 3 M
+    turn: Float64Array  # M: 1 where the corners run clockwise on the screen, -1 where not
+    inverse_depth: Float64Array  # 3 M, 1/m: at corner 0, its change per 1/256 px of x, and of y
+    light: Float64Array  # 3 M: the same of the light
 
     def finer(self) -> "Triangles":
         """On an image of twice the size."""
@@ -51,9 +49,9 @@ class Triangles:
 class View:
     """What each of N samples sees. Empty samples hold triangle -1 and depth infinity."""
 
-    x_px: Ints  # N: the sample's pixel
-    y_px: Ints  # N
-    triangle: Ints  # N
+    x_px: Int64Array  # N: the sample's pixel
+    y_px: Int64Array  # N
+    triangle: Int64Array  # N
     depth: NDArray[np.float32]  # N, m
 
 
@@ -108,7 +106,7 @@ def set_up(
     with np.errstate(all="ignore"):
         inverse = 1 / depth
 
-    def plane(values: NDArray[np.floating]) -> Floats:
+    def plane(values: NDArray[np.floating]) -> Float64Array:
         """(V,) values at vertices to their value at corner 0 and their change by x and by y."""
         first, second, third = np.asarray(values, np.float64)[corner]
         by_x = ((y[2] - y[0]) * (second - first) - (y[1] - y[0]) * (third - first)) / area
@@ -167,7 +165,7 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
     return np.asarray((total / np.maximum(length, np.finfo(np.float64).tiny)).T, np.float32)
 
 
-def _touching(first: Ints, last: Ints, blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _touching(first: Int64Array, last: Int64Array, blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(M,): whose box of pixels, from `first` to `last`, meets a wanted square, by a summed-area table."""
     height, width = blocks.shape
     padded = np.zeros((height + 1, width + 1), np.int32)
@@ -180,7 +178,13 @@ def _touching(first: Ints, last: Ints, blocks: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _cover(
-    buffer: Ints, triangles: Triangles, chosen: Ints, first: Ints, last: Ints, width: int, slot_of: Ints | None
+    buffer: Int64Array,
+    triangles: Triangles,
+    chosen: Int64Array,
+    first: Int64Array,
+    last: Int64Array,
+    width: int,
+    slot_of: Int64Array | None,
 ) -> None:
     """Find the pixels whose centre lies in each chosen triangle; keep the nearest (depth, triangle) in `buffer`.
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coevoer_edge import __version__
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.rotations import matrix_to_axis_angle
 from coevoer_edge.errors import CoEvoerError, InputError
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.pipeline.person import Person
 
-Array = NDArray[np.float64]
 
 OPEN_BODY = "open body"
 UNTRAINED = "Untrained weights: these numbers are random."
@@ -31,7 +30,7 @@ CONVENTION = (
 )
 
 
-def smplx_arrays(person: "Person") -> dict[str, Array]:
+def smplx_arrays(person: "Person") -> dict[str, Float64Array]:
     """The parameters under SMPL-X's own names with a batch axis of 1, as `smplx.SMPLX.forward` takes them.
 
     Rotations are axis-angle, rad; `transl` in m, in the frame of `person.camera`. The eyes look straight ahead: the
@@ -55,7 +54,7 @@ def smplx_arrays(person: "Person") -> dict[str, Array]:
     }
 
 
-def numbers(array: Array) -> list[object]:
+def numbers(array: Float64Array) -> list[object]:
     """Nested lists with six decimals: 1e-6 rad, m or px is far below any error."""
     return [round(v, 6) if isinstance(v, float) else numbers(np.asarray(v)) for v in array.tolist()]
 
@@ -78,7 +77,7 @@ def provenance(bundle: "Bundle | None", body: "BodyModel") -> dict[str, str | No
     }
 
 
-def avatar_values(parameters: "SmplxParameters", body: "BodyModel", tips: Array) -> dict[str, Any]:
+def avatar_values(parameters: "SmplxParameters", body: "BodyModel", tips: Float64Array) -> dict[str, Any]:
     """What drives an avatar: VRM rotations by bone (x y z w) and, for the open body's face, ARKit weights by name.
 
     `tips` is `animation.bvh.joint_tips(body)`. ARKit is None with another body, whose face space means other things.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.data.record import Record
 from coevoer_edge.evaluation.golden import over
@@ -27,8 +28,7 @@ from coevoer_edge.parity.budget import FIGURES
 from coevoer_edge.parity.result import Statistics
 from coevoer_edge.runtime.protocol import Outputs
 
-Array = NDArray[np.float64]
-Values = dict[str, Array]  # by figure: N, NaN where an image does not count
+Values = dict[str, Float64Array]  # by figure: N, NaN where an image does not count
 
 WORST = 8
 """Images named in `Statistics.worst`."""
@@ -40,7 +40,7 @@ _DIGITS = 9  # of mm, degrees and px: moving equal meshes to each other leaves 1
 def figures(before: Sequence[Outputs], after: Sequence[Outputs], body: MeasuringBody) -> dict[str, Statistics]:
     """How far `after` is from `before`, on the same N images."""
     finite = [i for i, pair in enumerate(zip(before, after, strict=True)) if _is_finite(*pair)]
-    found: dict[str, list[Array]] = {}
+    found: dict[str, list[Float64Array]] = {}
     for rows in _batches(finite):
         ours, theirs = stack([after[i] for i in rows]), stack([before[i] for i in rows])
         raw = _raw([before[i] for i in rows], [after[i] for i in rows])
@@ -57,7 +57,7 @@ def truth_figures(
     `vertices` (N, V, 3), m: the true meshes where the dataset has them.
     """
     finite = [i for i, output in enumerate(outputs) if _is_finite(output)]
-    found: dict[str, list[Array]] = {}
+    found: dict[str, list[Float64Array]] = {}
     for rows in _batches(finite):
         record = Record(*(tensor[rows] for tensor in truth)).to(body.device)
         meshes = None if vertices is None else vertices[rows].to(body.device, torch.float32)
@@ -111,7 +111,7 @@ def as_record(outputs: CoEvoerOutputs, body: MeasuringBody) -> Record:
     )
 
 
-def statistics(values: Array, *, higher_is_better: bool = False) -> Statistics:
+def statistics(values: Float64Array, *, higher_is_better: bool = False) -> Statistics:
     """Mean, quantiles and worst images of one figure, (N,); NaN does not count."""
     bad = -values if higher_is_better else values  # the larger, the worse
     counted = np.flatnonzero(~np.isnan(values))
@@ -152,7 +152,7 @@ def _raw(before: Sequence[Outputs], after: Sequence[Outputs]) -> Values:
     return found
 
 
-def _spread(name: str, batches: Sequence[Array], rows: Sequence[int], count: int) -> Statistics:
+def _spread(name: str, batches: Sequence[Float64Array], rows: Sequence[int], count: int) -> Statistics:
     """Statistics over all images of what was measured on `rows`; the others are infinitely far off."""
     higher = name.startswith("sqnr_db.")
     values = np.full(count, -np.inf if higher else np.inf)
@@ -161,13 +161,13 @@ def _spread(name: str, batches: Sequence[Array], rows: Sequence[int], count: int
     return statistics(values, higher_is_better=higher)
 
 
-def _mean(values: Array) -> float:
+def _mean(values: Float64Array) -> float:
     """Infinite values of one sign make it infinite, of both signs NaN."""
     with np.errstate(invalid="ignore"):
         return float(values.mean())
 
 
-def _quantile(ordered: Array, q: float) -> float:
+def _quantile(ordered: Float64Array, q: float) -> float:
     """Linear between neighbours, as numpy's; the larger one where either is infinite."""
     at = q * (len(ordered) - 1)
     low, high = float(ordered[math.floor(at)]), float(ordered[math.ceil(at)])

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.errors import InputError
-
-Array = NDArray[np.float64]
 
 NEAR_M = 0.01
 """What is nearer to the camera than this, or behind it, has no place in a picture."""
@@ -31,11 +30,11 @@ class PinholeCamera:
     focal_px: float
     principal_point_px: tuple[float, float]
 
-    def project(self, points_cam: ArrayLike) -> Array:
+    def project(self, points_cam: ArrayLike) -> Float64Array:
         """(..., 3) points in the camera frame, m, to (..., 2) pixels. Meaningless for points with z <= 0."""
         points = np.asarray(points_cam, np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):
-            pixels: Array = self.focal_px * points[..., :2] / points[..., 2:] + np.array(self.principal_point_px)
+            pixels: Float64Array = self.focal_px * points[..., :2] / points[..., 2:] + np.array(self.principal_point_px)
         return pixels
 
 
@@ -98,14 +97,14 @@ class Crop:
         """Pixels of the full image per pixel of the crop."""
         return self.width / contract.IMAGE_WIDTH_PX
 
-    def crop_to_image(self, points_px: ArrayLike) -> Array:
+    def crop_to_image(self, points_px: ArrayLike) -> Float64Array:
         """(..., 2) pixels of the 256 x 192 crop to pixels of the full image."""
-        pixels: Array = np.asarray(points_px, np.float64) * self.scale + np.array((self.x0, self.y0))
+        pixels: Float64Array = np.asarray(points_px, np.float64) * self.scale + np.array((self.x0, self.y0))
         return pixels
 
-    def image_to_crop(self, points_px: ArrayLike) -> Array:
+    def image_to_crop(self, points_px: ArrayLike) -> Float64Array:
         """(..., 2) pixels of the full image to pixels of the 256 x 192 crop."""
-        pixels: Array = (np.asarray(points_px, np.float64) - np.array((self.x0, self.y0))) / self.scale
+        pixels: Float64Array = (np.asarray(points_px, np.float64) - np.array((self.x0, self.y0))) / self.scale
         return pixels
 
     def camera(self) -> PinholeCamera:
@@ -118,7 +117,7 @@ class Crop:
         return PinholeCamera(VIRTUAL_CAMERA.focal_px * self.scale, (float(x), float(y)))
 
 
-def convert_translation(translation_m: ArrayLike, from_camera: PinholeCamera, to_camera: PinholeCamera) -> Array:
+def convert_translation(translation_m: ArrayLike, from_camera: PinholeCamera, to_camera: PinholeCamera) -> Float64Array:
     """The translation (3,), m, under another camera, such that the body keeps its place and size in the image.
 
     For a phone's real intrinsics, or one camera for several people. Depth goes with the focal length and the sideways
@@ -135,7 +134,7 @@ _GAUSS_NEWTON_STEPS = 5
 _TINY_VARIANCE = (1e-3 / VIRTUAL_CAMERA.focal_px) ** 2  # a thousandth of a pixel: the points coincide
 
 
-def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weights: ArrayLike) -> Array:
+def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weights: ArrayLike) -> Float64Array:
     """The translation under which the virtual camera (focal 5000 px over 192 x 256) shows keypoints nearest to 2D.
 
     Least squares over pixels: sum of weight * |project(keypoints_3d_m + t) - keypoints_2d_px|^2. It starts from the
@@ -167,11 +166,11 @@ def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weigh
             step = _solve(shown, (slopes - shown) * depths[..., None], weight / depths**2)
         t = t + step
     behind = np.any(used & (points[..., 2] + t[..., None, 2] <= 0), axis=-1, keepdims=True)
-    result: Array = np.where(behind | ~np.isfinite(t).all(-1, keepdims=True), np.nan, t)
+    result: Float64Array = np.where(behind | ~np.isfinite(t).all(-1, keepdims=True), np.nan, t)
     return result
 
 
-def _solve(slopes: Array, offsets: Array, weight: Array) -> Array:
+def _solve(slopes: Float64Array, offsets: Float64Array, weight: Float64Array) -> Float64Array:
     """Weighted least squares of rows (1, 0, -slope_x) and (0, 1, -slope_y) on offsets (..., K, 2), to (..., 3).
 
     The mean is taken off first: the depth alone is left, and it is known as well as the slopes are spread.

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.errors import BundleError, CoEvoerError
@@ -24,14 +25,12 @@ if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel, Skeleton
     from coevoer_edge.pipeline.image import ImageSource
 
-Array = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
     """Triangles between vertices; outward faces run counterclockwise."""
 
-    vertices: Array  # V 3, camera frame, m
+    vertices: Float64Array  # V 3, camera frame, m
     faces: NDArray[np.int32]  # F 3, indices of vertices; the body's own array, shared by all of its meshes
 
     def __repr__(self) -> str:
@@ -79,13 +78,13 @@ class Person:
     """
 
     parameters: SmplxParameters  # rotations projected onto SO(3)
-    translation_m: Array  # 3, camera frame: SMPL-X's `transl`
+    translation_m: Float64Array  # 3, camera frame: SMPL-X's `transl`
     camera: PinholeCamera  # of the full image, a long lens; `camera.convert_translation` moves to another
     crop: Crop  # what the network saw
-    part_boxes_px: Array  # 3 4, x1 y1 x2 y2 of contract.PARTS; may reach outside the image
-    visibility: Array  # 4, probabilities of contract.VISIBILITY
-    joints_cam: Array  # 55 3, camera frame
-    joints_px: Array  # 55 2
+    part_boxes_px: Float64Array  # 3 4, x1 y1 x2 y2 of contract.PARTS; may reach outside the image
+    visibility: Float64Array  # 4, probabilities of contract.VISIBILITY
+    joints_cam: Float64Array  # 55 3, camera frame
+    joints_px: Float64Array  # 55 2
     trained: bool  # False: the weights are random, and so are these numbers
     _body: "BodyModel"
     _skeleton: "Skeleton"
@@ -176,7 +175,7 @@ class Person:
         return self._body.skin(self._skeleton)
 
 
-def seen(visibility: Array) -> str:
+def seen(visibility: Float64Array) -> str:
     """Probabilities of `contract.VISIBILITY` (4,) in words: person 0.98, face 0.97, left hand 0.40, right hand 0.91."""
     pairs = zip(contract.VISIBILITY, visibility, strict=True)
     return ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in pairs)
@@ -187,10 +186,10 @@ class Decoded:
     """What the outputs say, in the frame's pixels and the camera of the crop; no body yet."""
 
     parameters: SmplxParameters  # rotations projected onto SO(3)
-    translation_m: Array  # 3, under `crop.camera()`
+    translation_m: Float64Array  # 3, under `crop.camera()`
     crop: Crop
-    part_boxes_px: Array  # 3 4
-    visibility: Array  # 4
+    part_boxes_px: Float64Array  # 3 4
+    visibility: Float64Array  # 4
 
 
 def decode(outputs: Mapping[str, NDArray[np.floating]], crop: Crop, source: str) -> Decoded:
@@ -216,7 +215,7 @@ def embody(
     *,
     trained: bool,
     parameters: SmplxParameters | None = None,
-    translation_m: Array | None = None,
+    translation_m: Float64Array | None = None,
     camera: PinholeCamera | None = None,
     views: PersonViews | None = None,
 ) -> Person:

@@ -8,20 +8,18 @@ import math
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.parameters import ROTATIONS, SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.contract import NUM_BETAS, NUM_EXPRESSION
 from coevoer_edge.pipeline.constants import OneEuroRule, SmoothingRules
 
-Array = NDArray[np.float64]
 
-
-def share_of_step(cutoff_hz: Array | float, dt_s: float) -> Array:
+def share_of_step(cutoff_hz: Float64Array | float, dt_s: float) -> Float64Array:
     """The share of the way to a new value that a low pass goes in one step: 1 / (1 + 1 / (2 pi f dt))."""
     turn = 2 * math.pi * np.asarray(cutoff_hz, np.float64) * dt_s
-    result: Array = turn / (turn + 1)
+    result: Float64Array = turn / (turn + 1)
     return result
 
 
@@ -36,9 +34,9 @@ class OneEuro:
 
     def reset(self) -> None:
         """The next values are the first."""
-        self._raw: Array | None = None
+        self._raw: Float64Array | None = None
 
-    def __call__(self, values: Array, dt_s: float) -> Array:
+    def __call__(self, values: Float64Array, dt_s: float) -> Float64Array:
         """The next values, dt_s seconds after the last ones; the first pass unchanged."""
         if self._raw is None:
             self._raw = self._smoothed = values
@@ -51,11 +49,11 @@ class OneEuro:
         self._raw = values
         return self._smoothed
 
-    def _way(self, start: Array, end: Array) -> Array:
+    def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
         """The step from one value to another; its last axis has the length that is its size."""
         raise NotImplementedError
 
-    def _moved(self, start: Array, step: Array) -> Array:
+    def _moved(self, start: Float64Array, step: Float64Array) -> Float64Array:
         """Where a step leads."""
         raise NotImplementedError
 
@@ -63,21 +61,21 @@ class OneEuro:
 class VectorFilter(OneEuro):
     """One-Euro on vectors (..., n): one cutoff for all of a vector, from the norm of its speed."""
 
-    def _way(self, start: Array, end: Array) -> Array:
+    def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
         return end - start
 
-    def _moved(self, start: Array, step: Array) -> Array:
+    def _moved(self, start: Float64Array, step: Float64Array) -> Float64Array:
         return start + step
 
 
 class RotationFilter(OneEuro):
     """One-Euro on rotations (n, 3, 3), each by itself, along the manifold; speed is the rotation vector a second."""
 
-    def _way(self, start: Array, end: Array) -> Array:
+    def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
         return matrix_to_axis_angle(start.swapaxes(-1, -2) @ end)  # ... n 3
 
-    def _moved(self, start: Array, step: Array) -> Array:
-        moved: Array = start @ axis_angle_to_matrix(step)
+    def _moved(self, start: Float64Array, step: Float64Array) -> Float64Array:
+        moved: Float64Array = start @ axis_angle_to_matrix(step)
         return moved
 
 
@@ -105,8 +103,8 @@ class PersonSmoother:
         self._last_ms: float | None = None
 
     def __call__(
-        self, timestamp_ms: float, parameters: SmplxParameters, translation_m: Array, focal_in_heights: float
-    ) -> tuple[SmplxParameters, Array]:
+        self, timestamp_ms: float, parameters: SmplxParameters, translation_m: Float64Array, focal_in_heights: float
+    ) -> tuple[SmplxParameters, Float64Array]:
         """Smooth one accepted frame.
 
         Args:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import ASPECT, Crop
@@ -18,7 +18,6 @@ from coevoer_edge.pipeline.image import CROP_RULE
 from coevoer_edge.pipeline.person import Person, seen
 from coevoer_edge.pipeline.smoothing import share_of_step
 
-Array = NDArray[np.float64]
 State = Literal["searching", "tracking"]
 
 _FOLLOWED = [JOINT_NAMES.index(name) for name in CROP_RULE.next_crop_joints]
@@ -28,7 +27,11 @@ _ROUNDING = 1e-6  # tiles that fit exactly are not one more for a rounding error
 
 
 def next_crop(
-    joints_cam: Array, joints_px: Array, image_width_px: int, image_height_px: int, rule: Pipeline = PIPELINE
+    joints_cam: Float64Array,
+    joints_px: Float64Array,
+    image_width_px: int,
+    image_height_px: int,
+    rule: Pipeline = PIPELINE,
 ) -> Crop | None:
     """The crop that follows a predicted body by `CROP_RULE`, or None when the body is no usable guide.
 
@@ -70,9 +73,9 @@ class Sight(NamedTuple):
     """An accepted person as far as they are told from another: where, how large, in which posture."""
 
     timestamp_ms: float
-    middle_px: Array  # 2, between pelvis and neck
+    middle_px: Float64Array  # 2, between pelvis and neck
     length_px: float  # of the torso, if it were turned upright in the image
-    posture_m: Array  # n 3: the body's followed joints from the pelvis, camera axes
+    posture_m: Float64Array  # n 3: the body's followed joints from the pelvis, camera axes
 
     @classmethod
     def of(cls, timestamp_ms: float, person: Person) -> "Sight":
@@ -83,7 +86,7 @@ class Sight(NamedTuple):
         length_px = length_m * person.camera.focal_px / float(ends[:, 2].mean())
         return cls(timestamp_ms, middle, length_px, person.joints_cam[_POSTURE] - ends[0])
 
-    def may_be(self, earlier: "Sight", moved_px: Array, rule: Pipeline) -> bool:
+    def may_be(self, earlier: "Sight", moved_px: Float64Array, rule: Pipeline) -> bool:
         """Whether one person can have been there then, have moved so since, and be here now."""
         dt = (self.timestamp_ms - earlier.timestamp_ms) / 1000
         away = float(np.linalg.norm(self.middle_px - (earlier.middle_px + moved_px)))
@@ -194,7 +197,7 @@ class Tracker:
             self._velocity_px_s += share_of_step(self.rule.motion_hz, dt) * (velocity - self._velocity_px_s)
         self.state, self._guide, self._sight = "tracking", crop, sight
 
-    def _moved_px(self) -> Array:
+    def _moved_px(self) -> Float64Array:
         """(2,) how far the person will have moved since the last sight, by the velocity they had."""
         if self._sight is None or self._last_ms is None:
             return np.zeros(2)

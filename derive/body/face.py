@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from coevoer_edge.body.arrays import Float64Array, Int64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.data.rasterizer import rasterize
-from derive.body.source import EYE_VERTICES, TEETH_VERTICES, TONGUE_VERTICES, Floats, Ints, Source
+from derive.body.source import EYE_VERTICES, TEETH_VERTICES, TONGUE_VERTICES, Source
 
 FULL_ACTION = 2.0  # coefficient at which a facial action is complete
 
@@ -53,7 +54,7 @@ _HALF_SIDE_PX = 500
 _FAR_M = 50.0  # so far away that the picture is nearly orthographic
 
 
-def expression_directions(source: Source) -> Floats:
+def expression_directions(source: Source) -> Float64Array:
     """(V, 3, 10): what one unit of each of EXPRESSIONS adds; FULL_ACTION units are the whole action."""
     directions = []
     for parts in EXPRESSIONS.values():
@@ -76,7 +77,9 @@ def painted(source: Source, name: str) -> NDArray[np.bool_]:
     return np.asarray(inside & (source.base_index < TONGUE_VERTICES.start))
 
 
-def vertex_regions(source: Source, vertices: Floats, joints: Floats, weights: Floats, brows: Floats) -> Ints:
+def vertex_regions(
+    source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array, brows: Float64Array
+) -> Int64Array:
     """(V,) index into REGIONS. `brows` (10, 3) are the brow landmarks in m."""
     region = np.zeros(len(vertices), dtype=np.int64)
     region[_scalp(source, vertices, joints, weights)] = REGIONS.index("scalp")
@@ -94,7 +97,7 @@ def vertex_regions(source: Source, vertices: Floats, joints: Floats, weights: Fl
     return region
 
 
-def _brow_ring(source: Source, vertices: Floats, brows: Floats) -> NDArray[np.bool_]:
+def _brow_ring(source: Source, vertices: Float64Array, brows: Float64Array) -> NDArray[np.bool_]:
     """The brows: that ring of vertices around the eyelids which passes nearest to the brow landmarks (10, 3)."""
     ring = np.where(painted(source, "eyelids"), 0, -1)
     for step in range(1, 12):
@@ -111,7 +114,7 @@ def _brow_ring(source: Source, vertices: Floats, brows: Floats) -> NDArray[np.bo
     return brow
 
 
-def _scalp(source: Source, vertices: Floats, joints: Floats, weights: Floats) -> NDArray[np.bool_]:
+def _scalp(source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array) -> NDArray[np.bool_]:
     """Where hair grows: above a line from the nape over the ear to the forehead."""
     head = weights[:, JOINT_NAMES.index("head")] > 0.5
     eye_height = joints[JOINT_NAMES.index("left_eye_smplhf"), 1]
@@ -126,7 +129,7 @@ def _scalp(source: Source, vertices: Floats, joints: Floats, weights: Floats) ->
 class FaceView:
     """The face seen from the front, one pixel every 0.2 mm: which face each pixel sees, and where on it."""
 
-    def __init__(self, vertices: Floats, faces: Ints, centre: Floats) -> None:
+    def __init__(self, vertices: Float64Array, faces: Int64Array, centre: Float64Array) -> None:
         side = 2 * _HALF_SIDE_PX
         depth = _FAR_M - (vertices[:, 2] - centre[2])
         scale = _FAR_M / depth / _PIXEL_M
@@ -147,6 +150,6 @@ class FaceView:
         """Pixel row of a place in m."""
         return round(float(self._centre[1] - y) / _PIXEL_M) + _HALF_SIDE_PX
 
-    def landmark(self, row: int, column: int) -> tuple[int, Floats]:
+    def landmark(self, row: int, column: int) -> tuple[int, Float64Array]:
         """Face and corner weights of one pixel."""
         return int(self.face[row, column]), self._corner_weights[row, column].astype(np.float64)

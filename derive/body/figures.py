@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import OPEN_BODY_PATH, read_model_file
@@ -15,7 +16,7 @@ from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from derive.body.open_body import NUM_PEOPLE, people_in_t_pose, smplx_order
 from derive.body.rig import all_joint_weights, joint_weights
-from derive.body.source import Floats, load_source
+from derive.body.source import load_source
 
 _NEW_PEOPLE = 200
 _POSES = 50
@@ -58,7 +59,7 @@ def main() -> None:
     print(f"one body in numpy: p50 {np.median(spent):.2f} ms, p95 {np.percentile(spent, 95):.2f} ms")
 
 
-def _spread(distance_m: Floats) -> str:
+def _spread(distance_m: Float64Array) -> str:
     p95, top = np.percentile(distance_m, (95, 100)) * 1e3
     return f"mean {1e3 * distance_m.mean():.2f} mm, p95 {p95:.2f} mm, max {top:.1f} mm"
 

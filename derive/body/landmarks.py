@@ -6,9 +6,10 @@ In: the mean person in the T-pose. Out: faces and barycentric weights. Only `der
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array, Int64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from derive.body.face import FaceView, painted
-from derive.body.source import EYE_VERTICES, Floats, Ints, Source
+from derive.body.source import EYE_VERTICES, Source
 
 Pixels = list[tuple[int, int]]  # row, column
 Mask = NDArray[np.bool_]
@@ -18,7 +19,9 @@ _BROW_X, _BROW_Y = (1.62, 1.38, 1.08, 0.76, 0.44), (0.45, 0.68, 0.78, 0.72, 0.56
 _NOSTRIL_X = (0.40, 0.21)
 
 
-def landmarks(source: Source, vertices: Floats, joints: Floats, weights: Floats) -> tuple[Ints, Floats]:
+def landmarks(
+    source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array
+) -> tuple[Int64Array, Float64Array]:
     """Face index (51,) and corner weights (51, 3)."""
     eye = joints[JOINT_NAMES.index("left_eye_smplhf")]
     view = FaceView(vertices, source.faces, np.array((0.0, eye[1] - 0.03, eye[2])))
@@ -37,11 +40,11 @@ def _seen(view: FaceView, source: Source, members: Mask) -> Mask:
     return np.asarray(np.append(inside, False)[view.face])
 
 
-def _brow(view: FaceView, eye: Floats) -> Pixels:
+def _brow(view: FaceView, eye: Float64Array) -> Pixels:
     return [(view.row(eye[1] + y * eye[0]), view.column(-x * eye[0])) for x, y in zip(_BROW_X, _BROW_Y, strict=True)]
 
 
-def _nose(view: FaceView, eye: Floats, lips: Mask) -> Pixels:
+def _nose(view: FaceView, eye: Float64Array, lips: Mask) -> Pixels:
     """Four down the bridge to the tip, then two right of the base and its middle."""
     middle = view.column(0.0)
     top, lip = view.row(eye[1]), int(np.argmax(lips[:, middle]))

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from smplx.vertex_ids import vertex_ids
 
+from coevoer_edge.body.arrays import Float64Array, Int64Array
 from coevoer_edge.body.joints import JOINT_NAMES, PARENTS
 from derive.body.face import EXPRESSIONS, REGIONS, expression_directions, painted, vertex_regions
 from derive.body.landmarks import landmarks
 from derive.body.pose import to_t_pose
 from derive.body.rig import joint_positions, joint_regressor, joint_weights
-from derive.body.source import Floats, Ints, Source, load_source
+from derive.body.source import Source, load_source
 
 OPEN_BODY_PATH = Path(__file__).parents[2] / "coevoer_edge" / "body" / "open_body.npz"
 PELVIS_M = (0.0, -0.35, 0.012)  # where SMPL-X's neutral template has it, so that cameras carry over
@@ -31,12 +32,12 @@ ATTRIBUTION = (
 Columns = dict[str, NDArray[np.generic]]
 
 
-def sample_phenotypes(count: int, seed: int) -> dict[str, Floats]:
+def sample_phenotypes(count: int, seed: int) -> dict[str, Float64Array]:
     """Adults, both sexes, all ages and builds. anny's units: 0 to 1, and age 2/3 young, 1 old."""
     rng = np.random.default_rng(seed)
     female = rng.random(count) < 0.5
 
-    def around(mean: float, deviation: float) -> Floats:
+    def around(mean: float, deviation: float) -> Float64Array:
         return np.clip(rng.normal(mean, deviation, count), 0.02, 0.98)
 
     race = rng.dirichlet((0.6, 0.6, 0.6), count)
@@ -55,7 +56,7 @@ def sample_phenotypes(count: int, seed: int) -> dict[str, Floats]:
     }
 
 
-def people_in_t_pose(source: Source, count: int, seed: int) -> tuple[Floats, Floats]:
+def people_in_t_pose(source: Source, count: int, seed: int) -> tuple[Float64Array, Float64Array]:
     """Symmetric vertices (B, V, 3) and joints (B, 55, 3) of B people, pelvis at PELVIS_M."""
     vertices, heads = to_t_pose(source, *source.people(sample_phenotypes(count, seed)))
     joints = joint_positions(source, heads)
@@ -63,7 +64,7 @@ def people_in_t_pose(source: Source, count: int, seed: int) -> tuple[Floats, Flo
     return source.symmetric(vertices + shift), joints + shift
 
 
-def shape_directions(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
+def shape_directions(vertices: Float64Array, faces: Int64Array) -> tuple[Float64Array, Float64Array]:
     """Mean (V, 3) and ten directions (V, 3, 10) of one standard deviation each, from B people (B, V, 3).
 
     Principal components with each vertex weighted by its share of the surface, else dense hands and faces would count
@@ -86,7 +87,7 @@ def shape_directions(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
     return mean, (directions * sign[:, None, None]).transpose(1, 2, 0)
 
 
-def smplx_order(source: Source, vertices: Floats, weights: Floats) -> Ints:
+def smplx_order(source: Source, vertices: Float64Array, weights: Float64Array) -> Int64Array:
     """Permutation that puts fingertips, toes, heels, nose, eyes and ears at the indices where smplx looks for them.
 
     smplx takes 21 joints from fixed vertices (smplx/vertex_ids.py); with this they lie in the right places.
@@ -115,14 +116,14 @@ def smplx_order(source: Source, vertices: Floats, weights: Floats) -> Ints:
 
 
 def _extreme(
-    vertices: Floats, allowed: NDArray[np.bool_], direction: tuple[float, ...], weights: Floats, joint: str
+    vertices: Float64Array, allowed: NDArray[np.bool_], direction: tuple[float, ...], weights: Float64Array, joint: str
 ) -> int:
     """The vertex that lies farthest in a direction among those mostly moved by a joint."""
     among = allowed & (weights[:, JOINT_NAMES.index(joint)] > 0.5)
     return int(np.argmax(np.where(among, vertices @ np.array(direction), -np.inf)))
 
 
-def part_vertices(weights: Floats) -> Columns:
+def part_vertices(weights: Float64Array) -> Columns:
     """What FLAME and MANO cover of SMPL-X: head with neck; each hand from the wrist."""
     strongest = np.array(JOINT_NAMES)[np.argmax(weights, axis=1)]
     hand = ("wrist", "thumb", "index", "middle", "ring", "pinky")

@@ -6,7 +6,8 @@ on fixed directions, so what differs between people is shape alone. Only `derive
 
 import numpy as np
 
-from derive.body.source import Floats, Source
+from coevoer_edge.body.arrays import Float64Array
+from derive.body.source import Source
 
 _LEG_SPREAD_DEG = 2.5
 _COLLAR_RAISE_DEG = 14.0  # the shoulder girdle's share when an arm rises from the A-pose
@@ -17,7 +18,9 @@ _FLIP = np.diag((-1.0, 1.0, 1.0))
 _FINGERS = ("finger2", "finger3", "finger4", "finger5")
 
 
-def to_t_pose(source: Source, vertices: Floats, heads: Floats, tails: Floats) -> tuple[Floats, Floats]:
+def to_t_pose(
+    source: Source, vertices: Float64Array, heads: Float64Array, tails: Float64Array
+) -> tuple[Float64Array, Float64Array]:
     """Vertices (B, V, 3), bone heads and tails (B, K, 3) in the A-pose to vertices and bone heads in the T-pose.
 
     Linear blend skinning with MakeHuman's own weights and all its bones, so forearm twist spreads along the forearm.
@@ -37,7 +40,7 @@ def to_t_pose(source: Source, vertices: Floats, heads: Floats, tails: Floats) ->
     return posed, posed_heads
 
 
-def _bone_rotations(source: Source, heads: Floats, tails: Floats) -> Floats:
+def _bone_rotations(source: Source, heads: Float64Array, tails: Float64Array) -> Float64Array:
     """Rotation of each bone from the A-pose to the T-pose, in the body's frame: (B, K, 3, 3)."""
     index = {name: i for i, name in enumerate(source.bone_names)}
     head = {name: heads[:, i] for name, i in index.items()}
@@ -54,7 +57,7 @@ def _bone_rotations(source: Source, heads: Floats, tails: Floats) -> Floats:
     return result
 
 
-def _left_arm(head: dict[str, Floats], tail: dict[str, Floats]) -> dict[str, Floats]:
+def _left_arm(head: dict[str, Float64Array], tail: dict[str, Float64Array]) -> dict[str, Float64Array]:
     """Arm along +x, elbow bending forward, palm down, fingers straight, thumb beside the palm."""
     x, up = np.array((1.0, 0.0, 0.0)), np.array((0.0, 1.0, 0.0))
     upper = head["lowerarm01.L"] - head["upperarm01.L"]
@@ -84,7 +87,7 @@ def _left_arm(head: dict[str, Floats], tail: dict[str, Floats]) -> dict[str, Flo
     return rotations
 
 
-def _left_leg(head: dict[str, Floats]) -> dict[str, Floats]:
+def _left_leg(head: dict[str, Float64Array]) -> dict[str, Float64Array]:
     """Thigh and shank on one line; the foot keeps its stand on the floor."""
     spread = np.radians(_LEG_SPREAD_DEG)
     down, forward = np.array((np.sin(spread), -np.cos(spread), 0.0)), np.array((0.0, 0.0, 1.0))
@@ -96,26 +99,26 @@ def _left_leg(head: dict[str, Floats]) -> dict[str, Floats]:
     }
 
 
-def _frame_to_frame(a: Floats, b: Floats, to_a: Floats, to_b: Floats) -> Floats:
+def _frame_to_frame(a: Float64Array, b: Float64Array, to_a: Float64Array, to_b: Float64Array) -> Float64Array:
     """The rotation (B, 3, 3) that lays direction `a` on `to_a` and the plane of `a` and `b` on that of the targets."""
     return _frame(to_a, to_b) @ np.swapaxes(_frame(a, b), -1, -2)
 
 
-def _frame(a: Floats, b: Floats) -> Floats:
+def _frame(a: Float64Array, b: Float64Array) -> Float64Array:
     first = a / np.linalg.norm(a, axis=-1, keepdims=True)
     third = np.cross(first, b)
     third = third / np.linalg.norm(third, axis=-1, keepdims=True)
     return np.stack((first, np.cross(third, first), third), axis=-1)
 
 
-def _twist_share(start: Floats, end: Floats, share: float) -> Floats:
+def _twist_share(start: Float64Array, end: Float64Array, share: float) -> Float64Array:
     """Between two (B, 3, 3) rotations that differ by a turn about +x in the posed frame."""
     between = end @ np.swapaxes(start, -1, -2)
     angle = share * np.arctan2(between[:, 2, 1], between[:, 1, 1])
     return _about_x(angle) @ start
 
 
-def _about_x(angle: Floats) -> Floats:
+def _about_x(angle: Float64Array) -> Float64Array:
     """(B,) rad to (B, 3, 3)."""
     turn = np.zeros((len(angle), 3, 3))
     turn[:, 0, 0] = 1.0
@@ -125,5 +128,5 @@ def _about_x(angle: Floats) -> Floats:
     return turn
 
 
-def _about_z(angle: float) -> Floats:
+def _about_z(angle: float) -> Float64Array:
     return np.array(((np.cos(angle), -np.sin(angle), 0.0), (np.sin(angle), np.cos(angle), 0.0), (0.0, 0.0, 1.0)))

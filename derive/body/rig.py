@@ -6,8 +6,9 @@ In: bone heads and skinning weights of 163 bones. Out: joints, weights and joint
 
 import numpy as np
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
-from derive.body.source import EYE_VERTICES, Floats, Source
+from derive.body.source import EYE_VERTICES, Source
 
 MAX_INFLUENCES = 8  # joints that move one vertex: all there are; with 4 some of the chest moves by up to 29 mm
 WEIGHT_STEPS = 2048  # weights are multiples of 1 / 2048: exact in float16, and rows sum to one exactly
@@ -71,7 +72,7 @@ JOINT_MIRROR = np.array(
 )
 
 
-def joint_positions(source: Source, heads: Floats) -> Floats:
+def joint_positions(source: Source, heads: Float64Array) -> Float64Array:
     """(B, K, 3) bone heads to (B, 55, 3) joints."""
     places = {name: i for i, name in enumerate(source.bone_names)}
     joints = np.empty((len(heads), NUM_JOINTS, 3))
@@ -83,12 +84,12 @@ def joint_positions(source: Source, heads: Floats) -> Floats:
     return joints
 
 
-def joint_weights(source: Source) -> Floats:
+def joint_weights(source: Source) -> Float64Array:
     """(V, 55) weights: non-negative multiples of 1 / WEIGHT_STEPS, at most MAX_INFLUENCES a row, rows sum to one."""
     return _quantize(all_joint_weights(source))
 
 
-def all_joint_weights(source: Source) -> Floats:
+def all_joint_weights(source: Source) -> Float64Array:
     """(V, 55) weights before they are limited and rounded."""
     share = np.zeros((len(source.bone_names), NUM_JOINTS))
     for bone, name in enumerate(source.bone_names):
@@ -104,11 +105,11 @@ def all_joint_weights(source: Source) -> Floats:
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     for eye, vertices in zip(eyes, EYE_VERTICES.values(), strict=True):
         weights[np.isin(source.base_index, vertices)] = np.eye(NUM_JOINTS)[eye]
-    symmetric: Floats = 0.5 * (weights + weights[source.mirror][:, JOINT_MIRROR])
+    symmetric: Float64Array = 0.5 * (weights + weights[source.mirror][:, JOINT_MIRROR])
     return symmetric
 
 
-def _quantize(weights: Floats) -> Floats:
+def _quantize(weights: Float64Array) -> Float64Array:
     """Keep the largest weights of each row and round them down to even steps; the largest takes up the rest.
 
     Equals (left and right, on the midline) are kept or dropped together and share the rest, so symmetry is exact.
@@ -119,11 +120,13 @@ def _quantize(weights: Floats) -> Floats:
     steps = 2 * np.floor(scaled / 2 + 1e-6)
     largest = scaled > scaled.max(axis=1, keepdims=True) - 1e-6
     rest = (WEIGHT_STEPS - steps.sum(axis=1, keepdims=True)) / largest.sum(axis=1, keepdims=True)
-    quantized: Floats = (steps + largest * rest) / WEIGHT_STEPS
+    quantized: Float64Array = (steps + largest * rest) / WEIGHT_STEPS
     return quantized
 
 
-def joint_regressor(source: Source, vertices: Floats, joints: Floats, weights: Floats) -> Floats:
+def joint_regressor(
+    source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array
+) -> Float64Array:
     """Sparse, non-negative (55, V) regressor with rows that sum to one, symmetric, fitted to B people in the T-pose.
 
     Vertices (B, V, 3) m, joints (B, 55, 3) m. Candidates of a joint are the vertices all around it among those that
@@ -149,7 +152,7 @@ def joint_regressor(source: Source, vertices: Floats, joints: Floats, weights: F
     return regressor
 
 
-def _convex_combination(A: Floats) -> Floats:
+def _convex_combination(A: Float64Array) -> Float64Array:
     """argmin |A x| over x >= 0 with sum x = 1. Lawson & Hanson 1974 on the normal equations; the sum is one more row.
 
     A little ridge spreads the weight over more vertices: less noise when a mesh is only nearly in the model.

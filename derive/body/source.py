@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from coevoer_edge.body.arrays import Float64Array, Int64Array
 
 # MakeHuman's helper geometry that is worth keeping: data/mpfb2/mesh_metadata/basemesh_vertex_groups.json.
 _TEETH = ("helper-lower-teeth", "helper-upper-teeth")
@@ -27,23 +25,23 @@ class Source:
     Lengths in m; x to the person's left, y up, z forward. Everything is symmetric under `mirror` and `bone_mirror`.
     """
 
-    base_index: Ints  # V: index in MakeHuman's base mesh
-    mirror: Ints  # V: index of the vertex on the other side
-    faces: Ints  # F 3, triangles, counterclockwise from outside
-    uv: Floats  # V 2: right and down in MakeHuman's texture, in [0, 1]; one side of each seam
-    texture_points: Floats  # T 2: right and up, in [0, 1]
-    texture_faces: Ints  # F 3 into texture_points, like `faces`
+    base_index: Int64Array  # V: index in MakeHuman's base mesh
+    mirror: Int64Array  # V: index of the vertex on the other side
+    faces: Int64Array  # F 3, triangles, counterclockwise from outside
+    uv: Float64Array  # V 2: right and down in MakeHuman's texture, in [0, 1]; one side of each seam
+    texture_points: Float64Array  # T 2: right and up, in [0, 1]
+    texture_faces: Int64Array  # F 3 into texture_points, like `faces`
     bone_names: tuple[str, ...]
-    bone_mirror: Ints  # K
-    bone_parents: Ints  # K, -1 for the root
-    weights: Floats  # V K
-    actions: Mapping[str, Floats]  # ARKit name to V 3
-    _vertex_shapes: Floats  # 1 + S, V * 3, the template first
-    _head_shapes: Floats  # 1 + S, K * 3
-    _tail_shapes: Floats  # 1 + S, K * 3
-    _coefficients: Callable[[Mapping[str, Floats]], Floats]  # phenotypes to B S
+    bone_mirror: Int64Array  # K
+    bone_parents: Int64Array  # K, -1 for the root
+    weights: Float64Array  # V K
+    actions: Mapping[str, Float64Array]  # ARKit name to V 3
+    _vertex_shapes: Float64Array  # 1 + S, V * 3, the template first
+    _head_shapes: Float64Array  # 1 + S, K * 3
+    _tail_shapes: Float64Array  # 1 + S, K * 3
+    _coefficients: Callable[[Mapping[str, Float64Array]], Float64Array]  # phenotypes to B S
 
-    def people(self, phenotypes: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
+    def people(self, phenotypes: Mapping[str, Float64Array]) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Rest vertices (B, V, 3), bone heads (B, K, 3) and tails (B, K, 3) of B people, in MakeHuman's A-pose."""
         coefficients = self._coefficients(phenotypes)
         B = len(coefficients)
@@ -54,9 +52,9 @@ class Source:
             (blend @ self._tail_shapes).reshape(B, -1, 3),
         )
 
-    def symmetric(self, vertices: Floats) -> Floats:
+    def symmetric(self, vertices: Float64Array) -> Float64Array:
         """The mean of (..., V, 3) and its mirror image."""
-        mean: Floats = 0.5 * (vertices + vertices[..., self.mirror, :] * np.array((-1.0, 1.0, 1.0)))
+        mean: Float64Array = 0.5 * (vertices + vertices[..., self.mirror, :] * np.array((-1.0, 1.0, 1.0)))
         return mean
 
 
@@ -97,14 +95,14 @@ def load_source() -> Source:
     shapes = model.blendshapes.numpy()  # all S phenotype shapes, then the facial actions
     S = len(shapes) - len(labels)
 
-    def stack(template: torch.Tensor, offsets: torch.Tensor | None) -> Floats:
+    def stack(template: torch.Tensor, offsets: torch.Tensor | None) -> Float64Array:
         assert offsets is not None
         both = np.concatenate((template.numpy()[None], offsets.numpy()[:S]))
         return _to_y_up(both)
 
-    def coefficients(phenotypes: Mapping[str, Floats]) -> Floats:
+    def coefficients(phenotypes: Mapping[str, Float64Array]) -> Float64Array:
         given = {name: torch.from_numpy(values) for name, values in phenotypes.items()}
-        result: Floats = model.get_phenotype_blendshape_coefficients(**given).numpy()[:, :S]
+        result: Float64Array = model.get_phenotype_blendshape_coefficients(**given).numpy()[:, :S]
         return result
 
     position = np.full(len(base_mirror), -1)
@@ -131,7 +129,7 @@ def load_source() -> Source:
     )
 
 
-def _to_y_up(points: Floats) -> Floats:
+def _to_y_up(points: Float64Array) -> Float64Array:
     """(..., 3) from anny's z up, facing -y, to y up, facing +z."""
     return np.stack((points[..., 0], points[..., 2], -points[..., 1]), axis=-1)
 
@@ -140,7 +138,7 @@ def _other_side(bone: str) -> str:
     return bone[:-2] + {".L": ".R", ".R": ".L"}[bone[-2:]] if bone[-2:] in (".L", ".R") else bone
 
 
-def _obj_quads(path: Path, groups: tuple[str, ...]) -> Ints:
+def _obj_quads(path: Path, groups: tuple[str, ...]) -> Int64Array:
     """(Q, 4) vertex indices of the quads in some groups of a Wavefront file."""
     quads, group = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
@@ -152,7 +150,7 @@ def _obj_quads(path: Path, groups: tuple[str, ...]) -> Ints:
     return np.array(quads)
 
 
-def _triangles(quads: Ints, texture_quads: Ints, mirror: Ints) -> tuple[Ints, Ints]:
+def _triangles(quads: Int64Array, texture_quads: Int64Array, mirror: Int64Array) -> tuple[Int64Array, Int64Array]:
     """(Q, 4) to (2 Q, 3) for both, each quad cut along the same diagonal as its mirror image.
 
     The diagonal holds the corner that is least after each vertex is named by the lesser of itself and its mirror.

@@ -7,12 +7,11 @@ import pytest
 import trimesh
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.errors import InputError
 from coevoer_edge.output import overlay
 from coevoer_edge.output.overlay import contact_sheet, draw_boxes, draw_joints, draw_overlay, stamp
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,9 @@ class Camera:
     focal_px: float
     centre_px: tuple[float, float]
 
-    def project(self, points_cam: Array) -> Array:
+    def project(self, points_cam: Float64Array) -> Float64Array:
         assert (points_cam[:, 2] > 0).all()
-        points_px: Array = self.focal_px * points_cam[:, :2] / points_cam[:, 2:] + np.array(self.centre_px)
+        points_px: Float64Array = self.focal_px * points_cam[:, :2] / points_cam[:, 2:] + np.array(self.centre_px)
         return points_px
 
 
@@ -35,7 +34,7 @@ def photo(height: int = 160, width: int = 200) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def sphere(x: float, y: float, z: float, radius: float) -> tuple[Array, NDArray[np.int64]]:
+def sphere(x: float, y: float, z: float, radius: float) -> tuple[Float64Array, NDArray[np.int64]]:
     mesh = trimesh.creation.icosphere(subdivisions=3, radius=radius)
     return np.asarray(mesh.vertices) + np.array([x, y, z]), np.asarray(mesh.faces)
 
@@ -45,7 +44,7 @@ def changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.b
     return difference
 
 
-def outline(x: float, y: float, z: float, radius: float, shape: tuple[int, ...]) -> Array:
+def outline(x: float, y: float, z: float, radius: float, shape: tuple[int, ...]) -> Float64Array:
     """Angle, in px near the rim, by which each pixel centre's ray passes outside (+) or inside (-) the sphere."""
     py, px = np.mgrid[: shape[0], : shape[1]] + 0.5
     rays = np.stack([px - CAMERA.centre_px[0], py - CAMERA.centre_px[1], np.full(shape[:2], CAMERA.focal_px)], -1)

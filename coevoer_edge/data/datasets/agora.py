@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import FINGER_NAMES, NUM_JOINTS
 from coevoer_edge.body.keypoints import LANDMARK_NAMES
 from coevoer_edge.body.layer import KeypointLayer
@@ -24,7 +25,6 @@ from coevoer_edge.data.datasets.agora_frames import FULL_SIZE_PX, AgoraPerson, r
 from coevoer_edge.data.datasets.agora_osx import is_converted, read_converted
 from coevoer_edge.data.datasets.smplx_record import (
     AnnotatedPerson,
-    Array,
     bounds,
     cut_box,
     hand_means,
@@ -128,7 +128,7 @@ class AGORA:
             parts_seen=(False, False, False),
         )
 
-    def _parameters(self, person: AgoraPerson, points_cam: Array) -> SmplxParameters:
+    def _parameters(self, person: AgoraPerson, points_cam: Float64Array) -> SmplxParameters:
         p = read_parameters(person.parameters_path)
         try:
             local = smplx_parameters(
@@ -149,7 +149,7 @@ class AGORA:
         return SmplxParameters(**{**vars(local), "global_orient": turn @ local.global_orient})
 
 
-def _joints(person: AgoraPerson) -> tuple[Array, Array]:
+def _joints(person: AgoraPerson) -> tuple[Float64Array, Float64Array]:
     joints_px, joints_m = person.joints()
     if len(joints_px) != NUM_PUBLISHED_JOINTS or len(joints_m) != NUM_PUBLISHED_JOINTS:
         raise InputError(
@@ -159,10 +159,10 @@ def _joints(person: AgoraPerson) -> tuple[Array, Array]:
     return joints_px, joints_m
 
 
-def _cut(person: AgoraPerson) -> Array | None:
+def _cut(person: AgoraPerson) -> Float64Array | None:
     return cut_box(person.box_px, *FULL_SIZE_PX)
 
 
-def _mapped(box: Array, to_file: Array) -> Array:
+def _mapped(box: Float64Array, to_file: Float64Array) -> Float64Array:
     """A box under a map (2, 3) that scales and shifts."""
     return np.asarray(box.reshape(2, 2) @ to_file[:, :2].T + to_file[:, 2]).ravel()

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.datasets.published import Published
-from coevoer_edge.data.datasets.smplx_record import Array, bounds, scaled_box
+from coevoer_edge.data.datasets.smplx_record import bounds, scaled_box
 from coevoer_edge.data.record import BOX_SCALE
 from coevoer_edge.errors import InputError
 
@@ -43,13 +44,13 @@ class AgoraPerson:
     image_path: Path
     parameters_path: Path
     kid: bool
-    box_px: Array  # 4, x1 y1 x2 y2 px of the 3840 x 2160 image, not cut
-    to_file: Callable[[], Array]  # 2 3: pixels of the 3840 x 2160 image to those of the file
-    joints: Callable[[], tuple[Array, Array]]  # 127 2 px of the 3840 x 2160 image; 127 3 m, camera frame
-    vertices: Callable[[], Array]  # V 3 m, camera frame
+    box_px: Float64Array  # 4, x1 y1 x2 y2 px of the 3840 x 2160 image, not cut
+    to_file: Callable[[], Float64Array]  # 2 3: pixels of the 3840 x 2160 image to those of the file
+    joints: Callable[[], tuple[Float64Array, Float64Array]]  # 127 2 px of the 3840 x 2160 image; 127 3 m, camera frame
+    vertices: Callable[[], Float64Array]  # V 3 m, camera frame
 
 
-def scaling(scale: float) -> Array:
+def scaling(scale: float) -> Float64Array:
     """(2, 3): pixels of the full image to those of one `scale` times as large."""
     return np.array(((scale, 0, 0), (0, scale, 0)), np.float64)
 
@@ -103,11 +104,11 @@ def _points(values: Any, size: int) -> NDArray[np.float32]:
     return np.array(values, np.float32).reshape(-1, size)
 
 
-def _both(joints_px: NDArray[np.float32], joints_m: NDArray[np.float32]) -> tuple[Array, Array]:
+def _both(joints_px: NDArray[np.float32], joints_m: NDArray[np.float32]) -> tuple[Float64Array, Float64Array]:
     return joints_px.astype(np.float64), joints_m.astype(np.float64)
 
 
-def _vertices(path: Path, row: int, index: int) -> Array:
+def _vertices(path: Path, row: int, index: int) -> Float64Array:
     columns = _frame_with_vertices(path)
     if "gt_verts" not in columns:
         raise InputError(f"{path} has no gt_verts; take the data frames with SMPL-X joints and vertices.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.datasets.agora_frames import (
     AGORA,
     FULL_SIZE_PX,
@@ -18,7 +19,7 @@ from coevoer_edge.data.datasets.agora_frames import (
     parameters_root,
     scaling,
 )
-from coevoer_edge.data.datasets.smplx_record import Array, from_xywh
+from coevoer_edge.data.datasets.smplx_record import from_xywh
 
 
 def is_converted(folder: Path, prefix: str) -> bool:
@@ -85,7 +86,7 @@ def _person(
     )
 
 
-def _crop_map(folder: Path, relative: str) -> Array:
+def _crop_map(folder: Path, relative: str) -> Float64Array:
     """(2, 3): pixels of the 3840 x 2160 image to those of OSX's crop. It scales and shifts; nothing is turned."""
     try:
         return np.asarray(AGORA.json(folder, relative)["img2bb_trans"], np.float64).reshape(2, 3)
@@ -93,9 +94,9 @@ def _crop_map(folder: Path, relative: str) -> Array:
         raise AGORA.damaged(folder / relative, error) from None
 
 
-def _joints(folder: Path, path_2d: str, path_3d: str) -> tuple[Array, Array]:
+def _joints(folder: Path, path_2d: str, path_3d: str) -> tuple[Float64Array, Float64Array]:
     return _points(folder, path_2d, 2), _points(folder, path_3d, 3)
 
 
-def _points(folder: Path, relative: str, size: int) -> Array:
+def _points(folder: Path, relative: str, size: int) -> Float64Array:
     return np.asarray(AGORA.json(folder, relative), np.float64).reshape(-1, size)

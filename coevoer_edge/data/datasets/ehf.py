@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.keypoints import Keypoints
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
@@ -21,7 +22,6 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.datasets.published import Published
 from coevoer_edge.data.datasets.smplx_record import (
     AnnotatedPerson,
-    Array,
     bounds,
     cut_box,
     from_xywh,
@@ -83,7 +83,7 @@ class EHF:
         """(B, V, 3), m, in the camera's frame."""
         return torch.from_numpy(np.stack([self._mesh(index) for index in indices]).astype(np.float32))
 
-    def _mesh(self, index: int) -> Array:
+    def _mesh(self, index: int) -> Float64Array:
         import trimesh  # heavy
 
         path = self._meshes[index]
@@ -132,7 +132,7 @@ class EHF:
                 return path
         raise _EHF.lacks(self.folder, f"{self._number(mesh)}_img.png")
 
-    def _boxes_of_osx(self) -> dict[str, Array]:
+    def _boxes_of_osx(self) -> dict[str, Float64Array]:
         """By frame number: boxes (4, 4) of person and contract.PARTS, x1 y1 x2 y2 px."""
         if not (self.folder / "EHF.json").is_file():
             return {}
@@ -148,6 +148,6 @@ class EHF:
         return path.name.split("_")[0]
 
 
-def _boxes(annotation: dict[str, Any]) -> Array:
+def _boxes(annotation: dict[str, Any]) -> Float64Array:
     keys = ("body", *(part.replace("_hand", "hand") for part in contract.PARTS))
     return np.stack([from_xywh(annotation[f"{key}_bbox"]) for key in keys])

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import FACE_JOINT_NAMES, LEFT_HAND_JOINT_NAMES, RIGHT_HAND_JOINT_NAMES
 from coevoer_edge.body.keypoints import FINGERTIP_NAMES, KEYPOINT_NAMES, LANDMARK_NAMES
 from coevoer_edge.body.layer import PELVIS, KeypointLayer
@@ -23,8 +24,6 @@ from coevoer_edge.data.record import BOX_SCALE, UNKNOWN, Record
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import Crop, fit_translation
 from coevoer_edge.pipeline.image import extract_crop, load_image
-
-Array = NDArray[np.float64]
 
 NO_CAMERA_M = (0.0, 0.0, 40.0)
 """Stands where no translation can be fitted; its weight is 0."""
@@ -55,14 +54,14 @@ class AnnotatedPerson:
     """
 
     image_path: Path
-    frame_px: Array  # 4, x1 y1 x2 y2: what the photograph covers of the file's pixels
-    box_px: Array  # 4, x1 y1 x2 y2, cut at the photograph's edge
+    frame_px: Float64Array  # 4, x1 y1 x2 y2: what the photograph covers of the file's pixels
+    box_px: Float64Array  # 4, x1 y1 x2 y2, cut at the photograph's edge
     parameters: SmplxParameters
-    known: Array  # 4: weights of record.KNOWN
-    keypoints_cam_m: Array  # K 3
-    keypoints_px: Array  # K 2
+    known: Float64Array  # 4: weights of record.KNOWN
+    keypoints_cam_m: Float64Array  # K 3
+    keypoints_px: Float64Array  # K 2
     keypoints_known: NDArray[np.bool_]  # K
-    part_boxes_px: Array  # 3 4 of contract.PARTS; NaN: from the keypoints
+    part_boxes_px: Float64Array  # 3 4 of contract.PARTS; NaN: from the keypoints
     parts_seen: tuple[bool, bool, bool]  # annotators say the part is to be seen; False: they say nothing
 
 
@@ -98,7 +97,7 @@ def make_record(person: AnnotatedPerson, body: BodyModel) -> Record:
     )
 
 
-def _part_boxes(person: AnnotatedPerson, crop: Crop) -> tuple[Array, NDArray[np.bool_]]:
+def _part_boxes(person: AnnotatedPerson, crop: Crop) -> tuple[Float64Array, NDArray[np.bool_]]:
     """Boxes (3, 4) as fractions of the crop, and which are known (3,). They may reach outside the crop."""
     boxes = person.part_boxes_px.copy()
     for i, part in enumerate(contract.PARTS):
@@ -110,7 +109,9 @@ def _part_boxes(person: AnnotatedPerson, crop: Crop) -> tuple[Array, NDArray[np.
     return np.where(known[:, None], fractions.reshape(-1, 4), 0.0), known
 
 
-def _visibility(person: AnnotatedPerson, in_crop: NDArray[np.bool_], boxes: Array) -> tuple[Array, NDArray[np.bool_]]:
+def _visibility(
+    person: AnnotatedPerson, in_crop: NDArray[np.bool_], boxes: Float64Array
+) -> tuple[Float64Array, NDArray[np.bool_]]:
     """Visibility (4,) and what of it is known.
 
     A part that annotators saw is visible if the middle of its box (3, 4), in fractions, lies in the crop. Of another
@@ -136,7 +137,7 @@ def smplx_parameters(
     jaw_pose: ArrayLike,
     betas: ArrayLike,
     expression: ArrayLike,
-    hand_means: tuple[Array, Array],
+    hand_means: tuple[Float64Array, Float64Array],
 ) -> SmplxParameters:
     """Axis-angle, rad, as datasets store it, to the contract's matrices; the first ten coefficients of each kind.
 
@@ -155,7 +156,7 @@ def smplx_parameters(
     )
 
 
-def hand_means(body: BodyModel) -> tuple[Array, Array]:
+def hand_means(body: BodyModel) -> tuple[Float64Array, Float64Array]:
     """Mean pose of left and right hand (15, 3), axis-angle, rad.
 
     Raises:
@@ -170,7 +171,7 @@ def hand_means(body: BodyModel) -> tuple[Array, Array]:
     return left, right
 
 
-def posed_keypoints(layer: KeypointLayer, parameters: SmplxParameters) -> Array:
+def posed_keypoints(layer: KeypointLayer, parameters: SmplxParameters) -> Float64Array:
     """(K, 3) m, as the body layer gives them: the root turns about the pelvis, nothing is translated."""
     p = parameters
     eyes = np.tile(np.eye(3), (2, 1, 1))
@@ -180,7 +181,7 @@ def posed_keypoints(layer: KeypointLayer, parameters: SmplxParameters) -> Array:
     return np.asarray(points[0].numpy(), np.float64)
 
 
-def pelvis_at_rest(body: BodyModel, parameters: SmplxParameters) -> Array:
+def pelvis_at_rest(body: BodyModel, parameters: SmplxParameters) -> Float64Array:
     """(3,) m: where the body layer leaves the pelvis, whatever the pose."""
     coefficients = np.concatenate((parameters.betas, parameters.expression))
     rows = slice(PELVIS * 3, PELVIS * 3 + 3)
@@ -196,26 +197,26 @@ def keypoints_known(known: ArrayLike) -> NDArray[np.bool_]:
     return result
 
 
-def bounds(points_px: ArrayLike) -> Array:
+def bounds(points_px: ArrayLike) -> Float64Array:
     """(N, 2) points to the box (4,) x1 y1 x2 y2 around them."""
     points = np.asarray(points_px, np.float64)
     return np.concatenate((points.min(0), points.max(0)))
 
 
-def scaled_box(box: ArrayLike, scale: float) -> Array:
+def scaled_box(box: ArrayLike, scale: float) -> Float64Array:
     """A box (4,) x1 y1 x2 y2, larger or smaller about its centre."""
     low, high = np.asarray(box, np.float64).reshape(2, 2)
     middle, half = (low + high) / 2, (high - low) / 2 * scale
     return np.concatenate((middle - half, middle + half))
 
 
-def from_xywh(box: ArrayLike) -> Array:
+def from_xywh(box: ArrayLike) -> Float64Array:
     """COCO's x y width height to x1 y1 x2 y2."""
     x, y, width, height = np.asarray(box, np.float64)
     return np.array((x, y, x + width, y + height))
 
 
-def cut_box(box: ArrayLike, width_px: float, height_px: float) -> Array | None:
+def cut_box(box: ArrayLike, width_px: float, height_px: float) -> Float64Array | None:
     """A box (4,) cut at the image's edge; None where nothing is left. OSX's sanitize_bbox, without its last pixel."""
     x1, y1, x2, y2 = np.asarray(box, np.float64)
     cut = np.array((max(x1, 0), max(y1, 0), min(x2, width_px), min(y2, height_px)))
@@ -226,14 +227,14 @@ def _tensor(values: ArrayLike) -> Tensor:
     return torch.from_numpy(np.array(values, np.float32))
 
 
-def _rotations(name: str, axis_angle: ArrayLike, count: int, mean: ArrayLike = 0.0) -> Array:
+def _rotations(name: str, axis_angle: ArrayLike, count: int, mean: ArrayLike = 0.0) -> Float64Array:
     array = np.asarray(axis_angle, np.float64).reshape(-1)
     if array.size != count * 3:
         raise InputError(f"{name} has {array.size} numbers; axis-angle of SMPL-X has {count * 3}.")
     return axis_angle_to_matrix(array.reshape(count, 3) + np.asarray(mean))
 
 
-def _first(name: str, coefficients: ArrayLike, count: int) -> Array:
+def _first(name: str, coefficients: ArrayLike, count: int) -> Float64Array:
     array = np.asarray(coefficients, np.float64).reshape(-1)
     if array.size < count:
         raise InputError(f"{name} has {array.size} coefficients; at least {count} are needed.")

@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from coevoer_edge import contract
-from coevoer_edge.data.synthetic.kinds import ALL_KINDS, Array
+from coevoer_edge.body.arrays import Float64Array
+from coevoer_edge.data.synthetic.kinds import ALL_KINDS
 from coevoer_edge.data.synthetic.scene import Background
 
 H, W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
@@ -23,7 +24,7 @@ GREY_PHOTOGRAPHS = ("brick", "grass", "gravel")  # they get a colour
 _PHOTOGRAPH_PX = 512
 
 
-def stacked(values: Sequence[Array | float | int], device: torch.device) -> Tensor:
+def stacked(values: Sequence[Float64Array | float | int], device: torch.device) -> Tensor:
     """One number or array of each sample to a (B, ...) float32 tensor."""
     return torch.from_numpy(np.stack([np.asarray(value, np.float32) for value in values])).to(device)
 

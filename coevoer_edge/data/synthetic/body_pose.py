@@ -10,11 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.synthetic.hand_pose import about
 
-Array = NDArray[np.float64]
 Range = tuple[float, float]
 
 # Degrees; about the axes x (bend forward), y (turn left), z (lean to the right).
@@ -36,8 +35,8 @@ _MAX_STRETCH = 0.995
 class ArmLengths(NamedTuple):
     """A left arm in the chest's frame, m."""
 
-    collar: Array  # 3: place of the collar joint
-    shoulder: Array  # 3: from collar to shoulder, at rest
+    collar: Float64Array  # 3: place of the collar joint
+    shoulder: Float64Array  # 3: from collar to shoulder, at rest
     upper: float
     fore: float
 
@@ -45,7 +44,7 @@ class ArmLengths(NamedTuple):
 class Arm(NamedTuple):
     """A left arm: collar, shoulder, elbow and wrist, each to its parent; how far it misses its goal, and limits."""
 
-    rotations: Array  # 4 3 3
+    rotations: Float64Array  # 4 3 3
     miss_m: float
     strain: float  # 0: within the limits; 1 is about 20 degrees beyond one
 
@@ -60,7 +59,7 @@ ARMS_DEG: dict[str, tuple[Range, ...]] = {
 }
 
 
-def turned(axis: int, deg: float) -> Array:
+def turned(axis: int, deg: float) -> Float64Array:
     """(3, 3) about x, y or z (0, 1, 2)."""
     c, s = math.cos(math.radians(deg)), math.sin(math.radians(deg))
     if axis == 0:
@@ -70,12 +69,12 @@ def turned(axis: int, deg: float) -> Array:
     return np.array(((c, -s, 0.0), (s, c, 0.0), (0.0, 0.0, 1.0)))
 
 
-def euler(x_deg: float, y_deg: float, z_deg: float) -> Array:
+def euler(x_deg: float, y_deg: float, z_deg: float) -> Float64Array:
     """(3, 3): about z first, then x, then y, all axes fixed."""
     return turned(1, y_deg) @ turned(0, x_deg) @ turned(2, z_deg)
 
 
-def draw_spine(rng: Generator) -> Array:
+def draw_spine(rng: Generator) -> Float64Array:
     """(3, 3, 3) of spine1, spine2, spine3: upright, leaning on something, or anything."""
     spread = np.array(((5.0, 4.0, 3.0), (7.0, 8.0, 6.0), (10.0, 9.0, 7.0))[rng.choice(3, p=(0.55, 0.3, 0.15))])
     together, alone = rng.normal((2.0, 0.0, 0.0), spread * 0.8), rng.normal(0, spread * 0.5, (3, 3))
@@ -83,7 +82,7 @@ def draw_spine(rng: Generator) -> Array:
     return np.stack([euler(*angles) for angles in np.clip(together + alone, low, SPINE_LIMITS_DEG)])
 
 
-def draw_head(rng: Generator, body_yaw_deg: float) -> Array:
+def draw_head(rng: Generator, body_yaw_deg: float) -> Float64Array:
     """(2, 3, 3) of neck and head. Half the people look about into the camera however the body is turned."""
     kind = rng.random()
     if kind < 0.85:
@@ -98,7 +97,7 @@ def draw_head(rng: Generator, body_yaw_deg: float) -> Array:
     return np.stack((euler(*neck), euler(*head)))
 
 
-def draw_legs(rng: Generator, *, seen: bool) -> dict[str, Array]:
+def draw_legs(rng: Generator, *, seen: bool) -> dict[str, Float64Array]:
     """Rotations of hips, knees, ankles and feet by joint name. Unseen legs rest: nobody could tell how they stand."""
     if not seen:
         tiny = rng.normal(0, 0.8, (8, 3)).clip(-2, 2)
@@ -107,7 +106,7 @@ def draw_legs(rng: Generator, *, seen: bool) -> dict[str, Array]:
     kind = rng.choice(("standing", "sitting", "stepping"), p=(0.55, 0.3, 0.15))
     bent = rng.uniform(70, 100) if kind == "sitting" else abs(rng.normal(0, 6))
     forward = rng.uniform(-30, 30) if kind == "stepping" else rng.normal(0, 3)
-    pose: dict[str, Array] = {}
+    pose: dict[str, Float64Array] = {}
     for side, out in (("left", 1), ("right", -1)):
         hip = bent + out * forward + rng.normal(0, 3)
         knee = max(0.0, rng.uniform(65, 105) if kind == "sitting" else bent + abs(rng.normal(0, 5)) + max(0.0, -hip))
@@ -133,27 +132,29 @@ def draw_any_arm(rng: Generator) -> Arm:
     out[0], out[2] = abs(out[0]) - 0.3 * (out[2] > 0.3), abs(out[2]) if rng.random() < 0.75 else 0.6 * out[2]
     out /= np.linalg.norm(out)
     low, high = twist_limits_deg(out[1])
-    shoulder: Array = _swing_to(out) @ turned(0, float(rng.uniform(low, high)))
+    shoulder: Float64Array = _swing_to(out) @ turned(0, float(rng.uniform(low, high)))
     lift = float(np.degrees(np.arcsin(out[1])))
     flex = rng.uniform(*ELBOW_LIMITS_DEG) * rng.uniform(0.6, 1)
     wrist = rng.uniform(*np.transpose((WRIST_FLEXION_LIMITS_DEG, WRIST_DEVIATION_LIMITS_DEG))) * rng.uniform(0.2, 1)
     return _arm(draw_collar(rng, lift), shoulder, flex, rng.uniform(*FOREARM_LIMITS_DEG), wrist)
 
 
-def draw_collar(rng: Generator, lift_deg: float) -> Array:
+def draw_collar(rng: Generator, lift_deg: float) -> Float64Array:
     """(3, 3): the collar follows the arm up (and a little forward or back)."""
     up = np.clip(max(0.0, lift_deg) * 0.25 + rng.normal(0, 3), *COLLAR_LIMITS_DEG)
     return euler(0, rng.normal(0, 3), float(up))
 
 
-def twist_limits_deg(up: Array | float) -> tuple[Array, Array]:
+def twist_limits_deg(up: Float64Array | float) -> tuple[Float64Array, Float64Array]:
     """Limits of the upper arm's twist by the height of its direction, -1 (hanging) to 1 (overhead)."""
     low, high = UPPER_ARM_TWIST_LIMITS_DEG
     up = np.asarray(up, np.float64)
     return low - 55 * np.maximum(up, 0) + 35 * np.maximum(-up, 0), high - 50 * np.maximum(up, 0)
 
 
-def solve_arm(rng: Generator, lengths: ArmLengths, target: Array, hands: Array, point: Array) -> Arm:
+def solve_arm(
+    rng: Generator, lengths: ArmLengths, target: Float64Array, hands: Float64Array, point: Float64Array
+) -> Arm:
     """The most natural left arm that brings `point` of the hand to `target`.
 
     target: (3,) m, chest's frame. hands: (M, 3, 3) orientations in the chest's frame to choose from. point: (3,) m in
@@ -188,7 +189,7 @@ def solve_arm(rng: Generator, lengths: ArmLengths, target: Array, hands: Array, 
     return Arm(arm.rotations, miss, float(twist))
 
 
-def hand_frames(fingers: Array, palm: Array) -> Array:
+def hand_frames(fingers: Float64Array, palm: Float64Array) -> Float64Array:
     """(..., 3, 3) of left hands whose fingers point along `fingers` and whose palms face about `palm`, (..., 3)."""
     x = fingers / np.linalg.norm(fingers, axis=-1, keepdims=True)
     y = -(palm - np.sum(palm * x, -1, keepdims=True) * x)
@@ -196,24 +197,26 @@ def hand_frames(fingers: Array, palm: Array) -> Array:
     return np.stack((x, y, cross(x, y)), -1)
 
 
-def cross(a: Array, b: Array) -> Array:
+def cross(a: Float64Array, b: Float64Array) -> Float64Array:
     """Cross product (..., 3); numpy's own takes three times as long on so few."""
     a0, a1, a2, b0, b1, b2 = a[..., 0], a[..., 1], a[..., 2], b[..., 0], b[..., 1], b[..., 2]
     return np.stack((a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0), -1)
 
 
-def within_wrist(angles_deg: Array) -> Array:
+def within_wrist(angles_deg: Float64Array) -> Float64Array:
     """Flexion and deviation drawn in to the wrist's limits, taken as an ellipse in each quarter."""
     limits = np.transpose((WRIST_FLEXION_LIMITS_DEG, WRIST_DEVIATION_LIMITS_DEG))  # low, high
     reach = float(np.linalg.norm(angles_deg / np.where(angles_deg < 0, limits[0], limits[1])))
     return angles_deg / max(reach, 1.0)
 
 
-def _draw_wrist(rng: Generator) -> Array:
+def _draw_wrist(rng: Generator) -> Float64Array:
     return within_wrist(rng.normal((8.0, -3.0), (18.0, 9.0)))
 
 
-def _arm(collar: Array, shoulder: Array, flex_deg: float, roll_deg: float, wrist_deg: Array) -> Arm:
+def _arm(
+    collar: Float64Array, shoulder: Float64Array, flex_deg: float, roll_deg: float, wrist_deg: Float64Array
+) -> Arm:
     """Roll is shared between elbow and wrist, as the skin of the forearm shares it."""
     flexion, deviation = np.radians(wrist_deg)
     angle = float(np.hypot(flexion, deviation))
@@ -223,15 +226,15 @@ def _arm(collar: Array, shoulder: Array, flex_deg: float, roll_deg: float, wrist
     return Arm(np.stack((collar, shoulder, elbow, half @ about(axis, np.asarray(angle)))), 0.0, 0.0)
 
 
-def _swing_to(direction: Array) -> Array:
+def _swing_to(direction: Float64Array) -> Float64Array:
     """(3, 3): the shortest turn of +x to a unit direction other than -x."""
     x, y, z = direction
     K = np.array(((0.0, -y, -z), (y, 0.0, 0.0), (z, 0.0, 0.0)))
-    result: Array = np.eye(3) + K + K @ K / (1 + x)
+    result: Float64Array = np.eye(3) + K + K @ K / (1 + x)
     return result
 
 
-def _two_bones(reach: Array, lengths: ArmLengths) -> tuple[Array, Array]:
+def _two_bones(reach: Float64Array, lengths: ArmLengths) -> tuple[Float64Array, Float64Array]:
     """Shoulder to wrist (M, 3) to shoulder rotations (M, K, 3, 3) of all swivels, and the elbow's flexion (M,), rad."""
     a, b = lengths.upper, lengths.fore
     shortest = np.sqrt(a * a + b * b + 2 * a * b * np.cos(np.radians(ELBOW_LIMITS_DEG[1])))
@@ -254,7 +257,7 @@ def _two_bones(reach: Array, lengths: ArmLengths) -> tuple[Array, Array]:
     return np.stack((x, y, cross(x, y)), -1), flex
 
 
-def _roll_and_wrist_deg(R: Array) -> tuple[Array, Array, Array]:
+def _roll_and_wrist_deg(R: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Forearm to hand (..., 3, 3) as roll about the forearm, then flexion and deviation of the wrist."""
     roll = np.arctan2(R[..., 2, 1] - R[..., 1, 2], R[..., 1, 1] + R[..., 2, 2])
     c, s = np.cos(roll), np.sin(roll)
@@ -264,7 +267,9 @@ def _roll_and_wrist_deg(R: Array) -> tuple[Array, Array, Array]:
     return np.degrees(roll), -y * factor, z * factor
 
 
-def _strain(shoulders: Array, roll: Array, flexion: Array, deviation: Array) -> Array:
+def _strain(
+    shoulders: Float64Array, roll: Float64Array, flexion: Float64Array, deviation: Float64Array
+) -> Float64Array:
     """How far beyond the joints' limits, in units of 20 degrees, (...)."""
     twist = np.degrees(
         np.arctan2(shoulders[..., 2, 1] - shoulders[..., 1, 2], shoulders[..., 1, 1] + shoulders[..., 2, 2])
@@ -272,7 +277,7 @@ def _strain(shoulders: Array, roll: Array, flexion: Array, deviation: Array) -> 
     out = shoulders[..., :, 0]
     low, high = twist_limits_deg(out[..., 1])
     across = np.maximum(-0.35 - out[..., 0], 0) + np.maximum(-0.55 - out[..., 2], 0)  # through the chest, far behind
-    result: Array = (
+    result: Float64Array = (
         np.maximum(np.maximum(low - twist, twist - high), 0)
         + np.maximum(np.abs(roll) - 80, 0)
         + _beyond(flexion, WRIST_FLEXION_LIMITS_DEG)
@@ -282,6 +287,6 @@ def _strain(shoulders: Array, roll: Array, flexion: Array, deviation: Array) -> 
     return result
 
 
-def _beyond(angle: Array, limits: Range) -> Array:
-    result: Array = np.maximum(np.maximum(limits[0] - angle, angle - limits[1]), 0)
+def _beyond(angle: Float64Array, limits: Range) -> Float64Array:
+    result: Float64Array = np.maximum(np.maximum(limits[0] - angle, angle - limits[1]), 0)
     return result

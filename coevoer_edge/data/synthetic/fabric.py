@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.synthetic.background import stacked
-from coevoer_edge.data.synthetic.kinds import Array
 from coevoer_edge.data.synthetic.look import Cloth
 
 
@@ -81,7 +81,7 @@ class Threads:
         return share.clamp(0, 1), ink
 
 
-def _numbers(weave: Weave) -> Array:
+def _numbers(weave: Weave) -> Float64Array:
     turn = math.radians(weave.turn_deg)
     head = (weave.first, weave.second, weave.product, weave.noise, weave.level, weave.sharpness)
     return np.array((*head, math.cos(turn), math.sin(turn), weave.bend, weave.circles))

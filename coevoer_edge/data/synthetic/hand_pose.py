@@ -7,11 +7,9 @@ thumb; knuckle first), absolute, flat hand = identity. A right hand is the mirro
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import FINGER_NAMES
-
-Array = NDArray[np.float64]
 
 _MIRROR = np.array(((1.0, -1.0, -1.0), (-1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)))
 
@@ -32,17 +30,17 @@ _AROUND, _TUCKED = (56.0, 4.0, 8.0, 52.0), (30.0, 28.0, 35.0, 35.0)  # thumb ove
 _THUMB_OUT, _THUMB_REST = (-2.0, -12.0, 0.0, 0.0), (8.0, 8.0, 8.0, 8.0)
 
 
-def _hand(*, index: object, middle: object, ring: object, pinky: object, thumb: object) -> Array:
+def _hand(*, index: object, middle: object, ring: object, pinky: object, thumb: object) -> Float64Array:
     return np.array((index, middle, pinky, ring, thumb), np.float64)
 
 
-def _alike(finger: tuple[float, ...], thumb: tuple[float, ...], spread: float = 0.0) -> Array:
+def _alike(finger: tuple[float, ...], thumb: tuple[float, ...], spread: float = 0.0) -> Float64Array:
     hand = _hand(index=finger, middle=finger, ring=finger, pinky=finger, thumb=thumb)
     hand[:4, 3] += spread * np.array((1.0, 0.25, -1.0, -0.45))
     return hand
 
 
-def _up(count: str, thumb: tuple[float, ...] = _AROUND, spread: float = 0.0) -> Array:
+def _up(count: str, thumb: tuple[float, ...] = _AROUND, spread: float = 0.0) -> Float64Array:
     """The fingers named are straight, the others bent."""
     fingers = {name: _STRAIGHT if name in count.split() else _BENT for name in ("index", "middle", "ring", "pinky")}
     hand = _hand(**fingers, thumb=thumb)
@@ -50,7 +48,7 @@ def _up(count: str, thumb: tuple[float, ...] = _AROUND, spread: float = 0.0) -> 
     return hand
 
 
-HANDS: dict[str, Array] = {
+HANDS: dict[str, Float64Array] = {
     "flat": _alike(_STRAIGHT, (0.0, 18.0, 2.0, 2.0), -3.0),
     "open": _alike((6.0, 10.0, 6.0, 0.0), _THUMB_OUT, 6.0),
     "spread": _alike((0.0, 3.0, 2.0, 0.0), (-8.0, -22.0, 0.0, 0.0), 14.0),
@@ -93,7 +91,7 @@ _PINCHED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 
 
-def _pinch(finger: str) -> Array:
+def _pinch(finger: str) -> Float64Array:
     """The finger's tip at the thumb's, the others straight: OK with the index."""
     hand = HANDS["open"].copy()
     hand[FINGER_NAMES.index(finger)], hand[4] = _PINCHED[finger]
@@ -111,12 +109,12 @@ _COMMON = np.cumsum(_WEIGHT / _WEIGHT.sum())
 _NOISE_DEG = np.array(((6.0, 7.0, 4.0, 2.5),) * 4 + ((5.0, 5.0, 5.0, 6.0),))  # standard deviation around a named pose
 
 
-def draw_hand(rng: Generator, *, name: str | None = None) -> Array:
+def draw_hand(rng: Generator, *, name: str | None = None) -> Float64Array:
     """(15, 3, 3) of a left hand: near the pose `name`, or near any pose, between two, or anything fingers can do."""
     return hand_rotations(draw_hand_angles(rng, name=name))
 
 
-def draw_hand_angles(rng: Generator, *, name: str | None = None) -> Array:
+def draw_hand_angles(rng: Generator, *, name: str | None = None) -> Float64Array:
     """(5, 4) in degrees, within the limits."""
     if name is not None:
         angles = HANDS[name]
@@ -130,16 +128,16 @@ def draw_hand_angles(rng: Generator, *, name: str | None = None) -> Array:
             angles = angles + share * (_common(rng) - angles)
     noise = rng.standard_normal((5, 4)) * _NOISE_DEG * rng.uniform(0.2, 1.2)
     noise[:4, 2] += 0.5 * noise[:4, 1]  # one tendon bends the two outer joints
-    clipped: Array = np.clip(angles + noise, _LOW, _HIGH)
+    clipped: Float64Array = np.clip(angles + noise, _LOW, _HIGH)
     return clipped
 
 
-def _common(rng: Generator) -> Array:
-    result: Array = _ALL[min(int(np.searchsorted(_COMMON, rng.random())), len(_ALL) - 1)]
+def _common(rng: Generator) -> Float64Array:
+    result: Float64Array = _ALL[min(int(np.searchsorted(_COMMON, rng.random())), len(_ALL) - 1)]
     return result
 
 
-def _random(rng: Generator) -> Array:
+def _random(rng: Generator) -> Float64Array:
     """Uniform in the limits, the end joints following the middle ones."""
     angles = rng.uniform(_LOW, _HIGH)
     angles[:4, 1] = rng.uniform(0, 100, 4)
@@ -148,7 +146,7 @@ def _random(rng: Generator) -> Array:
     return np.clip(angles, _LOW, _HIGH)
 
 
-def hand_rotations(angles_deg: Array) -> Array:
+def hand_rotations(angles_deg: Float64Array) -> Float64Array:
     """Angles (5, 4) to the rotations (15, 3, 3) of a left hand."""
     angles = np.radians(angles_deg)
     fan = np.radians(_FAN_DEG)[:, None]
@@ -164,7 +162,7 @@ def hand_rotations(angles_deg: Array) -> Array:
     return result.reshape(15, 3, 3)
 
 
-def about(axis: Array, angle_rad: Array) -> Array:
+def about(axis: Float64Array, angle_rad: Float64Array) -> Float64Array:
     """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...); Rodrigues' formula."""
     axis = np.broadcast_to(axis, (*angle_rad.shape, 3))
     x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
@@ -178,7 +176,7 @@ def about(axis: Array, angle_rad: Array) -> Array:
     return result
 
 
-def mirrored(rotation: Array) -> Array:
+def mirrored(rotation: Float64Array) -> Float64Array:
     """The rotations (..., 3, 3) of the other side: the mirror is x = 0."""
-    result: Array = rotation * _MIRROR
+    result: Float64Array = rotation * _MIRROR
     return result

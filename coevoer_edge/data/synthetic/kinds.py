@@ -8,11 +8,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
+
+from coevoer_edge.body.arrays import Float64Array
 
 Domain = Literal["train", "held_out"]
 Family = Literal["background", "photograph", "fabric", "hair", "headwear", "light", "occluder", "tone", "noise"]
-Array = NDArray[np.float64]
 
 KINDS: Mapping[Family, Mapping[Domain, Mapping[str, float]]] = {
     "background": {
@@ -63,7 +63,7 @@ SKIN_TONES = np.array(
         (0.27, 0.17, 0.13),
     ]
 )
-HAIR_COLORS: Mapping[Domain, Array] = {
+HAIR_COLORS: Mapping[Domain, Float64Array] = {
     "train": np.array(
         [
             (0.06, 0.05, 0.05),
@@ -95,9 +95,9 @@ def draw_kind(rng: Generator, family: Family, domain: Domain) -> str:
     return str(rng.choice(list(kinds), p=shares / shares.sum()))
 
 
-def muted(rng: Generator, colors: Array) -> Array:
+def muted(rng: Generator, colors: Float64Array) -> Float64Array:
     """Take part of the saturation out: most things are not vivid."""
-    result: Array = colors + (colors.mean(-1, keepdims=True) - colors) * rng.uniform(0.1, 1.0)
+    result: Float64Array = colors + (colors.mean(-1, keepdims=True) - colors) * rng.uniform(0.1, 1.0)
     return result
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.random import Generator
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.synthetic.kinds import (
     HAIR_COLORS,
     IRIS,
@@ -17,7 +18,6 @@ from coevoer_edge.data.synthetic.kinds import (
     SKIN_TONES,
     SLEEVE_ENDS_M,
     SLEEVE_SHARES,
-    Array,
     Domain,
     chance,
     draw_kind,
@@ -30,16 +30,16 @@ from coevoer_edge.data.synthetic.scene import Background, Camera, Occluder, draw
 class Skin:
     """Colours of the naked body."""
 
-    tone: Array  # 3
-    lips: Array  # 3
-    iris: Array  # 3
-    nails: Array  # 3
-    brow: Array  # 3
-    brow_m: Array  # 2: height, half thickness
-    beard: Array  # 4: opacity, colour
-    blush: Array  # 4: opacity of red on cheeks, nose; of shadow around the eyes; of freckles; of blotches
-    eye_shadow: Array  # 3
-    gloss: Array  # 2: strength, exponent
+    tone: Float64Array  # 3
+    lips: Float64Array  # 3
+    iris: Float64Array  # 3
+    nails: Float64Array  # 3
+    brow: Float64Array  # 3
+    brow_m: Float64Array  # 2: height, half thickness
+    beard: Float64Array  # 4: opacity, colour
+    blush: Float64Array  # 4: opacity of red on cheeks, nose; of shadow around the eyes; of freckles; of blotches
+    eye_shadow: Float64Array  # 3
+    gloss: Float64Array  # 2: strength, exponent
 
 
 @dataclass(frozen=True)
@@ -48,32 +48,32 @@ class Hair:
 
     kind: str
     headwear: str
-    color: Array  # 3
-    wear_color: Array  # 3
-    lift_m: Array  # 3: over the scalp at rest, at the crown, of the noise
-    size: Array  # 4: free shares in [0, 1] for the balls' lengths and widths
-    glasses: Array  # 6: worn or not, radius m, tube m, roundness, height, darkness of the lenses
-    glasses_color: Array  # 3
-    headset: Array  # 2: worn or not, cup radius m
-    headset_color: Array  # 3
+    color: Float64Array  # 3
+    wear_color: Float64Array  # 3
+    lift_m: Float64Array  # 3: over the scalp at rest, at the crown, of the noise
+    size: Float64Array  # 4: free shares in [0, 1] for the balls' lengths and widths
+    glasses: Float64Array  # 6: worn or not, radius m, tube m, roundness, height, darkness of the lenses
+    glasses_color: Float64Array  # 3
+    headset: Float64Array  # 2: worn or not, cup radius m
+    headset_color: Float64Array  # 3
 
 
 @dataclass(frozen=True)
 class Cloth:
     """What is worn on the body. Distances are on the mean body at rest, m."""
 
-    top: Array  # 6: sleeve end, neckline height, its slope, its half width, hem, collar width
-    jacket: Array  # 5: worn or not, sleeve end, neckline height, half opening at the waist, lapel slope
-    bottom: Array  # 2: waist, leg's end
-    wrap: Array  # 3: scarf, face mask, gloves: worn or not
-    loose_m: Array  # 4: trunk, arms, legs, amplitude of folds
-    colors: Array  # 5 2 3: top, jacket, bottom, wrap, shoes: two colours each
-    patterned: Array  # 5: share of the pattern in each
+    top: Float64Array  # 6: sleeve end, neckline height, its slope, its half width, hem, collar width
+    jacket: Float64Array  # 5: worn or not, sleeve end, neckline height, half opening at the waist, lapel slope
+    bottom: Float64Array  # 2: waist, leg's end
+    wrap: Float64Array  # 3: scarf, face mask, gloves: worn or not
+    loose_m: Float64Array  # 4: trunk, arms, legs, amplitude of folds
+    colors: Float64Array  # 5 2 3: top, jacket, bottom, wrap, shoes: two colours each
+    patterned: Float64Array  # 5: share of the pattern in each
     fabric: str
-    period_m: Array  # 2
-    phase: Array  # 3
-    logo: Array  # 6: worn or not, centre x, y, half width, half height, line period; m
-    logo_color: Array  # 3
+    period_m: Float64Array  # 2
+    phase: Float64Array  # 3
+    logo: Float64Array  # 6: worn or not, centre x, y, half width, half height, line period; m
+    logo_color: Float64Array  # 3
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Light:
     """Distant lights, an even one from above and below, and how dark shadows are."""
 
     kind: str
-    towards: Array  # L 3: camera frame
-    colors: Array  # L 3
-    sky: Array  # 3
-    ground: Array  # 3
+    towards: Float64Array  # L 3: camera frame
+    colors: Float64Array  # L 3
+    sky: Float64Array  # 3
+    ground: Float64Array  # 3
     shadow: float
 
 
@@ -94,7 +94,7 @@ class Look:
 
     domain: Domain
     seed: int  # of the pixel noise
-    waves: Array  # 6 NUM_WAVES: weights of surface noise, unit norm: folds, folds, blotches, blobs, hair, cloth edge
+    waves: Float64Array  # 6 NUM_WAVES, unit norm: weights of surface noise: folds, folds, blotches, blobs, hair, edge
     skin: Skin
     hair: Hair
     cloth: Cloth

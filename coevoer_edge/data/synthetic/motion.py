@@ -11,12 +11,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import BODY_JOINT_NAMES
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.data.synthetic.person import draw_person
-
-Array = NDArray[np.float64]
 
 MOVE_S, REST_S = (0.45, 1.4), (0.0, 0.8)
 """Bounds of how long a move and a rest last. A gesture of the hand peaks at 1 to 3 m/s."""
@@ -36,11 +35,11 @@ _GROUPS = {
 class _Way:
     """Postures (K, n, 3, 3) or numbers (K, n), each reached at an end and left at the next start."""
 
-    postures: Array
-    starts_s: Array  # K - 1
-    ends_s: Array  # K - 1
+    postures: Float64Array
+    starts_s: Float64Array  # K - 1
+    ends_s: Float64Array  # K - 1
 
-    def at(self, time_s: float) -> Array:
+    def at(self, time_s: float) -> Float64Array:
         k = int(np.clip(np.searchsorted(self.starts_s, time_s, side="right") - 1, 0, len(self.starts_s) - 1))
         tau = float(np.clip((time_s - self.starts_s[k]) / (self.ends_s[k] - self.starts_s[k]), 0, 1))
         share = tau**3 * (10 + tau * (6 * tau - 15))
@@ -59,7 +58,7 @@ class Motion:
         facing: root rotation (3, 3) to hold instead of turning to and fro, such as of one who walks.
     """
 
-    def __init__(self, rng: Generator, duration_s: float, facing: Array | None = None) -> None:
+    def __init__(self, rng: Generator, duration_s: float, facing: Float64Array | None = None) -> None:
         count = 2 + int(np.ceil(duration_s / MOVE_S[0]))
         people = [draw_person(rng, legs_seen=False) for _ in range(count)]
         self.betas = people[0].betas

@@ -6,9 +6,9 @@ again.
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import BODY_JOINT_NAMES, JOINT_NAMES, NUM_JOINTS
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.synthetic import skeleton
@@ -27,8 +27,6 @@ from coevoer_edge.data.synthetic.body_pose import (
 )
 from coevoer_edge.data.synthetic.hand_pose import draw_hand, mirrored
 from coevoer_edge.data.synthetic.reaches import FACE_REACHES, REACHES, Reach
-
-Array = NDArray[np.float64]
 
 MAX_TRIES = 12
 MAX_MISS_M, MAX_STRAIN = 0.03, 1.0
@@ -114,7 +112,7 @@ _ARM = {side: [_AT[f"{side}_{j}"] for j in ("collar", "shoulder", "elbow", "wris
 _HANDS = {side: slice(_AT[f"{side}_index1"], _AT[f"{side}_thumb3"] + 1) for side in _SIDES}
 
 
-def draw_betas(rng: Generator) -> Array:
+def draw_betas(rng: Generator) -> Float64Array:
     """(10,) standard deviations of shape: 1 wide, in every fifth person 1.6, none beyond 3."""
     spread = 1.6 if rng.random() < 0.2 else 1.0
     betas = rng.normal(0, spread, contract.NUM_BETAS)
@@ -131,7 +129,7 @@ def draw_yaw_deg(rng: Generator) -> float:
     return float(rng.uniform(-45, 45) if kind < 0.9 else rng.uniform(-90, 90))
 
 
-def draw_face(rng: Generator) -> tuple[Array, Array]:
+def draw_face(rng: Generator) -> tuple[Float64Array, Float64Array]:
     """Jaw (3, 3) and expression (10,) of the open body."""
     names = list(_FACES)
     chosen = [names[rng.choice(len(names), p=[_FACES[n][0] for n in names])]]
@@ -155,7 +153,9 @@ def draw_face(rng: Generator) -> tuple[Array, Array]:
     return euler(min(jaw_deg, JAW_LIMIT_DEG), aside[0], 0.4 * aside[1]), expression.clip(-0.3, 2.3)
 
 
-def draw_arms(rng: Generator, person: skeleton.Rest, neck_head: Array) -> tuple[list[Arm], list[Array], float]:
+def draw_arms(
+    rng: Generator, person: skeleton.Rest, neck_head: Float64Array
+) -> tuple[list[Arm], list[Float64Array], float]:
     """Both arms and hands as left ones, and by how much the hands may touch."""
     if rng.random() < _TWO_HANDS_SHARE:
         return _two_hands(rng, person)
@@ -167,7 +167,7 @@ def draw_arms(rng: Generator, person: skeleton.Rest, neck_head: Array) -> tuple[
     return [arm for arm, _ in drawn], [hand for _, hand in drawn], 0.0
 
 
-def _one_arm(rng: Generator, person: skeleton.Rest, neck_head: Array, side: str) -> tuple[Arm, Array]:
+def _one_arm(rng: Generator, person: skeleton.Rest, neck_head: Float64Array, side: str) -> tuple[Arm, Float64Array]:
     way = _pick(rng, _ONE_HAND)
     if way == "any":
         return draw_any_arm(rng), draw_hand(rng)
@@ -179,8 +179,8 @@ def _one_arm(rng: Generator, person: skeleton.Rest, neck_head: Array, side: str)
 
 
 def _reach(
-    rng: Generator, person: skeleton.Rest, reach: Reach, neck_head: Array | None, side: str
-) -> tuple[Arm, Array]:
+    rng: Generator, person: skeleton.Rest, reach: Reach, neck_head: Float64Array | None, side: str
+) -> tuple[Arm, Float64Array]:
     """The arm that follows a goal, in the head's frame where rotations of neck and head are given."""
     hand = draw_hand(rng, name=str(rng.choice(reach.hands)) if reach.hands and rng.random() < 0.9 else None)
     place = np.array(reach.place) + rng.standard_normal(3) * reach.spread_m
@@ -198,7 +198,7 @@ def _reach(
     return solve_arm(rng, lengths, place, neck @ head @ frames, _PALM_M if reach.by_palm else tip), hand
 
 
-def _two_hands(rng: Generator, person: skeleton.Rest) -> tuple[list[Arm], list[Array], float]:
+def _two_hands(rng: Generator, person: skeleton.Rest) -> tuple[list[Arm], list[Float64Array], float]:
     """Hands that hold each other or something between them."""
     kind = _pick(rng, _TWO_HANDS)
     lengths = person.arm
@@ -262,7 +262,9 @@ def _resting_arms() -> list[Arm]:
     return [draw_arm(np.random.default_rng(side), "down") for side in range(2)]
 
 
-def _put(rotations: Array, arms: list[Arm], hands: list[Array] | tuple[Array, Array]) -> None:
+def _put(
+    rotations: Float64Array, arms: list[Arm], hands: list[Float64Array] | tuple[Float64Array, Float64Array]
+) -> None:
     """Set both arms and hands, given as left ones."""
     for side, arm, hand in zip(_SIDES, arms, hands, strict=True):
         rotations[_ARM[side]] = arm.rotations if side == "left" else mirrored(arm.rotations)

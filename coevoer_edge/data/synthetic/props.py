@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.synthetic.background import stacked
-from coevoer_edge.data.synthetic.kinds import Array
 from coevoer_edge.data.synthetic.look import Hair
 
 INSIDE_HEAD_M = (0.0, 0.32, 0.06)
@@ -25,7 +25,7 @@ _TUBES = ("left rim", "right rim", "bridge", "left temple", "right temple", "hea
 _LENS = _ALONG + 1  # vertices
 
 
-def ball() -> tuple[Array, NDArray[np.int64]]:
+def ball() -> tuple[Float64Array, NDArray[np.int64]]:
     """Unit sphere: vertices ((_RINGS + 1) * _ROUND, 3) and outward faces."""
     polar, turn = np.meshgrid(
         np.linspace(0, np.pi, _RINGS + 1), np.linspace(0, 2 * np.pi, _ROUND, endpoint=False), indexing="ij"
@@ -63,7 +63,7 @@ def prop_faces() -> NDArray[np.int64]:
 Ball = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
-def _hair_balls(kind: str, s: Array) -> list[Ball]:
+def _hair_balls(kind: str, s: Float64Array) -> list[Ball]:
     a, b, c, _ = (float(share) for share in s)
     long = 0.12 + 0.08 * a
     match kind:
@@ -87,7 +87,7 @@ def _hair_balls(kind: str, s: Array) -> list[Ball]:
             return []
 
 
-def _wear_balls(kind: str, s: Array) -> list[Ball]:
+def _wear_balls(kind: str, s: Float64Array) -> list[Ball]:
     a, b, _, _ = (float(share) for share in s)
     dome: Ball = ((0, 0.36, 0.066), (0.09, 0.07 + 0.02 * a, 0.104))
     match kind:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.random import Generator
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.synthetic.kinds import (
     KERNEL_PX,
     NUM_BOXES,
     NUM_LIMBS,
     NUM_OCCLUDERS,
     SKIN_TONES,
-    Array,
     Domain,
     chance,
     draw_kind,
@@ -31,15 +31,15 @@ class Background:
 
     kind: str
     photograph: str
-    colors: Array  # 4 3
-    grid: Array  # 12 9 3, in [0, 1]
-    boxes: Array  # NUM_BOXES 5: centre x, y, half sizes, shade; shares of the picture
-    box_colors: Array  # NUM_BOXES 3
-    warp: Array  # 6: turn rad, zoom, shift x, y, mirror, perspective
-    amount: Array  # 4: free shares in [0, 1]
+    colors: Float64Array  # 4 3
+    grid: Float64Array  # 12 9 3, in [0, 1]
+    boxes: Float64Array  # NUM_BOXES 5: centre x, y, half sizes, shade; shares of the picture
+    box_colors: Float64Array  # NUM_BOXES 3
+    warp: Float64Array  # 6: turn rad, zoom, shift x, y, mirror, perspective
+    amount: Float64Array  # 4: free shares in [0, 1]
     blur: int  # halvings of the resolution
-    limbs: Array  # NUM_LIMBS 7: people-like shapes: opacity, x, y, half length, half width, angle, radius; px
-    limb_color: Array  # 3
+    limbs: Float64Array  # NUM_LIMBS 7: people-like shapes: opacity, x, y, half length, half width, angle, radius; px
+    limb_color: Float64Array  # 3
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,23 @@ class Occluder:
     """Up to NUM_OCCLUDERS rounded boxes before the person."""
 
     kind: str
-    boxes: Array  # NUM_OCCLUDERS 7: opacity, x, y, half width, half height, angle (rad), corner radius; px
-    colors: Array  # NUM_OCCLUDERS 2 3
+    boxes: Float64Array  # NUM_OCCLUDERS 7: opacity, x, y, half width, half height, angle (rad), corner radius; px
+    colors: Float64Array  # NUM_OCCLUDERS 2 3
 
 
 @dataclass(frozen=True)
 class Camera:
     """What the camera makes of it."""
 
-    kernel: Array  # KERNEL_PX KERNEL_PX: blur, motion, sharpening; sums to 1
+    kernel: Float64Array  # KERNEL_PX KERNEL_PX: blur, motion, sharpening; sums to 1
     low_resolution: int  # 1: none; the picture is taken at 1 / this size
-    exposure: Array  # 3: wanted mean, share of it that is reached, gamma
-    balance: Array  # 3
+    exposure: Float64Array  # 3: wanted mean, share of it that is reached, gamma
+    balance: Float64Array  # 3
     contrast: float
     saturation: float
-    haze: Array  # 4: opacity, colour
+    haze: Float64Array  # 4: opacity, colour
     vignette: float
-    noise: Array  # 3: shot, read, coarse
+    noise: Float64Array  # 3: shot, read, coarse
     tone: str
     noise_kind: str
     jpeg_quality: int  # 100: none
@@ -173,7 +173,7 @@ def draw_camera(rng: Generator, domain: Domain) -> Camera:
     )
 
 
-def _draw_kernel(rng: Generator) -> Array:
+def _draw_kernel(rng: Generator) -> Float64Array:
     """(KERNEL_PX, KERNEL_PX): identity, or Gaussian blur, motion along a line, sharpening."""
     reach = KERNEL_PX // 2
     offset = np.arange(-reach, reach + 1)
@@ -194,5 +194,5 @@ def _draw_kernel(rng: Generator) -> Array:
     along = offset[None] * np.cos(angle) + offset[:, None] * np.sin(angle)
     across = offset[:, None] * np.cos(angle) - offset[None] * np.sin(angle)
     line = (1 - np.abs(across)).clip(0) * (np.abs(along) <= length)
-    result: Array = line / line.sum()
+    result: Float64Array = line / line.sum()
     return result

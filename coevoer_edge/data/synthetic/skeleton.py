@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model_file import read_model_file
 from coevoer_edge.data.synthetic.body_pose import ArmLengths
 
-Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 TIPS_M = np.array(
@@ -35,8 +35,8 @@ _TRUNK = (("spine1", 0.06), ("spine2", 0.06), ("spine3", 0.08), ("pelvis", 0.10)
 class Rest(NamedTuple):
     """One person at rest; m."""
 
-    joints: Array  # 55 3
-    trunk: Array  # 4 2 2: of each slice centre and half axes, x and z, from the slice's joint
+    joints: Float64Array  # 55 3
+    trunk: Float64Array  # 4 2 2: of each slice centre and half axes, x and z, from the slice's joint
 
     @property
     def arm(self) -> ArmLengths:
@@ -48,9 +48,9 @@ class Rest(NamedTuple):
         return ArmLengths(collar - self.chest, shoulder - collar, upper, fore)
 
     @property
-    def chest(self) -> Array:
+    def chest(self) -> Float64Array:
         """Origin of the chest's frame: between the shoulders."""
-        result: Array = self.joints[[_at("left_shoulder"), _at("right_shoulder")]].mean(0)
+        result: Float64Array = self.joints[[_at("left_shoulder"), _at("right_shoulder")]].mean(0)
         return result
 
 
@@ -59,7 +59,7 @@ def _at(name: str) -> int:
 
 
 @cache
-def _shapes() -> tuple[Array, Array, Array, Array]:
+def _shapes() -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
     """Joints (55, 3) and the trunk's outermost vertices (4, 3, 3): left, back, front; each with directions by betas."""
     file = read_model_file(None)
     template, directions = (
@@ -78,7 +78,7 @@ def _shapes() -> tuple[Array, Array, Array, Array]:
     return joints, np.tensordot(regressor, directions, axes=1), template[outer], directions[outer]
 
 
-def rest(betas: Array) -> Rest:
+def rest(betas: Float64Array) -> Rest:
     """The person with the shape `betas`."""
     joints, joint_directions, outer, outer_directions = _shapes()
     joints = joints + joint_directions @ betas
@@ -102,7 +102,7 @@ def _levels() -> list[tuple[Indices, Indices]]:
 _LEVELS = _levels()
 
 
-def pose(joints: Array, rotations: Array) -> tuple[Array, Array]:
+def pose(joints: Float64Array, rotations: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Joints at rest (55, 3), rotations to the parent (55, 3, 3), to rotations and places in the root's frame."""
     world, places = np.empty((NUM_JOINTS, 3, 3)), np.empty((NUM_JOINTS, 3))
     world[0], places[0] = rotations[0], joints[0]
@@ -113,7 +113,7 @@ def pose(joints: Array, rotations: Array) -> tuple[Array, Array]:
     return world, places
 
 
-def finger_points(joints: Array, hand: Array) -> Array:
+def finger_points(joints: Float64Array, hand: Float64Array) -> Float64Array:
     """A left hand's rotations (15, 3, 3) to its fingers (5, 4, 3) in the wrist's frame: three joints and the tip."""
     first = _at("left_index1")
     own = (joints[first : first + 15] - joints[_at("left_wrist")]).reshape(5, 3, 3)
@@ -135,7 +135,7 @@ _THIGHS = [(_at(f"{side}_hip"), _at(f"{side}_knee")) for side in _SIDES]
 _FLIP = np.array((-1.0, 1.0, 1.0))
 
 
-def hand_points(world: Array, places: Array, side: str) -> Array:
+def hand_points(world: Float64Array, places: Float64Array, side: str) -> Float64Array:
     """(22, 3): fifteen finger joints, five tips, palm and wrist, in the root's frame."""
     fingers = _FINGERS[side]
     offsets = TIPS_M if side == "left" else TIPS_M * _FLIP
@@ -146,7 +146,7 @@ def hand_points(world: Array, places: Array, side: str) -> Array:
     return np.concatenate((places[fingers], tips, palm[None], wrist[None]))
 
 
-def is_free(person: Rest, rotations: Array, *, touch_m: float = 0.0) -> bool:
+def is_free(person: Rest, rotations: Float64Array, *, touch_m: float = 0.0) -> bool:
     """Whether hands and arms are outside the trunk, the head, the thighs, the other arm and the other hand.
 
     touch_m: how much nearer than just touching two hands may be that hold each other.
@@ -182,7 +182,7 @@ def is_free(person: Rest, rotations: Array, *, touch_m: float = 0.0) -> bool:
     return all(_distance(both, places[hip], places[knee]) >= _THIGH_RADIUS_M for hip, knee in _THIGHS)
 
 
-def in_trunk(person: Rest, world: Array, places: Array, points: Array, margin_m: float) -> bool:
+def in_trunk(person: Rest, world: Float64Array, places: Float64Array, points: Float64Array, margin_m: float) -> bool:
     """Whether one of the points (N, 3) is inside the trunk or closer to it than `margin_m`."""
     for (name, half_height), (centre, half) in zip(_TRUNK, person.trunk, strict=True):
         joint = _at(name)
@@ -193,7 +193,7 @@ def in_trunk(person: Rest, world: Array, places: Array, points: Array, margin_m:
     return False
 
 
-def _distance(points: Array, start: Array, end: Array) -> float:
+def _distance(points: Float64Array, start: Float64Array, end: Float64Array) -> float:
     """The least distance of points (N, 3) to a line from start to end, m."""
     along = end - start
     share = np.clip((points - start) @ along / (along @ along), 0, 1)

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.rotations import axis_angle_to_matrix
-
-Array = NDArray[np.float64]
 
 FRAMINGS: Mapping[str, tuple[float, tuple[str, ...], float]] = {
     "head and shoulders": (0.13, ("left_shoulder", "right_shoulder"), 0.10),
@@ -54,11 +52,11 @@ _WRISTS = _indices("left_wrist", "right_wrist")
 class View:
     """A pinhole camera over the crop, and the way from the level camera's frame into it."""
 
-    rotation: Array  # 3 3: from the level camera's frame (x right, y down, z forward) to this camera's
-    translation_m: Array  # 3: of the pelvis' own frame: camera point = rotation @ posed point + translation
+    rotation: Float64Array  # 3 3: from the level camera's frame (x right, y down, z forward) to this camera's
+    translation_m: Float64Array  # 3: of the pelvis' own frame: camera point = rotation @ posed point + translation
     focal_px: float  # px of the crop
-    principal_px: Array  # 2, px of the crop
-    towards_crop: Array  # 3 3: turns the camera so that its axis passes the middle of the crop
+    principal_px: Float64Array  # 2, px of the crop
+    towards_crop: Float64Array  # 3 3: turns the camera so that its axis passes the middle of the crop
 
 
 def draw_framing(rng: Generator) -> str:
@@ -67,7 +65,7 @@ def draw_framing(rng: Generator) -> str:
     return str(rng.choice(list(FRAMINGS), p=shares / shares.sum()))
 
 
-def draw_view(rng: Generator, framing: str, joints: Array) -> View:
+def draw_view(rng: Generator, framing: str, joints: Float64Array) -> View:
     """Place the camera. `joints` (55, 3), m, are the posed person's in the level camera's axes, from any origin."""
     tilt = float(np.clip(rng.normal(*_TILT_DEG), -_MAX_TILT_DEG, _MAX_TILT_DEG))
     roll = rng.normal(0, _ROLL_DEG)
@@ -106,7 +104,7 @@ def draw_view(rng: Generator, framing: str, joints: Array) -> View:
     return View(rotation, translation, float(focal), principal, _turn_towards(offset))
 
 
-def _turn_towards(offset: Array) -> Array:
+def _turn_towards(offset: Float64Array) -> Float64Array:
     """The smallest rotation that takes the ray (x, y, 1) to the optical axis."""
     ray = np.array((*offset, 1.0))
     ray /= np.linalg.norm(ray)
@@ -114,5 +112,5 @@ def _turn_towards(offset: Array) -> Array:
     sine = float(np.linalg.norm(axis))
     if sine < 1e-12:
         return np.eye(3)
-    turn: Array = axis_angle_to_matrix(axis / sine * np.arctan2(sine, ray[2]))
+    turn: Float64Array = axis_angle_to_matrix(axis / sine * np.arctan2(sine, ray[2]))
     return turn

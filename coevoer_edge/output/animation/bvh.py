@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.output.animation.clip import Array, Clip
+from coevoer_edge.output.animation.clip import Clip
 from coevoer_edge.output.animation.motion import Motion, at_even_rate, motion_of
 
 ROTATION_ORDER = "ZXY"
@@ -47,7 +48,7 @@ def write_bvh(path: Path | str, clip: Clip, body: BodyModel, *, focal_px: float 
     return path
 
 
-def joint_tips(body: BodyModel) -> Array:
+def joint_tips(body: BodyModel) -> Float64Array:
     """(55, 3) where each bone without children ends in the mean shape, from its joint at rest, m; others are zero.
 
     The vertex farthest out along the bone among those that follow it most: fingertips, toes, chin, cornea.
@@ -61,7 +62,7 @@ def joint_tips(body: BodyModel) -> Array:
     return tips
 
 
-def matrix_to_zxy(matrix: Array) -> Array:
+def matrix_to_zxy(matrix: Float64Array) -> Float64Array:
     """(..., 3, 3) to angles (..., 3) about z, x and y in rad, with Rz(a) Rx(b) Ry(c) the matrix; b in [-pi/2, pi/2].
 
     Where b is a right angle, c is 0.
@@ -75,7 +76,7 @@ def matrix_to_zxy(matrix: Array) -> Array:
     return np.stack((z, x, y), axis=-1)
 
 
-def _unwrapped_deg(angles: Array) -> Array:
+def _unwrapped_deg(angles: Float64Array) -> Float64Array:
     """The same rotations (N, 55, 3) with angles that do not jump from frame to frame.
 
     (z, x, y) and (z + 180, 180 - x, y + 180) are one rotation; whichever is nearer to the frame before, full turns
@@ -90,8 +91,8 @@ def _unwrapped_deg(angles: Array) -> Array:
     return out
 
 
-def _nearest_turn(angles: Array, to: Array) -> Array:
-    result: Array = angles + 360 * np.round((to - angles) / 360)
+def _nearest_turn(angles: Float64Array, to: Float64Array) -> Float64Array:
+    result: Float64Array = angles + 360 * np.round((to - angles) / 360)
     return result
 
 
@@ -114,5 +115,5 @@ def _joint_lines(joint: int, motion: Motion, tips: NDArray[np.float64]) -> list[
     return [*head, *("\t" + line for line in body), "}"]
 
 
-def _offset(metres: Array) -> str:
+def _offset(metres: Float64Array) -> str:
     return "OFFSET " + " ".join(f"{value:.6f}" for value in metres * CM_PER_M)

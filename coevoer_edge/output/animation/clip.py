@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coevoer_edge import contract
+from coevoer_edge.body.arrays import Float32Array, Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import PinholeCamera
-
-Array = NDArray[np.float64]
-Floats = NDArray[np.float32]
 
 _EYES = np.tile(np.eye(3), (2, 1, 1))  # the network gives no gaze
 _AT = {name: i for i, name in enumerate(JOINT_NAMES)}
@@ -34,7 +32,7 @@ POSE_SLICES = {
 """Where SMPL-X's pose arguments lie among the 55 joints."""
 
 
-def joint_rotations(parameters: SmplxParameters) -> Array:
+def joint_rotations(parameters: SmplxParameters) -> Float64Array:
     """(55, 3, 3) in SMPL-X's joint order, each joint to its parent; the eyes look straight ahead."""
     p = parameters
     parts = (p.global_orient, p.body_pose, p.jaw_pose, _EYES, p.left_hand_pose, p.right_hand_pose)
@@ -48,12 +46,12 @@ class Clip:
     Camera frame: x right, y down, z into the scene, m. Hands are absolute, no mean pose added.
     """
 
-    timestamps_ms: Array  # T, growing
-    poses: Floats  # T 55 3, axis-angle, rad, in the order of JOINT_NAMES
-    betas: Floats  # T 10
-    expression: Floats  # T 10
-    translation_m: Floats  # T 3: SMPL-X's `transl` under `camera`
-    visibility: Floats  # T 4, contract.VISIBILITY
+    timestamps_ms: Float64Array  # T, growing
+    poses: Float32Array  # T 55 3, axis-angle, rad, in the order of JOINT_NAMES
+    betas: Float32Array  # T 10
+    expression: Float32Array  # T 10
+    translation_m: Float32Array  # T 3: SMPL-X's `transl` under `camera`
+    visibility: Float32Array  # T 4, contract.VISIBILITY
     camera: PinholeCamera  # one for the whole clip
     frame_size_px: tuple[int, int]  # width, height
     trained: bool
@@ -90,7 +88,7 @@ class Clip:
             expression=self.expression[index].astype(np.float64),
         )
 
-    def shape(self) -> Array:
+    def shape(self) -> Float64Array:
         """(10,): the betas of the whole clip, the median over its frames: bones do not change their length.
 
         Raises `InputError` for a clip without any person.
@@ -99,7 +97,7 @@ class Clip:
             raise InputError("There is no person in any frame of the clip; there is nothing to animate.")
         return np.median(self.betas[self.found].astype(np.float64), axis=0)
 
-    def smplx_arrays(self) -> dict[str, Floats]:
+    def smplx_arrays(self) -> dict[str, Float32Array]:
         """SMPL-X's own names with T rows, as `smplx.SMPLX.forward` takes them: axis-angle in rad, m."""
         T = len(self.timestamps_ms)
         poses = {name: self.poses[:, joints].reshape(T, -1) for name, joints in POSE_SLICES.items()}
@@ -120,7 +118,7 @@ class ClipRecorder:
         self.frame_size_px = frame_size_px
         self.trained = trained
         self._timestamps_ms: list[float] = []
-        self._rows: list[Floats] = []
+        self._rows: list[Float32Array] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -129,8 +127,8 @@ class ClipRecorder:
         self,
         timestamp_ms: float,
         parameters: SmplxParameters | None = None,
-        translation_m: Array | None = None,
-        visibility: Array | None = None,
+        translation_m: Float64Array | None = None,
+        visibility: Float64Array | None = None,
     ) -> None:
         """Append a frame; without `parameters`, one without a person."""
         row = np.full(NUM_JOINTS * 3 + 10 + 10 + 3 + len(contract.VISIBILITY), np.nan, np.float32)
@@ -164,7 +162,7 @@ class ClipRecorder:
         )
 
 
-def rest_joints(body: BodyModel, betas: Array, expression: Array | None = None) -> Array:
+def rest_joints(body: BodyModel, betas: Float64Array, expression: Float64Array | None = None) -> Float64Array:
     """(55, 3) joints of a shape at rest, m."""
     coefficients = np.concatenate((betas, np.zeros(10) if expression is None else expression))
     moved = body.joint_directions.astype(np.float64) @ coefficients

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.contract import NUM_EXPRESSION
-from coevoer_edge.output.animation.clip import Array, Clip, rest_joints
+from coevoer_edge.output.animation.clip import Clip, rest_joints
 from coevoer_edge.output.animation.gltf import GltfFile, Index, Kind
 from coevoer_edge.output.animation.motion import Motion, motion_of
 from coevoer_edge.output.animation.quaternions import continuous, matrix_to_quaternion
@@ -62,7 +63,7 @@ def write_animated_glb(
     return file.write(path)
 
 
-def skin_influences(weights: NDArray[np.floating], count: int = INFLUENCES) -> tuple[NDArray[np.int64], Array]:
+def skin_influences(weights: NDArray[np.floating], count: int = INFLUENCES) -> tuple[NDArray[np.int64], Float64Array]:
     """(V, 55) to the `count` largest, joints and weights (V, count) each; the weights sum to 1."""
     order = np.argsort(-weights, axis=1, kind="stable")[:, :count]
     kept = np.take_along_axis(weights, order, axis=1).astype(np.float64)
@@ -81,7 +82,7 @@ def _add_joints(file: GltfFile, motion: Motion) -> list[Index]:
     return joints
 
 
-def _add_mesh(file: GltfFile, body: BodyModel, betas: Array) -> Index:
+def _add_mesh(file: GltfFile, body: BodyModel, betas: Float64Array) -> Index:
     shapedirs = body.file.shapedirs.astype(np.float64)
     vertices = body.file.v_template + shapedirs[..., : len(betas)] @ betas  # V 3
     joints, weights = skin_influences(body.file.weights)
@@ -116,7 +117,7 @@ def _add_animation(file: GltfFile, body: BodyModel, motion: Motion, joints: list
     quaternions = continuous(matrix_to_quaternion(motion.rotations))  # N 55 4
     places = _places(body, motion)  # N 55 3
     moves = np.abs(places - places[0]).max((0, 2)) > _MOVES_M
-    tracks: list[tuple[Index, str, Array, Kind]] = [
+    tracks: list[tuple[Index, str, Float64Array, Kind]] = [
         (joints[i], "rotation", quaternions[:, i], "VEC4") for i in range(NUM_JOINTS)
     ]
     tracks += [(joints[i], "translation", places[:, i], "VEC3") for i in range(NUM_JOINTS) if i == 0 or moves[i]]
@@ -129,7 +130,7 @@ def _add_animation(file: GltfFile, body: BodyModel, motion: Motion, joints: list
     file.add("animations", {"name": "motion", "samplers": samplers, "channels": channels})
 
 
-def _places(body: BodyModel, motion: Motion) -> Array:
+def _places(body: BodyModel, motion: Motion) -> Float64Array:
     """(N, 55, 3) of each joint in its parent, m, such that skinning with the rest skeleton is the body layer's.
 
     The layer moves the joints at rest with the expression too (the jaw by up to a millimetre). It takes a vertex v to
@@ -146,7 +147,7 @@ def _places(body: BodyModel, motion: Motion) -> Array:
     return places
 
 
-def _turn(rotations: Array, points: Array) -> Array:
+def _turn(rotations: Float64Array, points: Float64Array) -> Float64Array:
     """(N, 3, 3) times (N, 3)."""
-    result: Array = np.einsum("nij,nj->ni", rotations, points)
+    result: Float64Array = np.einsum("nij,nj->ni", rotations, points)
     return result

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from coevoer_edge.output.animation.clip import Array, Clip, rest_joints
+from coevoer_edge.output.animation.clip import Clip, rest_joints
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
 from coevoer_edge.pipeline.camera import PinholeCamera
 
@@ -19,17 +20,17 @@ from coevoer_edge.pipeline.camera import PinholeCamera
 class Motion:
     """N frames with a person. World: glTF's (x right, y up, z towards the viewer), m, the camera at the origin."""
 
-    times_s: Array  # N, from the clip's first frame on
-    rotations: Array  # N 55 3 3, each joint to its parent; the root to the world
-    pelvis_m: Array  # N 3, the pelvis joint in the world
-    expression: Array  # N 10
-    betas: Array  # 10, of the whole clip
-    joints_m: Array  # 55 3, at rest
+    times_s: Float64Array  # N, from the clip's first frame on
+    rotations: Float64Array  # N 55 3 3, each joint to its parent; the root to the world
+    pelvis_m: Float64Array  # N 3, the pelvis joint in the world
+    expression: Float64Array  # N 10
+    betas: Float64Array  # 10, of the whole clip
+    joints_m: Float64Array  # 55 3, at rest
     camera: PinholeCamera  # the lens that the places are for
     frame_size_px: tuple[int, int]
     frames_per_second: float
 
-    def world(self) -> tuple[Array, Array]:
+    def world(self) -> tuple[Float64Array, Float64Array]:
         """Rotations (N, 55, 3, 3) and places (N, 55, 3) of all joints in the world, the expression left out."""
         turns, places = np.empty_like(self.rotations), np.empty((len(self.times_s), NUM_JOINTS, 3))
         turns[:, 0], places[:, 0] = self.rotations[:, 0], self.pelvis_m
@@ -91,8 +92,8 @@ def at_even_rate(motion: Motion) -> Motion:
     share = np.where(span > 0, (grid - steps[before]) / np.where(span > 0, span, 1), 1.0).clip(0, 1)
     share = np.where(np.abs(share - share.round()) * np.maximum(span, 1) < 0.001, share.round(), share)
 
-    def straight(values: Array) -> Array:
-        between: Array = values[before] + share[:, None] * (values[after] - values[before])
+    def straight(values: Float64Array) -> Float64Array:
+        between: Float64Array = values[before] + share[:, None] * (values[after] - values[before])
         return between
 
     start = motion.rotations[before]

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.rotations import matrix_to_axis_angle
 from coevoer_edge.contract import NUM_EXPRESSION
 from coevoer_edge.errors import InputError
-
-Array = NDArray[np.float64]
 
 ARKIT_PATH = Path(__file__).with_name("arkit.json")
 
@@ -48,8 +47,8 @@ ARKIT_NAMES = (
 class ArkitMap:
     """What `arkit.json` says."""
 
-    expression: Array  # 52 10: weight at one unit of each expression coefficient
-    jaw: Array  # 52 3: weight at one radian of the jaw about x (opens), y (to the left), z
+    expression: Float64Array  # 52 10: weight at one unit of each expression coefficient
+    jaw: Float64Array  # 52 3: weight at one radian of the jaw about x (opens), y (to the left), z
     never: dict[str, str]  # shapes that stay 0, and why
 
 
@@ -69,7 +68,7 @@ def arkit_map() -> ArkitMap:
     return ArkitMap(expression, jaw, table["never"])
 
 
-def arkit_weights(expression: ArrayLike, jaw_pose: ArrayLike) -> Array:
+def arkit_weights(expression: ArrayLike, jaw_pose: ArrayLike) -> Float64Array:
     """(52,) weights in [0, 1], in the order of ARKIT_NAMES.
 
     `expression` (10,) are the open body's coefficients, 2 being a whole action; those below 0 are no anatomy and count
@@ -84,5 +83,5 @@ def arkit_weights(expression: ArrayLike, jaw_pose: ArrayLike) -> Array:
         )
     known = arkit_map()
     turn = matrix_to_axis_angle(rotation.reshape(3, 3))
-    weights: Array = (known.expression @ coefficients.clip(min=0) + known.jaw @ turn).clip(0, 1)
+    weights: Float64Array = (known.expression @ coefficients.clip(min=0) + known.jaw @ turn).clip(0, 1)
     return weights

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import FINGER_NAMES, JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
@@ -20,8 +20,6 @@ from coevoer_edge.output.animation.bvh import joint_tips
 from coevoer_edge.output.animation.clip import joint_rotations, rest_joints
 from coevoer_edge.output.animation.quaternions import matrix_to_quaternion
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
-
-Array = NDArray[np.float64]
 
 _MIDDLE = {
     "pelvis": "hips",
@@ -74,11 +72,11 @@ _TOWARDS |= {f"{finger}{i}": f"{finger}{i + 1}" for finger in FINGER_NAMES for i
 class VrmRig:
     """One shape's T-pose as VRM has it, with the body's own bone lengths."""
 
-    joints_m: Array  # 55 3, in VRM's T-pose, the hips where SMPL-X's pelvis is
-    turns: Array  # 55 3 3: from VRM's T-pose to SMPL-X's rest pose, of each bone in the world
+    joints_m: Float64Array  # 55 3, in VRM's T-pose, the hips where SMPL-X's pelvis is
+    turns: Float64Array  # 55 3 3: from VRM's T-pose to SMPL-X's rest pose, of each bone in the world
 
 
-def vrm_rig(body: BodyModel, betas: Array, tips: Array | None = None) -> VrmRig:
+def vrm_rig(body: BodyModel, betas: Float64Array, tips: Float64Array | None = None) -> VrmRig:
     """Straighten a shape's rest pose into VRM's T-pose.
 
     SMPL-X's own is one only nearly: fingers fan out, elbows and knees are off their line. Bones whose direction VRM
@@ -101,7 +99,7 @@ def vrm_rig(body: BodyModel, betas: Array, tips: Array | None = None) -> VrmRig:
     return VrmRig(joints, turns)
 
 
-def vrm_rotations(parameters: SmplxParameters, rig: VrmRig) -> Array:
+def vrm_rotations(parameters: SmplxParameters, rig: VrmRig) -> Float64Array:
     """(55, 4) quaternions x y z w of BONES, each bone to its parent, the hips to the world."""
     local = joint_rotations(parameters)  # 55 3 3
     local[0] = CAMERA_TO_GLTF @ local[0]
@@ -109,25 +107,25 @@ def vrm_rotations(parameters: SmplxParameters, rig: VrmRig) -> Array:
     return matrix_to_quaternion(np.swapaxes(above, -1, -2) @ local @ rig.turns)
 
 
-def vrm_hips_m(translation_m: Array, rig: VrmRig) -> Array:
+def vrm_hips_m(translation_m: Float64Array, rig: VrmRig) -> Float64Array:
     """(3,) the hips in the world, m, from a translation in the camera frame.
 
     Convert it to a real lens first (`camera.convert_translation`, `motion.real_camera`).
     """
-    result: Array = CAMERA_TO_GLTF @ (np.asarray(translation_m, np.float64) + rig.joints_m[0])
+    result: Float64Array = CAMERA_TO_GLTF @ (np.asarray(translation_m, np.float64) + rig.joints_m[0])
     return result
 
 
-def by_bone(rotations: Array) -> Mapping[str, Array]:
+def by_bone(rotations: Float64Array) -> Mapping[str, Float64Array]:
     """Rows of `vrm_rotations` under VRM's bone names."""
     return dict(zip(BONES, rotations, strict=True))
 
 
-def _turn_between(start: Array, end: Array) -> Array:
+def _turn_between(start: Float64Array, end: Float64Array) -> Float64Array:
     """The smallest rotation that takes one unit vector to another; they are never opposite here."""
     axis = np.cross(start, end)
     sine = float(np.linalg.norm(axis))
     if sine < 1e-12:
         return np.eye(3)
-    turn: Array = axis_angle_to_matrix(axis / sine * np.arctan2(sine, start @ end))
+    turn: Float64Array = axis_angle_to_matrix(axis / sine * np.arctan2(sine, start @ end))
     return turn

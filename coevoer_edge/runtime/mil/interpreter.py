@@ -6,12 +6,13 @@ A `reference`, never Apple's runtime.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from coevoer_edge.body.arrays import AnyArray
 from coevoer_edge.errors import InputError
 from coevoer_edge.runtime.mil.binding import (
     Step,
@@ -25,7 +26,6 @@ from coevoer_edge.runtime.mil.binding import (
 from coevoer_edge.runtime.mil.program import Image, Operation, Program, Value, read_program
 
 Precision = Literal["fp32", "fp16-storage"]
-Array = np.ndarray[Any, Any]
 
 
 class MilProgram:
@@ -54,7 +54,7 @@ class MilProgram:
         """Read the package at `path` and prepare its default function."""
         return cls(read_program(Path(path)), precision)
 
-    def __call__(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def __call__(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Run once. Floats come out as float32 in either precision, integers as int32.
 
         An image input takes uint8 pixels, H W 3 in RGB order (H W if it is grey); a tensor input its declared shape.
@@ -62,7 +62,7 @@ class MilProgram:
         values = self._run(inputs, self.program.outputs)
         return {name: _to_array(values[name]) for name in self.program.outputs}
 
-    def intermediates(self, inputs: Mapping[str, Array], names: Iterable[str] | None = None) -> dict[str, Array]:
+    def intermediates(self, inputs: Mapping[str, AnyArray], names: Iterable[str] | None = None) -> dict[str, AnyArray]:
         """Run once and return the named values, or all that depend on the inputs, in the order of computation."""
         computed = [output.name for step in self._steps for output in step.operation.outputs]
         wanted = computed if names is None else list(names)
@@ -110,7 +110,7 @@ class MilProgram:
         kept = named | folded | set(self.program.outputs)
         return {name: value for name, value in constants.items() if name in kept}, steps
 
-    def _run(self, inputs: Mapping[str, Array], wanted: Iterable[str]) -> dict[str, Stored]:
+    def _run(self, inputs: Mapping[str, AnyArray], wanted: Iterable[str]) -> dict[str, Stored]:
         wanted = set(wanted)
         names = [value.name for value in self.program.inputs]
         if set(inputs) != set(names):
@@ -133,7 +133,7 @@ class MilProgram:
         return values
 
 
-def _to_tensor(array: Array, value: Value, image: Image | None) -> Tensor:
+def _to_tensor(array: AnyArray, value: Value, image: Image | None) -> Tensor:
     if image is not None:
         return _to_pixels(array, value, image)
     array = np.asarray(array)
@@ -146,7 +146,7 @@ def _to_tensor(array: Array, value: Value, image: Image | None) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=dtype, order="C"))
 
 
-def _to_pixels(array: Array, value: Value, image: Image) -> Tensor:
+def _to_pixels(array: AnyArray, value: Value, image: Image) -> Tensor:
     """Lay pixels out as Core ML does before the first operation: 1 C H W, 0 to 255, in the declared colour order."""
     array = np.asarray(array)
     grey = image.colour == "GRAYSCALE"
@@ -163,5 +163,5 @@ def _to_pixels(array: Array, value: Value, image: Image) -> Tensor:
     return torch.from_numpy(planes[None].astype(np.float32))
 
 
-def _to_array(value: Stored) -> Array:
+def _to_array(value: Stored) -> AnyArray:
     return np.array(value.numpy() if isinstance(value, Tensor) else value)  # a copy: it may be one of our constants

@@ -7,10 +7,10 @@ Source: coremltools `MILBlob/Blob/StorageFormat.hpp`.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from coevoer_edge.body.arrays import AnyArray
 from coevoer_edge.errors import InputError
 
 _SENTINEL = 0xDEADBEEF
@@ -34,8 +34,6 @@ _BLOB_DTYPES: Mapping[int, str] = {
 }
 _PACKED_BITS: Mapping[str, int] = {"int4": 4, "uint1": 1, "uint2": 2, "uint3": 3, "uint4": 4, "uint6": 6}
 
-Array = np.ndarray[Any, Any]
-
 
 class WeightFiles:
     """The package's weight files, each mapped into memory once."""
@@ -43,9 +41,9 @@ class WeightFiles:
     def __init__(self, package: Path, model_directory: Path) -> None:
         self._package = package.resolve()
         self._model_directory = model_directory
-        self._files: dict[str, Array] = {}
+        self._files: dict[str, AnyArray] = {}
 
-    def read(self, name: str, offset: int, dtype: str, shape: tuple[int, ...]) -> Array:
+    def read(self, name: str, offset: int, dtype: str, shape: tuple[int, ...]) -> AnyArray:
         """Read one constant; what the record says must agree with what the program declares."""
         if name not in self._files:
             self._files[name] = self._map(name)
@@ -63,7 +61,7 @@ class WeightFiles:
             raise InputError(f"{name} is cut short: {start + size} bytes are needed, {data.size} are there.")
         return decode_bytes(data[start : start + size].tobytes(), dtype, shape, f"{name} at {offset}")
 
-    def _map(self, name: str) -> Array:
+    def _map(self, name: str) -> AnyArray:
         path = Path(name.replace("@model_path", str(self._model_directory))).resolve()
         if not path.is_relative_to(self._package) or not path.is_file():
             raise InputError(f"The program takes weights from {name}, which is not in the package.")
@@ -73,7 +71,7 @@ class WeightFiles:
         return data
 
 
-def decode_bytes(data: bytes, dtype: str, shape: tuple[int, ...], where: str) -> Array:
+def decode_bytes(data: bytes, dtype: str, shape: tuple[int, ...], where: str) -> AnyArray:
     """Turn raw bytes into an array of `shape`; types below 8 bits come out as int8 or uint8."""
     count = int(np.prod(shape))
     bits = _PACKED_BITS.get(dtype)
@@ -85,11 +83,11 @@ def decode_bytes(data: bytes, dtype: str, shape: tuple[int, ...], where: str) ->
     return unpack_bits(np.frombuffer(data, dtype=np.uint8), bits, count, signed=dtype.startswith("int")).reshape(shape)
 
 
-def unpack_bits(packed: Array, bits: int, count: int, *, signed: bool = False) -> Array:
+def unpack_bits(packed: AnyArray, bits: int, count: int, *, signed: bool = False) -> AnyArray:
     """Unpack elements that lie in bytes from the low bit up and may cross from one byte into the next."""
     planes = np.unpackbits(packed, bitorder="little", count=count * bits).reshape(count, bits)
-    values: Array = (planes << np.arange(bits, dtype=np.uint8)).sum(axis=1, dtype=np.int16)
+    values: AnyArray = (planes << np.arange(bits, dtype=np.uint8)).sum(axis=1, dtype=np.int16)
     if signed:
         values = np.where(values >= 1 << (bits - 1), values - (1 << bits), values)
-    unpacked: Array = values.astype(np.int8 if signed else np.uint8)
+    unpacked: AnyArray = values.astype(np.int8 if signed else np.uint8)
     return unpacked

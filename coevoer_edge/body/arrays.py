@@ -1,0 +1,14 @@
+"""Names of numpy arrays by their type of number; shapes stand where they are used."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
+"""Of either precision."""
+Int32Array = NDArray[np.int32]
+Int64Array = NDArray[np.int64]
+AnyArray = NDArray[Any]
