@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.errors import CoEvoerError, InputError
 from coevoer_edge.pipeline.camera import Crop, convert_translation
 from coevoer_edge.pipeline.constants import PIPELINE, Pipeline
@@ -102,7 +101,7 @@ class Estimator:
         from coevoer_edge.runtime import open_runtime
 
         body_model = BodyModel.open(body)  # before the runtime, which holds resources
-        pipeline = Pipeline.from_table(bundle.manifest.pipeline)
+        pipeline = bundle.manifest.pipeline
         trained = bundle.manifest.trained
         return cls(
             open_runtime(bundle),

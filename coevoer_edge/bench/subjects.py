@@ -90,19 +90,17 @@ def subjects(
 
 
 def network_of(manifest: Manifest) -> "CoEvoer | None":
-    """A bundle's network with whatever weights: the variant (Table 4) of its model that has its number of parameters.
+    """A bundle's network with whatever weights: the variant (Table 4) of its model that the manifest names.
 
-    None for a model of another name or size.
+    None for a model of another name, and for bundles of version 0.1, which do not name the variant.
     """
     from coevoer_edge.model import MODEL_NAMES
     from coevoer_edge.model.build import blank
 
-    if manifest.model in MODEL_NAMES:
-        for enhancer, foreground in ((True, True), (True, False), (False, True), (False, False)):
-            network = blank(manifest.model, enhancer=enhancer, foreground=foreground)
-            if sum(parameter.numel() for parameter in network.parameters()) == manifest.parameters:
-                return network.eval()
-    return None
+    variant = manifest.checkpoint
+    if manifest.model not in MODEL_NAMES or variant.enhancer is None or variant.foreground is None:
+        return None
+    return blank(manifest.model, enhancer=variant.enhancer, foreground=variant.foreground).eval()
 
 
 def _macs(network: "CoEvoer | None") -> int | None:

@@ -52,7 +52,6 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.errors import CheckFailed
     from coevoer_edge.estimator import Estimator
-    from coevoer_edge.pipeline.constants import Pipeline
     from coevoer_edge.runtime import open_runtime
     from coevoer_edge.runtime.protocol import Crop, Kind, Outputs
 
@@ -75,7 +74,7 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     bundle = Bundle.open(job["bundle"])
     stream = Stream.load(Path(job["stream"]))
     runtime = Answering()
-    rule = Pipeline.from_table(bundle.manifest.pipeline)
+    rule = bundle.manifest.pipeline
     estimator = Estimator(runtime, BodyModel.open(), trained=bundle.manifest.trained, pipeline=rule)
 
     def turn(i: int) -> float:

@@ -3,9 +3,7 @@
 In: `Manifest`. Out: Markdown.
 """
 
-from typing import Any
-
-from coevoer_edge.bundle import Manifest
+from coevoer_edge.bundle.manifest import Manifest, PairEntry, ParityEntry
 
 LICENCE = "Apache-2.0"
 
@@ -26,10 +24,10 @@ _CARD = """\
 |---|---|
 | Artifact | `{artifact}`, {megabytes:.1f} MB, {parameters:,} parameters ({per_parameter:.2f} bytes each) |
 | Weights | {source}{digest} |
-| Input | `{input[name]}` {input[shape]}, {input[colour]} in {input[value_range]} (`.mlpackage`: an 8-bit RGB image) |
+| Input | `{input.name}` {shape}, {input.colour} in {value_range} (`.mlpackage`: an 8-bit RGB image) |
 | Calibration | {calibration} |
-| Fused attentions | {fusion[fused_attentions]} |
-| int8 Linear and Conv | {fusion[int8_gemms]} of {fusion[gemms]} |
+| Fused attentions | {fusion.fused_attentions} |
+| int8 Linear and Conv | {fusion.int8_gemms} of {fusion.gemms} |
 | Licence | {licence} |
 
 ## Parity with the float network
@@ -43,7 +41,14 @@ included. {apple}Tools: {tools}.
 """
 
 _PARITY = """\
-{verdict}, over {images} golden images, run by {runtime} ({kind}).
+Over {images} golden images, run by {runtime} ({kind}):
+
+| check | figure | limit | verdict |
+|---|---|---|---|
+{checks}
+
+*Lowering* compares the error of this file with that of the quantized program, both measured from the float network.
+*Quantization* is the distance of the quantized program from the float network, held to the default budget.
 
 | mean vertex distance, mm | {parts} |
 |---|{rules}|
@@ -63,41 +68,47 @@ def render(manifest: Manifest) -> str:
         "megabytes": manifest.artifact_bytes / 1e6,
         "per_parameter": manifest.artifact_bytes / manifest.parameters,
         "apple": _APPLE if "coreml" in (manifest.target, manifest.backend) else "",
-        "source": manifest.checkpoint["source"],
-        "digest": f", sha256 `{manifest.checkpoint['sha256'][:16]}`" if manifest.checkpoint["sha256"] else "",
-        "calibration": f"{calibration['count']} images, {calibration['source']}" if calibration else "none",
+        "shape": " x ".join(map(str, manifest.input.shape)),
+        "value_range": list(manifest.input.value_range),
+        "source": manifest.checkpoint.source,
+        "digest": f", sha256 `{manifest.checkpoint.sha256[:16]}`" if manifest.checkpoint.sha256 else "",
+        "calibration": f"{calibration.count} images, {calibration.source}" if calibration else "none",
         "parity": _parity(manifest.parity),
-        "body": manifest.body_model["name"],
+        "body": manifest.body_model.name,
         "tools": ", ".join(f"{tool} {version}" for tool, version in manifest.tools.items()),
     }
     return _CARD.format_map(values)
 
 
-def _parity(parity: dict[str, Any]) -> str:
-    if parity["verdict"] == "skipped":
+def _parity(parity: ParityEntry) -> str:
+    vertices, errors = parity.mean_vertex_distance_mm, parity.rms_error
+    if vertices is None or errors is None:
         return _SKIPPED
-    vertices, rms = parity["mean_vertex_distance_mm"], parity["rms_error"]
+    checks = {"lowering": parity.lowering, "quantization": parity.quantization}
     return _PARITY.format(
-        verdict=parity["verdict"].capitalize(),
-        images=parity["images"],
-        runtime=parity["runtime"],
-        kind=parity["kind"],
-        parts=" | ".join(vertices["artifact"]),
-        rules="|".join("---" for _ in vertices["artifact"]),
-        quantized_mm=" | ".join(f"{value:.3g}" for value in vertices["quantized"].values()),
-        artifact_mm=" | ".join(f"{value:.3g}" for value in vertices["artifact"].values()),
-        outputs=_errors(rms),
+        images=parity.images,
+        runtime=parity.runtime,
+        kind=parity.kind,
+        checks="\n".join(
+            f"| {name} | {check.figure:.3g} {check.unit} | {check.limit:g} | {check.verdict} |"
+            for name, check in checks.items()
+            if check is not None
+        ),
+        parts=" | ".join(vertices.artifact),
+        rules="|".join("---" for _ in vertices.artifact),
+        quantized_mm=" | ".join(f"{value:.3g}" for value in vertices.quantized.values()),
+        artifact_mm=" | ".join(f"{value:.3g}" for value in vertices.artifact.values()),
+        outputs=_errors(errors),
     )
 
 
-def _errors(rms: dict[str, dict[str, float]]) -> str:
+def _errors(errors: PairEntry) -> str:
     """A table of the errors by output; ratios where there is a quantized program."""
-    if "ratio" not in rms:
+    if errors.ratio is None or errors.ratio_standard_error is None:
         lines = ["| output | error |", "|---|---|"]
-        return "\n".join(lines + [f"| `{name}` | {error:.3g} |" for name, error in rms["artifact"].items()])
-    told = {name: f"{ratio:.3g} ± {rms['ratio_standard_error'][name]:.2g}" for name, ratio in rms["ratio"].items()}
+        return "\n".join(lines + [f"| `{name}` | {error:.3g} |" for name, error in errors.artifact.items()])
+    told = {name: f"{ratio:.3g} ± {errors.ratio_standard_error[name]:.2g}" for name, ratio in errors.ratio.items()}
     lines = ["| output | error, quantized | error, artifact | ratio, and its standard error |", "|---|---|---|---|"]
-    lines += [
-        f"| `{n}` | {rms['quantized'][n]:.3g} | {error:.3g} | {told[n]} |" for n, error in rms["artifact"].items()
-    ]
+    exact = errors.quantized
+    lines += [f"| `{n}` | {exact[n]:.3g} | {error:.3g} | {told[n]} |" for n, error in errors.artifact.items()]
     return "\n".join([*lines, f"| all | | | {told['all']} |"])

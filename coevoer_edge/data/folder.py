@@ -27,8 +27,10 @@ class ImageSet:
     """Crops of one size and where they are from."""
 
     images: tuple[Pixels, ...]  # each 256 192 3, uint8 RGB
-    source: str
+    source: str  # in words
     sha256: str  # of the decoded pixels, image after image
+    kind: Literal["default", "folder"]
+    available: int  # how many images the source holds
 
 
 def default_images(kind: Kind, count: int | None = None) -> ImageSet:
@@ -40,7 +42,7 @@ def default_images(kind: Kind, count: int | None = None) -> ImageSet:
         advice = more if count > 0 else "ask for at least 1"
         raise InputError(f"The default {kind} set has {available} images; {count} are asked for: {advice}.")
     images = tuple(load_image(DEFAULT_SET / kind / f"{i:03d}.jpg") for i in range(count))
-    return _image_set(images, f"default {kind} set, {count} of {available} images")
+    return _image_set(images, f"default {kind} set, {count} of {available} images", "default", available)
 
 
 def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
@@ -61,15 +63,15 @@ def folder_images(folder: Path, count: int, seed: int) -> ImageSet:
     chosen = sorted(np.random.default_rng(seed).choice(len(files), count, replace=False).tolist())
     images = tuple(_whole_frame(load_image(files[i])) for i in chosen)
     name = folder.resolve().name
-    return _image_set(images, f"folder {name}, {count} of {len(files)} images, seed {seed}")
+    return _image_set(images, f"folder {name}, {count} of {len(files)} images, seed {seed}", "folder", len(files))
 
 
 def _whole_frame(image: Pixels) -> Pixels:
     return extract_crop(image, Crop.whole_frame(image.shape[1], image.shape[0]))
 
 
-def _image_set(images: Sequence[Pixels], source: str) -> ImageSet:
+def _image_set(images: Sequence[Pixels], source: str, kind: Literal["default", "folder"], available: int) -> ImageSet:
     digest = hashlib.sha256()
     for image in images:
         digest.update(image.tobytes())
-    return ImageSet(tuple(images), source, digest.hexdigest())
+    return ImageSet(tuple(images), source, digest.hexdigest(), kind, available)

@@ -135,9 +135,9 @@ def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, d
     subjects = []
     if opened is None or model is not None or checkpoint is not None:
         subject = _network(checkpoint, model, device)
-        if opened is not None and opened.manifest.checkpoint.get("sha256") != subject.facts["sha256"]:
+        if opened is not None and opened.manifest.checkpoint.sha256 != subject.facts["sha256"]:
             raise InputError(
-                f"{opened.path} was exported from {opened.manifest.checkpoint.get('source')}, not from "
+                f"{opened.path} was exported from {opened.manifest.checkpoint.source}, not from "
                 f"{subject.facts['source']} (their sha256 differ); give its own weights, or leave --model and "
                 "--checkpoint out."
             )
@@ -166,7 +166,7 @@ def _artifact(bundle: "Bundle") -> Subject:
     facts = {
         "model": manifest.model,
         "source": bundle.path.name,
-        "sha256": manifest.checkpoint.get("sha256"),
+        "sha256": manifest.checkpoint.sha256,
         "trained": manifest.trained,
         "target": manifest.target,
         "runtime": runtime.name,

@@ -9,14 +9,15 @@ their rounding decorrelates, so an artifact is held to be no further from float 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coevoer_edge import contract
+from coevoer_edge import contract, recipes
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
+from coevoer_edge.bundle.manifest import CheckEntry, PairEntry, ParityEntry
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.protocol import Outputs
@@ -29,8 +30,11 @@ GOLDEN_IN_BUNDLE = 8
 ROUNDING = 1e-5
 """float32's rounding through a network, of values up to 1, and relative above: no error counts as less."""
 
-SKIPPED: dict[str, Any] = {"verdict": "skipped"}
+SKIPPED = ParityEntry("skipped")
 """What a manifest says of a parity that `export --skip-parity` did not measure."""
+
+BUDGETS = "quantization/budgets"
+DEFAULT_BUDGET = "default"
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class GoldenParity:
 
     images: int
     runtime: str  # backend that ran the artifact
-    kind: str  # "runtime", or "reference" where the real one does not run
+    kind: Literal["runtime", "reference"]  # "reference" where the real one does not run
     quantized_error: dict[str, float]  # root mean square over elements, mean over images
     artifact_error: dict[str, float]
     ratio: dict[str, Ratio]  # artifact error over quantized error; "all" outputs, too
@@ -77,26 +81,49 @@ class GoldenParity:
             if not (relative := over(error, self.scale[name], 0.0)) <= recipe.max_relative_error
         ]
 
-    def summary(self, recipe: QuantizationRecipe) -> dict[str, Any]:
-        """For the manifest; ratios where there is a quantized program."""
-        rms_error = {"quantized": _rounded(self.quantized_error), "artifact": _rounded(self.artifact_error)}
-        self_check = {}
+    def lowering(self, recipe: QuantizationRecipe) -> CheckEntry:
+        """The artifact against the quantized program: what the step from the one to the other added."""
         if recipe.precision == "w8a8":
-            rms_error["ratio"] = _rounded({name: ratio.value for name, ratio in self.ratio.items()})
-            rms_error["ratio_standard_error"] = _rounded({n: ratio.standard_error for n, ratio in self.ratio.items()})
-            self_check["self_check_ratio"] = float(f"{self.self_check:.3g}")
-        return {
-            "verdict": "fail" if self.faults(recipe) else "pass",
-            "images": self.images,
-            "runtime": self.runtime,
-            "kind": self.kind,
-            "mean_vertex_distance_mm": {
-                "quantized": _rounded(self.quantized_vertices_mm),
-                "artifact": _rounded(self.artifact_vertices_mm),
-            },
-            "rms_error": rms_error,
-            **self_check,
-        }
+            return _check(self.ratio["all"].value, "times the quantized program's error", recipe.max_error_ratio)
+        relative = [over(error, self.scale[name], 0.0) for name, error in self.artifact_error.items()]
+        return _check(max(relative), "of an output's size", recipe.max_relative_error)
+
+    def quantization(self) -> CheckEntry:
+        """The quantized program against the float network: mean vertex distance, held to the default budget."""
+        return _check(self.quantized_vertices_mm["all"], "mm", quantization_limit_mm())
+
+    def entry(self, recipe: QuantizationRecipe) -> ParityEntry:
+        """For the manifest; ratios where there is a quantized program."""
+        ratio, spread, self_check = None, None, None
+        if recipe.precision == "w8a8":
+            ratio = _rounded({name: ratio.value for name, ratio in self.ratio.items()})
+            spread = _rounded({name: ratio.standard_error for name, ratio in self.ratio.items()})
+            self_check = float(f"{self.self_check:.3g}")
+        return ParityEntry(
+            verdict="fail" if self.faults(recipe) else "pass",
+            images=self.images,
+            runtime=self.runtime,
+            kind=self.kind,
+            mean_vertex_distance_mm=PairEntry(
+                _rounded(self.quantized_vertices_mm), _rounded(self.artifact_vertices_mm)
+            ),
+            rms_error=PairEntry(_rounded(self.quantized_error), _rounded(self.artifact_error), ratio, spread),
+            self_check_ratio=self_check,
+            lowering=self.lowering(recipe),
+            quantization=self.quantization() if recipe.precision == "w8a8" else None,
+        )
+
+
+def quantization_limit_mm() -> float:
+    """What the default budget allows the quantized program: mean vertex distance from float, all vertices."""
+    limits = recipes.read(BUDGETS, DEFAULT_BUDGET)["limit"]
+    wanted = {"step": "quantization", "figure": "mpvpe_mm.all", "statistic": "mean"}
+    (limit,) = (each["limit"] for each in limits if wanted.items() <= each.items())
+    return float(limit)
+
+
+def _check(figure: float, unit: str, limit: float) -> CheckEntry:
+    return CheckEntry(float(f"{figure:.3g}"), unit, limit, "pass" if figure <= limit else "over")  # NaN is over
 
 
 def over(error: float, unit: float, both_zero: float) -> float:
@@ -117,7 +144,7 @@ def measure(
     artifact_outputs: Sequence[Outputs],
     body: BodyModel,
     runtime: str,
-    kind: str,
+    kind: Literal["runtime", "reference"],
 ) -> GoldenParity:
     """Compare three sets of outputs on the same images."""
     meshes = [_mesh(outputs, body) for outputs in float_outputs]

@@ -158,14 +158,13 @@ def main(
         raise InputError(f"--noise {noise:g}: a number above 0, and none with --bundle, whose errors are its own.")
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.sequences import drawn_noise, seen_by
-    from coevoer_edge.pipeline.constants import Pipeline
     from coevoer_edge.runtime import open_runtime
 
     steps, tracks, triples = Steps(1, quiet=quiet or as_json), Tracks(), []
     rules = PIPELINE.smoothing
     opened = None if bundle is None else Bundle.open(bundle)
     if opened is not None:
-        rules = Pipeline.from_table(opened.manifest.pipeline).smoothing
+        rules = opened.manifest.pipeline.smoothing
         if not opened.manifest.trained:
             steps.note("untrained: random weights; what follows means nothing yet", style="bold yellow")
     runtime = None if opened is None else open_runtime(opened)

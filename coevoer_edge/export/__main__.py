@@ -32,21 +32,25 @@ if TYPE_CHECKING:
 @click.option("--backend", help=f"ExecuTorch: {', '.join(BACKENDS)}.  [default: {BACKENDS[0]}]")
 @click.option("--model", help="coevoer-t (default), -s, -b or -l.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
-@click.option("--untrained", is_flag=True, help="Seeded random weights, to measure size and speed.")
+@click.option("--untrained", is_flag=True, help="Use seeded random weights, to measure size and speed.")
 @click.option("--precision", help=f"{', '.join(PRECISIONS)}.  [default: w8a8]")
 @click.option("--recipe", type=click.Path(path_type=Path), help="Your own quantization recipe (.toml).")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder of calibration images, instead of the embedded.")
-@click.option("--num-calibration-samples", type=click.IntRange(min=1), help="Instead of the recipe's number.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Folder of calibration images. Without it, the default image set is used.",
+)
+@click.option("--num-calibration-samples", type=click.IntRange(min=1), help="Override the recipe's image count.")
 @click.option(
     "--minimum-deployment-target",
     help=f"Core ML, also inside ExecuTorch: {', '.join(DEPLOYMENT_TARGETS)}.  [default: iOS18]",
 )
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace bundles that exist.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the choice of images and of --untrained.")
-@click.option("--skip-parity", is_flag=True, help="Do not measure the artifact; manifest and model card say so.")
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed for image selection and for --untrained.")
+@click.option("--skip-parity", is_flag=True, help="Skip both checks of accuracy; manifest and model card say so.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
     targets: tuple[str, ...],
     backend: str | None,
@@ -67,8 +71,10 @@ def command(
 ) -> None:
     """Export a model to Core ML, ExecuTorch and ONNX.
 
-    Quantizes once, lowers that program to every target, reads each file back, and writes a bundle only if the file
-    keeps its promises (fused attention, int8 weights, size, parity with the float network).
+    The network is quantized once, and that program is lowered to every target. Each file is read back: a bundle is
+    written only if every attention is fused, the weights are INT8, the size is within its limit, and the file is as
+    accurate as the quantized program (lowering). How far the quantized program is from the float network is reported
+    beside it (quantization).
     """
     chosen = targets_of(targets)
     quantization = recipe_of(precision, recipe, data, num_calibration_samples)
@@ -92,14 +98,16 @@ def command(
         seed=seed,
         skip_parity=skip_parity,
     )
-    steps = Steps(number_of_steps(request), quiet=quiet)
+    steps = Steps(number_of_steps(request), quiet=quiet, json_only=as_json)
     bundles = export(request, steps)
     _report(bundles, backend, steps)
     if as_json:
-        click.echo(json.dumps([_summary(bundle) for bundle in bundles]))
+        click.echo(json.dumps([_summary(bundle) for bundle in bundles], indent=1))
 
 
 def _summary(bundle: "Bundle") -> dict[str, object]:
+    from coevoer_edge.bundle.typed_table import to_table
+
     manifest = bundle.manifest
     return {
         "bundle": str(bundle.path),
@@ -108,7 +116,7 @@ def _summary(bundle: "Bundle") -> dict[str, object]:
         "trained": manifest.trained,
         "bytes": manifest.artifact_bytes,
         "bytes_per_parameter": round(manifest.artifact_bytes / manifest.parameters, 3),
-        "parity": manifest.parity,
+        "parity": to_table(manifest.parity),
     }
 
 
@@ -119,7 +127,8 @@ def _report(bundles: list["Bundle"], backend: str | None, steps: Steps) -> None:
             f"Wrote {bundle.path} ({manifest.artifact_bytes / 1e6:.1f} MB, "
             f"{manifest.artifact_bytes / manifest.parameters:.2f} bytes per parameter)"
         )
-        steps.result(f"  {_parity(bundle)}")
+        for line in _checks(bundle):
+            steps.result(f"  {line}")
     runnable = next((b for b in bundles if "coreml" not in (b.manifest.target, backend)), None)
     if runnable is not None:
         steps.result(f"Next: python -m coevoer_edge.run {runnable.path} photo.jpg -o out/")
@@ -131,16 +140,25 @@ def _report(bundles: list["Bundle"], backend: str | None, steps: Steps) -> None:
         steps.result(f"  python -m coevoer_edge.run {bundles[0].path} photo.jpg -o out/")
 
 
-def _parity(bundle: "Bundle") -> str:
+def _checks(bundle: "Bundle") -> list[str]:
+    """Both checks, each with its figure, its limit and its verdict."""
     parity = bundle.manifest.parity
-    if parity["verdict"] == "skipped":
-        return f"parity skipped; measure it with: python -m coevoer_edge.parity {bundle.path}"
-    mm = parity["mean_vertex_distance_mm"]["artifact"]["all"]
-    ratio = parity["rms_error"].get("ratio")
-    limit = f", {ratio['all']:.2f} times the quantized program's error" if ratio else ""
-    return (
-        f"parity {parity['verdict']}: {mm:.3g} mm from the float network{limit} ({parity['kind']}: {parity['runtime']})"
-    )
+    if parity.lowering is None or parity.mean_vertex_distance_mm is None:
+        return [f"Not measured. Measure it with: python -m coevoer_edge.parity {bundle.path}"]
+    lowering, quantization = parity.lowering, parity.quantization
+    lines = [
+        f"lowering: {lowering.figure:.3g} {lowering.unit} (limit {lowering.limit:g}): {lowering.verdict}; "
+        f"{parity.mean_vertex_distance_mm.artifact['all']:.3g} mm from the float network, "
+        f"run by {parity.runtime} ({parity.kind})"
+    ]
+    if quantization is not None:
+        lines.append(
+            f"quantization: {quantization.figure:.3g} {quantization.unit} from the float network "
+            f"(limit {quantization.limit:g}): {quantization.verdict}"
+        )
+        if quantization.verdict == "over":
+            lines.append(f"Details by body part: python -m coevoer_edge.parity {bundle.path}")
+    return lines
 
 
 if __name__ == "__main__":

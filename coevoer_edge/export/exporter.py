@@ -3,14 +3,12 @@
 In: `ExportRequest`. Out: one `Bundle` for each target, all lowered from the same quantized program.
 """
 
-import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +18,7 @@ from torch.export import ExportedProgram
 from coevoer_edge import __version__, bundle, contract
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle, Manifest, body_file, model_card
+from coevoer_edge.bundle.manifest import BodyEntry, CalibrationEntry, CheckpointEntry, RecipesEntry, shared_entries
 from coevoer_edge.conformance.kit import KIT_PATH
 from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
@@ -39,6 +38,10 @@ from coevoer_edge.runtime.protocol import Outputs, to_outputs
 from coevoer_edge.terminal.console import Steps
 
 _TOOLS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "onnxruntime", "numpy")
+
+
+FEW_IMAGES = 64
+"""Fewer calibration images than these set ranges that other pictures exceed."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class _Quantized:
     program: ExportedProgram
     facts: ProgramFacts
     recipe: QuantizationRecipe
-    calibration: dict[str, Any]
+    calibration: CalibrationEntry | None
     outputs: list[Outputs]
 
 
@@ -147,7 +150,7 @@ def _load(request: ExportRequest, steps: Steps) -> _Float:
     parameters = sum(parameter.numel() for parameter in network.parameters())
     steps.note(f"{source.model}, {parameters:,} parameters, {source.source}")
     if not source.trained:
-        steps.note("untrained: random weights; what the artifact computes means nothing yet", style="bold yellow")
+        steps.note("Untrained: the weights are random, and so is what the artifact computes.", style="bold yellow")
     if request.skip_parity:
         golden = default_images("golden", GOLDEN_IN_BUNDLE).images
     else:
@@ -166,17 +169,24 @@ def _calibration_images(request: ExportRequest) -> ImageSet | None:
 def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRequest, steps: Steps) -> _Quantized:
     recipe = request.recipe
     images = calibration.images if calibration else ()
+    if calibration is not None and len(images) < FEW_IMAGES:
+        steps.note(
+            f"Only {len(images)} calibration images: {FEW_IMAGES} or more set the ranges of activations better.",
+            style="bold yellow",
+        )
     program = quantize(reference.network, recipe, steps.track(images, lambda _: "calibrating"))
     facts = ProgramFacts.of(program)
     steps.note(f"{facts.gemms} Linear and Conv layers, {facts.int8_gemms} in int8; {facts.attentions} attentions")
     if calibration is None:
-        return _Quantized(program, facts, recipe, {}, reference.outputs)
-    described = {
-        "source": calibration.source,
-        "count": len(calibration.images),
-        "seed": request.seed,
-        "sha256": calibration.sha256,
-    }
+        return _Quantized(program, facts, recipe, None, reference.outputs)
+    described = CalibrationEntry(
+        source=calibration.source,
+        count=len(calibration.images),
+        seed=request.seed,
+        sha256=calibration.sha256,
+        kind=calibration.kind,
+        available=calibration.available,
+    )
     return _Quantized(program, facts, recipe, described, _outputs(_eager(program.module()), reference.golden))
 
 
@@ -185,7 +195,7 @@ def _eager(module: nn.Module) -> Network:
     return lambda image: to_outputs([output.numpy() for output in module(to_tensor(image))])
 
 
-def _outputs(network: Network, images: Sequence[Pixels]) -> list[Outputs]:
+def _outputs(network: Network, images: Iterable[Pixels]) -> list[Outputs]:
     with torch.inference_mode(), one_thread():
         return [network(image) for image in images]
 
@@ -212,7 +222,8 @@ def _write(
             "recipe": quantized.recipe.name,
             "licence": model_card.LICENCE,
         }
-        lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
+        with steps.waiting():
+            lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
 
         steps.step(f"Verify {name}")
         facts: FileFacts = lowering.read_facts(artifact)
@@ -221,12 +232,12 @@ def _write(
         _check_size(size, reference.parameters, quantized.recipe, recipe)
         summary = SKIPPED
         if not request.skip_parity:
-            parity = _parity(reference, quantized, recipe, artifact, body)
+            parity = _parity(reference, quantized, recipe, artifact, body, steps)
             if faults := parity.faults(quantized.recipe):
-                raise CheckFailed(f"{name} misses its parity limit: {'; '.join(faults)}. Nothing was written.")
-            summary = parity.summary(quantized.recipe)
+                raise CheckFailed(f"{name} exceeds its lowering limit: {'; '.join(faults)}. Nothing was written.")
+            summary = parity.entry(quantized.recipe)
         manifest = Manifest(
-            **bundle.shared_tables(),
+            **shared_entries(),
             model=reference.checkpoint.model,
             trained=reference.checkpoint.trained,
             parameters=reference.parameters,
@@ -235,22 +246,25 @@ def _write(
             precision=quantized.recipe.precision,
             artifact=name,
             artifact_bytes=size,
-            checkpoint={"source": reference.checkpoint.source, "sha256": reference.checkpoint.sha256},
-            recipes={"quantization": asdict(quantized.recipe), "export": asdict(recipe)},
+            checkpoint=_origin(reference.checkpoint),
+            recipes=RecipesEntry(asdict(quantized.recipe), asdict(recipe)),
             calibration=quantized.calibration,
             tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
-            body_model={"name": body.name, "licence": body.licence, "file": body_file.FILE_NAME},
+            body_model=BodyEntry(body.name, body.licence, body_file.FILE_NAME),
             licence=model_card.LICENCE,
-            fusion=facts.summary(),
+            fusion=facts.entry(),
             parity=summary,
         )
-        text = json.dumps(asdict(manifest), indent=2)
-        (unfinished / bundle.MANIFEST).write_text(text + "\n", encoding="utf-8")
+        (unfinished / bundle.MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
         (unfinished / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
         _write_golden(unfinished / bundle.GOLDEN, reference, quantized)
         body_file.write_body(body, unfinished / body_file.FILE_NAME)
         shutil.copyfile(KIT_PATH, unfinished / CONFORMANCE_FILE)
     return Bundle.open(folder)
+
+
+def _origin(source: Checkpoint) -> CheckpointEntry:
+    return CheckpointEntry(source.source, source.sha256, source.enhancer, source.foreground, source.seed)
 
 
 def _lowering(recipe: ExportRecipe) -> ModuleType:
@@ -288,11 +302,16 @@ def _check_size(size: int, parameters: int, quantization: QuantizationRecipe, re
 
 
 def _parity(
-    reference: _Float, quantized: _Quantized, recipe: ExportRecipe, artifact: Path, body: BodyModel
+    reference: _Float,
+    quantized: _Quantized,
+    recipe: ExportRecipe,
+    artifact: Path,
+    body: BodyModel,
+    steps: Steps,
 ) -> GoldenParity:
     runtime = open_artifact(recipe.target, artifact, backend=recipe.backend, reference=True)
     try:
-        outputs = _outputs(runtime, reference.golden)
+        outputs = _outputs(runtime, steps.track(reference.golden, lambda _: "golden images"))
     finally:
         runtime.close()
     return measure(reference.outputs, quantized.outputs, outputs, body, runtime.name, runtime.kind)

@@ -13,6 +13,7 @@ import torch.ao.quantization.fx._decomposed  # registers quantized_decomposed
 from torch.export import ExportedProgram
 from torch.fx import Node
 
+from coevoer_edge.bundle.manifest import FusionEntry
 from coevoer_edge.errors import CheckFailed
 from coevoer_edge.lowering.recipe import ExportRecipe
 from coevoer_edge.model.program import GEMMS, count_attentions
@@ -54,16 +55,16 @@ class FileFacts:
     delegates: int | None = None  # ExecuTorch
     outside: Counter[str] = field(default_factory=Counter)  # ExecuTorch: operators outside the delegate
 
-    def summary(self) -> dict[str, Any]:
+    def entry(self) -> FusionEntry:
         """For the manifest."""
-        facts: dict[str, Any] = {
-            "fused_attentions": self.attentions,
-            "gemms": self.gemms,
-            "int8_gemms": self.gemms - len(self.float_gemms),
-        }
-        if self.delegates is not None:
-            facts |= {"delegates": self.delegates, "outside": dict(self.outside)}
-        return facts | {"ops": dict(sorted(self.ops.items()))}
+        return FusionEntry(
+            fused_attentions=self.attentions,
+            gemms=self.gemms,
+            int8_gemms=self.gemms - len(self.float_gemms),
+            ops=dict(sorted(self.ops.items())),
+            delegates=self.delegates,
+            outside=None if self.delegates is None else dict(self.outside),
+        )
 
 
 def check_fusion(program: ProgramFacts, file: FileFacts, recipe: ExportRecipe) -> None:

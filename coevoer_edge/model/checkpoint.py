@@ -38,6 +38,7 @@ class Checkpoint:
     trained: bool
     enhancer: bool = True
     foreground: bool = True
+    seed: int | None = None  # of untrained weights
 
 
 def embedded_models() -> tuple[str, ...]:
@@ -68,7 +69,8 @@ def refuse_unembedded(model: str) -> None:
 
 def untrained(model: str, seed: int = 0) -> tuple[CoEvoer, Checkpoint]:
     """Seeded random weights, for size and speed."""
-    return build(model, seed=seed).eval(), Checkpoint(model, f"random initialisation, seed {seed}", "", trained=False)
+    origin = Checkpoint(model, f"random initialisation, seed {seed}", "", trained=False, seed=seed)
+    return build(model, seed=seed).eval(), origin
 
 
 def load(path: str | Path, model: str | None = None) -> tuple[CoEvoer, Checkpoint]:

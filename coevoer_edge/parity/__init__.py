@@ -68,7 +68,8 @@ def parity(
     from coevoer_edge.terminal.quiet import quietly
 
     with quietly():
-        from coevoer_edge.parity.budget import DEFAULT, Budget
+        from coevoer_edge.evaluation.golden import DEFAULT_BUDGET
+        from coevoer_edge.parity.budget import Budget
         from coevoer_edge.parity.ladder import ParityRequest, climb, number_of_steps
         from coevoer_edge.parity.report_files import refuse_existing, write_reports
 
@@ -83,7 +84,7 @@ def parity(
         calibration_data=None if calibration_data is None else Path(calibration_data),
         data=None if data is None else str(data),
         limit=limit,
-        budget=Budget.open(budget or DEFAULT),
+        budget=Budget.open(budget or DEFAULT_BUDGET),
         body=body,
         layers=layers,
     )

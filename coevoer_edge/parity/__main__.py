@@ -59,7 +59,8 @@ def command(
     compared with each other.
     """
     with quietly():
-        from coevoer_edge.parity.budget import DEFAULT, Budget
+        from coevoer_edge.evaluation.golden import DEFAULT_BUDGET
+        from coevoer_edge.parity.budget import Budget
         from coevoer_edge.parity.ladder import ParityRequest, climb, number_of_steps
         from coevoer_edge.parity.report import as_dict, as_text
         from coevoer_edge.parity.report_files import refuse_existing, write_reports
@@ -73,11 +74,11 @@ def command(
         calibration_data=calibration_data,
         data=data,
         limit=limit,
-        budget=Budget.open(budget or DEFAULT),
+        budget=Budget.open(budget or DEFAULT_BUDGET),
         body=body,
         layers=layers,
     )
-    steps = Steps(number_of_steps(request) + (output_dir is not None), quiet=quiet)
+    steps = Steps(number_of_steps(request) + (output_dir is not None), quiet=quiet, json_only=as_json)
     found = climb(request, steps)
     steps.result(as_text(found.ladders))
     if output_dir is not None:

@@ -12,12 +12,10 @@ from typing import get_args
 
 from coevoer_edge import contract, recipes
 from coevoer_edge.errors import InputError
+from coevoer_edge.evaluation.golden import BUDGETS, DEFAULT_BUDGET
 from coevoer_edge.evaluation.measure import SETS
 from coevoer_edge.parity.result import StatisticName, Statistics, Violation
 from coevoer_edge.quantization.recipe import PRECISIONS
-
-DEFAULT = "default"
-KIND = "quantization/budgets"
 
 FIGURES = (
     *(f"{kind}.{part}" for kind in ("mpvpe_mm", "pa_mpvpe_mm") for part in SETS),
@@ -88,14 +86,14 @@ class Budget:
     limits: tuple[Limit, ...]
 
     @classmethod
-    def open(cls, name_or_file: str | Path = DEFAULT) -> "Budget":
+    def open(cls, name_or_file: str | Path = DEFAULT_BUDGET) -> "Budget":
         """Read a budget that comes with the package by its name, or a TOML file of your own.
 
         Raises:
             InputError: no such budget, not TOML, unknown keys, steps, figures or statistics.
         """
         where = f"Budget {name_or_file}"
-        table = recipes.read(KIND, name_or_file)
+        table = recipes.read(BUDGETS, name_or_file)
         if table.keys() != {"name", "limit"}:
             raise InputError(
                 f"{where} has {', '.join(sorted(table)) or 'nothing'}; it takes a name and [[limit]] tables."

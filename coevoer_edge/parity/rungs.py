@@ -4,7 +4,6 @@ In: `Bundle`s. Out: float network, quantized program and artifacts, and their ou
 """
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,7 +34,6 @@ FLOAT_AGAIN = 1e-3
 """Largest error of the float network on the golden images, over the output's size: another machine sums in another
 order, which is 1e-5."""
 
-_UNTRAINED = re.compile(r"random initialisation, seed (\d+)")
 _SHOWN = 16  # digits of a digest
 
 
@@ -69,14 +67,14 @@ def _origin(bundle: Bundle) -> dict[str, Any]:
     manifest = bundle.manifest
     return {
         "checkpoint": (manifest.model, manifest.checkpoint),
-        "quantization recipe": manifest.recipes["quantization"],
-        "calibration": manifest.calibration.get("sha256"),
+        "quantization recipe": manifest.recipes.quantization,
+        "calibration": manifest.calibration and manifest.calibration.sha256,
     }
 
 
 def recipe_of(bundle: Bundle) -> QuantizationRecipe:
     """The recipe that a bundle was quantized by."""
-    return recipes.into(QuantizationRecipe, bundle.manifest.recipes["quantization"], f"{bundle.path}: recipe")
+    return recipes.into(QuantizationRecipe, bundle.manifest.recipes.quantization, f"{bundle.path}: recipe")
 
 
 def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint]:
@@ -86,12 +84,13 @@ def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint
         CheckpointError: weights that are not at hand, or not those of the bundle.
     """
     manifest = bundle.manifest
-    source, digest = manifest.checkpoint["source"], manifest.checkpoint["sha256"]
-    seeded = _UNTRAINED.fullmatch(source)
+    source, digest = manifest.checkpoint.source, manifest.checkpoint.sha256
     if file is not None:
         network, found = checkpoint.load(file, manifest.model)
-    elif seeded and not digest:
-        return checkpoint.untrained(manifest.model, int(seeded[1]))
+    elif manifest.checkpoint.seed is not None:
+        return checkpoint.untrained(manifest.model, manifest.checkpoint.seed)
+    elif not digest:
+        raise CheckpointError(f"{name_of(bundle)} does not say how its untrained weights were made; export it again.")
     elif manifest.model in checkpoint.embedded_models():
         network, found = checkpoint.load_embedded(manifest.model)
     else:
@@ -116,21 +115,21 @@ def calibration_images(bundle: Bundle, folder: Path | None) -> ImageSet | None:
         InputError: they are not at hand, or are not the same pixels.
     """
     stated = bundle.manifest.calibration
-    if not stated:
+    if stated is None:
         if folder is not None:
             raise InputError(f"--calibration-data is for int8; {name_of(bundle)} is {bundle.manifest.precision}.")
         return None
-    advice = f"--calibration-data with the folder that {name_of(bundle)} was calibrated on ({stated['source']})"
+    advice = f"--calibration-data with the folder that {name_of(bundle)} was calibrated on ({stated.source})"
     if folder is not None:
-        images = folder_images(folder, stated["count"], stated["seed"])
-    elif stated["count"] <= DEFAULT_COUNTS["calibration"]:
-        images = default_images("calibration", stated["count"])
+        images = folder_images(folder, stated.count, stated.seed)
+    elif stated.kind != "folder" and stated.count <= DEFAULT_COUNTS["calibration"]:
+        images = default_images("calibration", stated.count)
     else:
         raise InputError(f"Add {advice}.")
-    if images.sha256 != stated["sha256"]:
+    if images.sha256 != stated.sha256:
         what = "The default calibration set" if folder is None else str(folder)
         raise InputError(
-            f"{what} does not hold the images of {name_of(bundle)} (sha256 {stated['sha256'][:_SHOWN]}, not "
+            f"{what} does not hold the images of {name_of(bundle)} (sha256 {stated.sha256[:_SHOWN]}, not "
             f"{images.sha256[:_SHOWN]}); add {advice}, or export again."
         )
     return images

@@ -63,6 +63,7 @@ class Pipeline:
     same_person_posture_m_s: float = 1.5
     motion_hz: float = 2.0
     smoothing: SmoothingRules = field(default_factory=SmoothingRules)
+    conformance: str = CONFORMANCE_FILE  # the kit, a file of the bundle
 
     def __post_init__(self) -> None:
         for name in ("tile_step", "max_missed_ms", "max_gap_ms", "motion_hz"):
@@ -70,29 +71,31 @@ class Pipeline:
                 raise BundleError(f"Pipeline: {name} is {getattr(self, name)}; it must be above 0.")
 
     def to_table(self) -> dict[str, Any]:
-        """As the manifest carries it, with the name of the conformance kit beside it."""
-        return json.loads(json.dumps(asdict(self) | {"conformance": CONFORMANCE_FILE}))  # type: ignore[no-any-return]
+        """As the manifest carries it."""
+        return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any]) -> Self:
+    def from_table(cls, table: object, where: str = "pipeline") -> Self:
         """Read a manifest's table. Raises `BundleError` on missing or unknown keys and on what is no number."""
-        values = {key: value for key, value in table.items() if key != "conformance"}
-        _check(values, cls, "pipeline")
-        groups = values.pop("smoothing")
-        _check(groups, SmoothingRules, "pipeline.smoothing")
+        values = _checked(table, cls, where)
+        name = values.pop("conformance")
+        if not isinstance(name, str):
+            raise BundleError(f"{where}.conformance is {name!r}, not the name of a file; export the bundle again.")
+        groups = _checked(values.pop("smoothing"), SmoothingRules, f"{where}.smoothing")
         rules = {}
-        for name, rule in groups.items():
-            _check(rule, OneEuroRule, f"pipeline.smoothing.{name}")
-            rules[name] = OneEuroRule(**_numbers(rule, f"pipeline.smoothing.{name}"))
-        return cls(**_numbers(values, "pipeline"), smoothing=SmoothingRules(**rules))
+        for group, rule in groups.items():
+            at = f"{where}.smoothing.{group}"
+            rules[group] = OneEuroRule(**_numbers(_checked(rule, OneEuroRule, at), at))
+        return cls(**_numbers(values, where), smoothing=SmoothingRules(**rules), conformance=name)
 
 
-def _check(table: object, kind: type[Any], where: str) -> None:
+def _checked(table: object, kind: type[Any], where: str) -> dict[str, Any]:
     known = {entry.name for entry in fields(kind)}
     if not isinstance(table, Mapping):
         raise BundleError(f"{where} is {table!r}, not a table; export the bundle again.")
     if table.keys() != known:
         raise BundleError(f"{where}: missing or unknown keys {sorted(table.keys() ^ known)}; export the bundle again.")
+    return dict(table)
 
 
 def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:

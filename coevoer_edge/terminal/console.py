@@ -4,9 +4,13 @@ In: our errors, titles, items. Out: `Error: ...` and exit code 2 (1 for a failed
 results on stdout, so that `--json` can be piped.
 """
 
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PLAIN_LINES = 20  # a longer list of items gets about this many lines where there is no progress bar
+_WAIT_S = 60  # between two signs of life where there is no terminal
 
 
 class Command(click.Command):
@@ -51,12 +56,14 @@ class _CheckFailure(click.ClickException):
 class Steps:
     """Says what is being done: `[2/5] Title`, notes below it, a progress bar on a terminal, plain lines elsewhere.
 
-    Silent when `quiet`. rich is imported only on a terminal.
+    Silent when `quiet`. With `json_only`, results go to stderr as well, so that stdout holds the JSON alone. rich is
+    imported only on a terminal.
     """
 
-    def __init__(self, total: int, *, quiet: bool = False) -> None:
+    def __init__(self, total: int, *, quiet: bool = False, json_only: bool = False) -> None:
         self.total = total
         self.quiet = quiet
+        self._json_only = json_only
         self._done = 0
         self._console = _terminal() if not quiet else None
 
@@ -91,9 +98,43 @@ class Steps:
                     progress.advance(task)
 
     def result(self, text: str) -> None:
-        """A line of the result, on stdout."""
+        """A line of the result, on stdout; on stderr where stdout is for JSON."""
         if not self.quiet:
-            click.echo(text)
+            click.echo(text, err=self._json_only)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Show, while the block runs, that work goes on and for how long: a running clock, or a line every minute.
+
+        The clock has a stream of its own, because converters are run with stderr held back (see `quiet`).
+        """
+        if self.quiet:
+            yield
+            return
+        with _own_stderr() as stream:
+            if self._console is not None:
+                from rich.console import Console
+                from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+                columns = (SpinnerColumn(), TimeElapsedColumn())
+                with Progress(*columns, console=Console(file=stream), transient=True) as progress:
+                    progress.add_task("", total=None)
+                    yield
+                return
+            done, began = threading.Event(), time.monotonic()
+
+            def tell() -> None:
+                while not done.wait(_WAIT_S):
+                    stream.write(f"      still at work after {time.monotonic() - began:.0f} s\n")
+                    stream.flush()
+
+            teller = threading.Thread(target=tell, daemon=True)
+            teller.start()
+            try:
+                yield
+            finally:
+                done.set()
+                teller.join()
 
     def _line(self, text: str, style: str) -> None:
         if self.quiet:
@@ -102,6 +143,18 @@ class Steps:
             click.echo(text, err=True)
         else:
             self._console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _own_stderr() -> Iterator[TextIO]:
+    """A stream to where stderr points now, whatever it is pointed to later; sys.stderr itself where it is no file."""
+    try:
+        number = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError):  # a test's buffer
+        yield sys.stderr
+        return
+    with os.fdopen(number, "w", encoding="utf-8", errors="replace") as stream:
+        yield stream
 
 
 def _terminal() -> "Console | None":

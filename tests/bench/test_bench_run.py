@@ -14,6 +14,7 @@ from coevoer_edge.bench.__main__ import command
 from coevoer_edge.bench.processes import Worker
 from coevoer_edge.bench.subjects import GEMM_SIZE, network_of, subjects
 from coevoer_edge.bundle import Bundle
+from coevoer_edge.bundle.manifest import CheckpointEntry
 from coevoer_edge.model import build
 from coevoer_edge.model.checkpoint import embedded_models, save
 
@@ -71,18 +72,20 @@ def test_an_unknown_peer(bundles: list[Bundle]) -> None:
     assert "'openpose' is not one of 'mediapipe', 'eager'" in result.stderr
 
 
+def manifest_of(model: str, enhancer: bool | None = True, foreground: bool | None = True) -> SimpleNamespace:
+    return SimpleNamespace(model=model, checkpoint=CheckpointEntry("weights", "", enhancer, foreground))
+
+
 @pytest.mark.parametrize("variant", [{}, {"enhancer": False}, {"foreground": False}])
-def test_the_network_of_a_bundle_is_found_by_its_size(variant: dict[str, bool]) -> None:
-    expected = build("coevoer-t", **variant).state_dict()
-    parameters = sum(value.numel() for value in expected.values())
-    found = network_of(SimpleNamespace(model="coevoer-t", parameters=parameters))  # type: ignore[arg-type]
+def test_the_network_of_a_bundle_is_the_variant_that_its_manifest_names(variant: dict[str, bool]) -> None:
+    found = network_of(manifest_of("coevoer-t", **variant))  # type: ignore[arg-type]
     assert found is not None
-    assert found.state_dict().keys() == expected.keys()
+    assert found.state_dict().keys() == build("coevoer-t", **variant).state_dict().keys()
 
 
-@pytest.mark.parametrize(("model", "parameters"), [("tiny", 1), ("coevoer-t", 1)])
-def test_a_network_of_another_name_or_size_is_unknown(model: str, parameters: int) -> None:
-    assert network_of(SimpleNamespace(model=model, parameters=parameters)) is None  # type: ignore[arg-type]
+@pytest.mark.parametrize(("model", "enhancer"), [("tiny", True), ("coevoer-t", None)])
+def test_a_network_of_another_name_or_of_an_older_bundle_is_unknown(model: str, enhancer: bool | None) -> None:
+    assert network_of(manifest_of(model, enhancer)) is None  # type: ignore[arg-type]
 
 
 def test_eager_peers(bundles: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,10 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.model_file import read_model_file
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
-from coevoer_edge.evaluation.golden import GoldenParity, Ratio, measure
+from coevoer_edge.bundle.manifest import CheckEntry
+from coevoer_edge.bundle.typed_table import to_table
+from coevoer_edge.evaluation.golden import GoldenParity, Ratio, measure, quantization_limit_mm
+from coevoer_edge.parity.budget import Budget
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.protocol import Outputs
 
@@ -55,7 +58,7 @@ def test_no_distance(body: BodyModel) -> None:
         assert distances == dict.fromkeys(PARTS, 0.0)
     assert same.ratio == dict.fromkeys([*contract.OUTPUT_NAMES, "all"], Ratio(1.0, 0.0))
     assert [same.faults(recipe) for recipe in (W8A8, FP16, FP32)] == [[], [], []]
-    assert same.summary(W8A8)["verdict"] == "pass"
+    assert same.entry(W8A8).verdict == "pass"
 
 
 @pytest.mark.parametrize("name", contract.OUTPUT_NAMES)
@@ -92,7 +95,7 @@ def test_int8_is_held_to_the_quantized_program(body: BodyModel, error: float, pa
     result = parity(body, [shifted(0.1)], [shifted(error)])
     over = "is 1.11 times as far from float as the quantized program is (limit 1.1)"
     assert result.faults(W8A8) == ([] if passes else [f"camera {over}", f"all {over}"])
-    assert result.summary(W8A8)["verdict"] == ("pass" if passes else "fail")
+    assert result.entry(W8A8).verdict == ("pass" if passes else "fail")
 
 
 @pytest.mark.parametrize(("error", "passes"), [(0.12, True), (0.14, False)])
@@ -144,7 +147,7 @@ def test_every_output_over_its_limit_is_named(body: BodyModel) -> None:
 def test_nan_fails(body: BodyModel, recipe: QuantizationRecipe, fault: str) -> None:
     result = parity(body, [shifted(0.1)], [shifted(math.nan)])
     assert result.faults(recipe)[0] == fault
-    assert result.summary(recipe)["verdict"] == "fail"
+    assert result.entry(recipe).verdict == "fail"
 
 
 def test_nan_in_one_element_of_one_image_fails(body: BodyModel) -> None:
@@ -218,27 +221,49 @@ def test_quantized_and_artifact_are_not_mixed_up(body: BodyModel) -> None:
 # The manifest's figures.
 
 
-def test_summary(body: BodyModel) -> None:
-    summary = parity(body, [shifted(1 / 3)], [shifted(1 / 6)]).summary(W8A8)
-    facts = ["verdict", "images", "runtime", "kind"]
-    assert list(summary) == [*facts, "mean_vertex_distance_mm", "rms_error", "self_check_ratio"]
-    assert summary["self_check_ratio"] == pytest.approx(0.5 ** (1 / 10), abs=5e-4)  # one output of ten
-    errors = summary["rms_error"]
-    assert (errors["quantized"]["camera"], errors["artifact"]["camera"], errors["ratio"]["camera"]) == (
-        0.333,
-        0.167,
-        0.5,
+def test_entry(body: BodyModel) -> None:
+    entry = parity(body, [shifted(1 / 3)], [shifted(1 / 6)]).entry(W8A8)
+    assert entry.self_check_ratio == pytest.approx(0.5 ** (1 / 10), abs=5e-4)  # one output of ten
+    errors = entry.rms_error
+    assert errors is not None
+    assert errors.ratio is not None
+    assert errors.ratio_standard_error is not None
+    assert (errors.quantized["camera"], errors.artifact["camera"], errors.ratio["camera"]) == (0.333, 0.167, 0.5)
+    assert list(errors.ratio) == list(errors.ratio_standard_error) == [*contract.OUTPUT_NAMES, "all"]
+    assert entry.mean_vertex_distance_mm is not None
+    assert list(entry.mean_vertex_distance_mm.artifact) == list(PARTS)
+
+
+def test_two_checks_with_two_limits(body: BodyModel) -> None:
+    """A file as good as the quantized program passes the one, whatever the quantized program is worth."""
+    tilted = turned("spine1", 0.1)
+    entry = parity(body, [tilted], [tilted]).entry(W8A8)
+    assert entry.lowering == CheckEntry(1.0, "times the quantized program's error", 1.1, "pass")
+    assert entry.quantization is not None
+    assert (entry.quantization.unit, entry.quantization.limit, entry.quantization.verdict) == ("mm", 0.5, "over")
+    assert entry.quantization.figure > 10
+    assert entry.verdict == "pass"  # of the lowering: a bundle is written
+    near = parity(body, [rest()], [rest()]).entry(W8A8)
+    assert near.quantization == CheckEntry(0.0, "mm", 0.5, "pass")
+
+
+def test_the_limit_of_quantization_is_the_default_budgets() -> None:
+    (limit,) = (
+        limit.limit
+        for limit in Budget.open().limits
+        if (limit.step, limit.figure, limit.statistic) == ("quantization", "mpvpe_mm.all", "mean")
     )
-    assert list(errors["ratio"]) == list(errors["ratio_standard_error"]) == [*contract.OUTPUT_NAMES, "all"]
-    assert list(summary["mean_vertex_distance_mm"]["artifact"]) == list(PARTS)
+    assert quantization_limit_mm() == limit
 
 
 def test_a_float_format_has_no_ratios(body: BodyModel) -> None:
     """Its quantized program is the float network, and an error over 0 is no JSON."""
-    summary = parity(body, [rest()], [shifted(1e-4)]).summary(QuantizationRecipe.open("fp16"))
-    assert list(summary["rms_error"]) == ["quantized", "artifact"]
-    assert "self_check_ratio" not in summary
-    json.dumps(summary, allow_nan=False)
+    entry = parity(body, [rest()], [shifted(1e-4)]).entry(QuantizationRecipe.open("fp16"))
+    table = to_table(entry)
+    assert list(table["rms_error"]) == ["quantized", "artifact"]
+    assert table.keys().isdisjoint({"self_check_ratio", "quantization"})
+    assert entry.lowering == CheckEntry(1e-4, "of an output's size", 0.01, "pass")
+    json.dumps(table, allow_nan=False)
 
 
 @pytest.mark.parametrize(("limit", "passes"), [(1.0, False), (2.0, True)])

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from photo import ASTRONAUT
 
+from coevoer_edge.bundle.manifest import CheckEntry, PairEntry, ParityEntry
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import command
 from coevoer_edge.export.exporter import ExportRequest
@@ -195,13 +196,16 @@ def test_too_many_calibration_samples(tmp_path: Path) -> None:
 
 
 def summary_of(target: str) -> SimpleNamespace:
-    parity = {
-        "verdict": "pass",
-        "kind": "runtime",
-        "runtime": "fake",
-        "mean_vertex_distance_mm": {"artifact": {"all": 0.5}},
-        "rms_error": {"ratio": {"camera": 1.05, "betas": 0.9, "all": 0.98}},
-    }
+    parity = ParityEntry(
+        verdict="pass",
+        images=256,
+        runtime="fake",
+        kind="runtime",
+        mean_vertex_distance_mm=PairEntry({"all": 7.0}, {"all": 7.5}),
+        rms_error=PairEntry({"camera": 1.0}, {"camera": 1.05}, {"camera": 1.05, "all": 0.98}, {"camera": 0, "all": 0}),
+        lowering=CheckEntry(0.98, "times the quantized program's error", 1.1, "pass"),
+        quantization=CheckEntry(7.0, "mm", 0.5, "over"),
+    )
     manifest = SimpleNamespace(
         target=target,
         model="coevoer-t",
@@ -283,30 +287,46 @@ def test_precision_names_a_recipe(requests: list[ExportRequest], precision: str)
     assert requests[0].untrained
 
 
+CHECKS = [
+    "  lowering: 0.98 times the quantized program's error (limit 1.1): pass; 7.5 mm from the float network, "
+    "run by fake (runtime)",
+    "  quantization: 7 mm from the float network (limit 0.5): over",
+]
+
+
 def test_report_and_next_command(requests: list[ExportRequest]) -> None:
+    """Two checks with two limits: nothing says that parity passes while the second is over."""
     assert cli("--target", "coreml", "--target", "onnx").stdout.splitlines() == [
         "Wrote artifacts/coreml (11.0 MB, 1.10 bytes per parameter)",
-        "  parity pass: 0.5 mm from the float network, 0.98 times the quantized program's error (runtime: fake)",
+        *CHECKS,
+        "  Details by body part: python -m coevoer_edge.parity artifacts/coreml",
         "Wrote artifacts/onnx (11.0 MB, 1.10 bytes per parameter)",
-        "  parity pass: 0.5 mm from the float network, 0.98 times the quantized program's error (runtime: fake)",
+        *CHECKS,
+        "  Details by body part: python -m coevoer_edge.parity artifacts/onnx",
         "Next: python -m coevoer_edge.run artifacts/onnx photo.jpg -o out/",
     ]
 
 
 def test_report_of_core_ml_alone_names_the_mac(requests: list[ExportRequest]) -> None:
-    assert cli("--target", "coreml").stdout.splitlines()[2:] == [
+    assert cli("--target", "coreml").stdout.splitlines()[4:] == [
         "Next: drag artifacts/coreml/artifact into Xcode, or on a Mac:",
         "  python -m coevoer_edge.run artifacts/coreml photo.jpg -o out/",
     ]
 
 
-def test_quiet_json_is_one_line(requests: list[ExportRequest]) -> None:
-    result = cli("--target", "onnx", "--json", "--quiet")
-    (line,) = result.stdout.splitlines()
-    (table,) = json.loads(line)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_json_stands_alone_on_stdout(requests: list[ExportRequest], quiet: bool) -> None:
+    result = cli("--target", "onnx", "--json", *(["--quiet"] if quiet else []))
+    (table,) = json.loads(result.stdout)
     assert (table["bundle"], table["trained"], table["bytes_per_parameter"]) == ("artifacts/onnx", False, 1.1)
-    assert table["parity"]["verdict"] == "pass"
-    assert result.stderr == ""
+    assert table["parity"]["lowering"] == {
+        "figure": 0.98,
+        "unit": "times the quantized program's error",
+        "limit": 1.1,
+        "verdict": "pass",
+    }
+    assert table["parity"]["quantization"]["verdict"] == "over"
+    assert ("Next: " in result.stderr) != quiet
 
 
 @pytest.mark.parametrize("options", [(), ("--quiet",)])

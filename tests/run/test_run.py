@@ -31,7 +31,7 @@ SUFFIXES = [".glb", ".json", ".npz", ".overlay.png"]
 
 def bundle_of(path, trained: bool) -> SimpleNamespace:
     opened = fake_bundle(path, trained)
-    opened.manifest.pipeline = PIPELINE.to_table()
+    opened.manifest.pipeline = PIPELINE
     return opened
 
 

@@ -341,7 +341,7 @@ def test_the_real_estimator_follows_a_stream(clip, tmp_path, monkeypatch):
 
     def open_bundle(path):
         opened = fake_bundle(path, True)
-        opened.manifest.pipeline = PIPELINE.to_table()
+        opened.manifest.pipeline = PIPELINE
         return opened
 
     bundle, runtimes = ModuleType("coevoer_edge.bundle"), ModuleType("coevoer_edge.runtime")
@@ -360,7 +360,7 @@ def test_the_real_estimator_follows_a_stream(clip, tmp_path, monkeypatch):
 def test_a_stream_saves_the_same_files_from_python_as_the_command(clip, tmp_path, monkeypatch):
     def open_bundle(path):
         opened = fake_bundle(path, True)
-        opened.manifest.pipeline = PIPELINE.to_table()
+        opened.manifest.pipeline = PIPELINE
         return opened
 
     bundle, runtimes = ModuleType("coevoer_edge.bundle"), ModuleType("coevoer_edge.runtime")

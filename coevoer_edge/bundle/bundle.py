@@ -1,0 +1,130 @@
+"""A bundle: the folder that an export writes and an app embeds.
+
+In: a folder. Out: `Bundle`, complete, unaltered and true to the contract, or an error that says what is wrong.
+
+    coevoer-t-onnx-w8a8/
+      coevoer-t-onnx-w8a8.onnx   the artifact (.onnx, .pte, or the folder .mlpackage)
+      manifest.json              what it is, what goes in, what comes out, how exact it is
+      golden.npz                 inputs with the outputs to expect, for a self-check on the device
+      body.safetensors           the body that the parameters pose (docs/pipeline.md, section 5)
+      conformance.safetensors    cases that every implementation of the pipeline passes (section 9)
+      MODEL_CARD.md
+      SHA256SUMS                 of every other file; `sha256sum -c SHA256SUMS` checks it too
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from coevoer_edge.bundle.manifest import Manifest
+from coevoer_edge.errors import BundleError, InputError
+
+MANIFEST, GOLDEN, CARD, SUMS = "manifest.json", "golden.npz", "MODEL_CARD.md", "SHA256SUMS"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def artifact(self) -> Path:
+        """The file (or .mlpackage folder) that apps embed."""
+        return self.path / self.manifest.artifact
+
+    @property
+    def golden(self) -> Path:
+        """Inputs with the outputs to expect; keys `image`, `float_<output>`, `quantized_<output>`."""
+        return self.path / GOLDEN
+
+    @property
+    def body(self) -> Path:
+        """The portable body."""
+        return self.path / self.manifest.body_model.file
+
+    @property
+    def conformance(self) -> Path:
+        """The conformance kit."""
+        return self.path / self.manifest.pipeline.conformance
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Bundle":
+        """Open a bundle folder and check every digest and the contract.
+
+        Raises:
+            BundleError: missing, incomplete or altered, or of another contract.
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise BundleError(
+                f"There is no bundle folder {str(path)!r}; `python -m coevoer_edge.export --target onnx` writes one."
+            )
+        if missing := [name for name in (MANIFEST, SUMS) if not (path / name).is_file()]:
+            raise BundleError(f"{path} is not a bundle: it has no {' and no '.join(missing)}.")
+        _verify(path)
+        manifest = Manifest.read(path / MANIFEST)
+        opened = cls(path, manifest)
+        for file in (opened.artifact, opened.body, opened.conformance):
+            if not file.exists():
+                raise BundleError(f"{path}: the manifest names {file.name}, which is not there.")
+        return opened
+
+
+@contextmanager
+def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Give an empty folder to write a bundle to; put it in its place, with digests, once all went well.
+
+    Raises:
+        InputError: the bundle is there already.
+    """
+    import shutil
+
+    refuse_existing(folder, overwrite=overwrite)
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(unfinished).items())
+        (unfinished / SUMS).write_text(sums, encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def refuse_existing(folder: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a bundle, or, even with `overwrite`, over anything else."""
+    if folder.exists() and not overwrite:
+        raise InputError(f"{folder} exists; add --overwrite, or choose another --output-dir.")
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} exists and is not a bundle; it is not overwritten.")
+    nearest = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise InputError(f"{nearest} is a file; give a folder with --output-dir.")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below, by its path with forward slashes."""
+    import hashlib  # late, as shutil: both are slow to load, and `from coevoer_edge import Bundle` is not to be
+
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _verify(folder: Path) -> None:
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{folder / SUMS} is not a list of digests ({error}); export the bundle again.") from error
+    stated = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = _digests(folder)
+    faults = [f"{name} is missing" for name in sorted(stated.keys() - found.keys())]
+    faults += [f"{name} is not listed" for name in sorted(found.keys() - stated.keys())]
+    faults += [f"{name} was altered" for name in sorted(stated.keys() & found.keys()) if stated[name] != found[name]]
+    if faults:
+        raise BundleError(f"{folder} does not match its {SUMS}: {'; '.join(faults)}. Export it again or copy it whole.")
