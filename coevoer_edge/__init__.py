@@ -26,8 +26,9 @@ What there is:
     CoEvoerError     the base of every error that your request can cause: InputError, CheckpointError, BundleError,
                      PlatformError and CheckFailed
 
-Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench`, `evaluate` and `conformance` take
-paths and strings and return what the command prints. `help(coevoer_edge.export.export)` describes the first.
+Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench`, `train`, `distill`, `evaluate`
+and `conformance` take paths and strings and return what the command prints or writes.
+`help(coevoer_edge.export.export)` describes the first.
 
 Guides: README.md to begin with, docs/outputs.md for the files that are written, docs/pipeline.md for the steps from a
 frame to a person, which all platforms share. They lie in the repository and on its documentation site.
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ giv
     from coevoer_edge.body.parameters import SmplxParameters
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.conformance import conformance
+    from coevoer_edge.distill import distill
     from coevoer_edge.errors import (
         BundleError,
         CheckFailed,
@@ -64,6 +66,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ giv
     from coevoer_edge.pipeline.person import Mesh, Person
     from coevoer_edge.pipeline.tracking import TrackedFrame
     from coevoer_edge.run import run
+    from coevoer_edge.train import train
 
 __version__ = "0.2.0"
 
@@ -86,10 +89,12 @@ __all__ = [
     "bench",
     "conformance",
     "convert_translation",
+    "distill",
     "evaluate",
     "export",
     "parity",
     "run",
+    "train",
 ]
 
 _MODULES = {
@@ -106,7 +111,17 @@ _MODULES = {
     "coevoer_edge.pipeline.tracking": ("TrackedFrame",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
-_COMMANDS = ("bench", "conformance", "evaluate", "export", "parity", "run")  # packages that can be called
+_COMMANDS = (
+    "bench",
+    "conformance",
+    "distill",
+    "evaluate",
+    "export",
+    "parity",
+    "run",
+    "train",
+)
+"""Packages that can be called."""
 
 if not TYPE_CHECKING:  # else type checkers would take any name for one of ours
 

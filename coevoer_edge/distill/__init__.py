@@ -3,12 +3,15 @@
 In: a teacher, a student, a recipe, a data set. Out: a run folder, as `train` writes it.
 """
 
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from coevoer_edge.callable_module import CallableModule
 from coevoer_edge.errors import InputError
-from coevoer_edge.training.session import Settings
+from coevoer_edge.terminal.extras import names_its_extra
+from coevoer_edge.training.session import Settings, settings_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,23 +20,33 @@ if TYPE_CHECKING:
     from coevoer_edge.training.engine import Criterion, Evaluate
 
 
+@names_its_extra
 def distill(
-    settings: Settings,
-    teacher: str,
-    student: str,
-    cache: Path | None = None,
+    teacher: str | Path,
+    student: str | Path,
+    settings: Settings | None = None,
+    *,
+    cache: str | Path | None = None,
     qat: bool = False,
     evaluate: "Evaluate | None" = None,
+    **options: Any,
 ) -> Path:
-    """Teach a student; returns the run's folder.
+    """Teach a small network what a large one sees.
+
+        run = coevoer_edge.distill("coevoer-s", "coevoer-t", steps=1000, output_dir="runs/taught")
 
     Args:
-        settings: as for `train`.
         teacher: a .safetensors file, or the name of a model whose weights come with the package.
         student: a .safetensors file to go on from, or the name of a model to begin with random weights.
+        settings: how to train; None for the defaults, without a word on the terminal.
         cache: folder of the teacher's answers; needs a recipe without augmentation.
         qat: train with the rounding of the INT8 recipe.
-        evaluate: figures of the student on data held back.
+        evaluate: figures of the student on data held back; None for those of the dataset.
+        options: fields of `coevoer_edge.training.session.Settings` by name, as for `coevoer_edge.train`; the student
+            takes the place of `model` and `init`.
+
+    Returns:
+        The run's folder, as `train` writes it.
 
     Raises:
         CoEvoerError: the request cannot be served, or the loss stopped being finite.
@@ -41,6 +54,10 @@ def distill(
     from coevoer_edge.model import checkpoint
     from coevoer_edge.training.conduct import conduct
 
+    settings, teacher, student = settings_of(settings, options), str(teacher), str(student)
+    cache = None if cache is None else Path(cache)
+    if settings.model is not None or settings.init is not None or settings.grow:
+        raise InputError("The student says which model learns and from which weights; leave model, init and grow out.")
     if checkpoint.is_file(student):
         settings = replace(settings, model=checkpoint.peek(student), init=Path(student))
     else:
@@ -83,3 +100,6 @@ def distill(
     purpose = f"distill from {origin.model} {origin.sha256[:12]}{', qat' if qat else ''}"
     again = f"python -m coevoer_edge.distill --teacher {teacher} --student {student}{' --qat' if qat else ''}"
     return conduct(settings, assemble, purpose, again, evaluate)
+
+
+sys.modules[__name__].__class__ = CallableModule

@@ -1,6 +1,7 @@
 """`python -m coevoer_edge.distill`, the same as `coevoer-edge distill`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,58 +18,12 @@ from coevoer_edge.training.session import Settings, shared_options
 @click.option("--cache", type=click.Path(path_type=Path), help="Keep the teacher's answers; with --no-augmentation.")
 @click.option("--qat", is_flag=True, help="Train with the INT8 recipe's rounding; with --precision fp32.")
 @shared_options
-def command(
-    teacher: str,
-    student: str,
-    cache: Path | None,
-    qat: bool,
-    recipe: str | None,
-    data: str,
-    steps: int | None,
-    batch_size: int | None,
-    precision: str | None,
-    no_augmentation: bool,
-    seed: int | None,
-    device: str | None,
-    devices: int,
-    num_workers: int,
-    body: Path | None,
-    output_dir: Path | None,
-    resume: bool,
-    max_minutes: float | None,
-    compile: bool,
-    as_json: bool,
-    quiet: bool,
-) -> None:
+def command(teacher: str, student: str, cache: Path | None, qat: bool, **options: Any) -> None:
     """Teach a small network what a large one sees.
 
     Writes a run folder, as train does. The student's files fit export and run.
     """
-    distill(
-        Settings(
-            recipe=recipe,
-            data=data,
-            steps=steps,
-            batch_size=batch_size,
-            precision=precision,
-            augmentation=not no_augmentation,
-            seed=seed,
-            device=device,
-            devices=devices,
-            num_workers=num_workers,
-            body=body,
-            output_dir=output_dir,
-            resume=resume,
-            max_minutes=max_minutes,
-            compile=compile,
-            as_json=as_json,
-            quiet=quiet,
-        ),
-        teacher,
-        student,
-        cache,
-        qat,
-    )
+    distill(teacher, student, Settings(**options), cache=cache, qat=qat)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 In: a model's name, a recipe, a data set. Out: a run folder with weights that `export`, `evaluate` and `run` take.
 """
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from coevoer_edge.callable_module import CallableModule
 from coevoer_edge.errors import InputError
-from coevoer_edge.training.session import Settings
+from coevoer_edge.terminal.extras import names_its_extra
+from coevoer_edge.training.session import Settings, settings_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,14 +19,28 @@ if TYPE_CHECKING:
     from coevoer_edge.training.engine import Criterion, Evaluate
 
 
-def train(settings: Settings, evaluate: "Evaluate | None" = None) -> Path:
-    """Train a network; returns the run's folder.
+@names_its_extra
+def train(settings: Settings | None = None, evaluate: "Evaluate | None" = None, **options: Any) -> Path:
+    """Train a network.
+
+        run = coevoer_edge.train(model="coevoer-t", data="synthetic", steps=1000, output_dir="runs/mine")
+        coevoer_edge.export("onnx", checkpoint=run / "weights.safetensors")
+
+    Args:
+        settings: how to train; None for the defaults, without a word on the terminal.
+        evaluate: figures of the network on data held back; None for those of the dataset.
+        options: fields of `coevoer_edge.training.session.Settings` by name, which are the command's options: model,
+            init, recipe, data, steps, batch_size, precision, seed, device, output_dir, resume, max_minutes, quiet, ...
+
+    Returns:
+        The run's folder: weights.safetensors, checkpoint.pt, log.jsonl and curves.png.
 
     Raises:
         CoEvoerError: the request cannot be served, or the loss stopped being finite.
     """
     from coevoer_edge.training.conduct import conduct
 
+    settings = settings_of(settings, options)
     if settings.init is not None and settings.resume:
         raise InputError("--init begins a run and --resume continues one; leave one of them out.")
     if settings.grow and (settings.init is None or settings.model is None):
@@ -38,3 +55,6 @@ def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
 
     loss = TrainingLoss(KeypointLayer(parts.body), parts.recipe, parts.average)
     return Trainee(parts.network, dense=parts.recipe.dense.on), loss.to(parts.fabric.device)
+
+
+sys.modules[__name__].__class__ = CallableModule

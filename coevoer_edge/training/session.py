@@ -6,8 +6,8 @@ In: the command line's values. Out: `Settings`, a launched `Fabric`, the network
 import json
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,34 +26,69 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line said; None where it said nothing."""
+    """How a network is trained: the options of `train` and `distill`, under the same names. None: the recipe's value.
 
-    model: str | None = None
-    init: Path | None = None
-    grow: bool = False
-    enhancer: bool = True
-    foreground: bool = True
-    recipe: str | None = None
-    data: str = "synthetic"
+    Raises:
+        InputError: a number out of range.
+    """
+
+    model: str | None = None  # coevoer-t (the default), -s, -b or -l
+    init: Path | None = None  # weights to start from (.safetensors); None: random ones
+    grow: bool = False  # those of `init` are a smaller model's
+    enhancer: bool = True  # False: Table 4's variant without it
+    foreground: bool = True  # False: Table 4's variant without Portrait Foreground Extraction
+    recipe: str | None = None  # by name, or a .toml; None: scratch
+    data: str = "synthetic"  # or a folder, or a dataset
     steps: int | None = None
-    batch_size: int | None = None
-    precision: str | None = None
-    augmentation: bool = True
-    seed: int | None = None
-    device: str | None = None
-    devices: int = 1
-    num_workers: int = 0
-    body: Path | None = None
-    output_dir: Path | None = None
-    resume: bool = False
-    max_minutes: float | None = None
-    compile: bool = False
+    batch_size: int | None = None  # images of all processes together
+    precision: str | None = None  # fp32 or bf16
+    augmentation: bool = True  # False: every image as it is
+    seed: int | None = None  # of weights, order and augmentation; None: 0
+    device: str | None = None  # one of DEVICES; None: cuda where there is one
+    devices: int = 1  # processes
+    num_workers: int = 0  # data loading processes of each
+    body: Path | None = None  # the user's SMPL-X; None: the open body
+    output_dir: Path | None = None  # None: runs/{model}
+    resume: bool = False  # continue the run in the output folder
+    max_minutes: float | None = None  # stop with a checkpoint
+    compile: bool = False  # torch.compile
     quiet: bool = False
-    as_json: bool = False
+    as_json: bool = False  # end with a line of JSON on stdout
+
+    def __post_init__(self) -> None:
+        for name in ("init", "body", "output_dir"):
+            if isinstance(path := getattr(self, name), str):
+                object.__setattr__(self, name, Path(path))
+        least = {"steps": 1, "batch_size": 1, "devices": 1, "num_workers": 0, "seed": 0}
+        for name, lowest in least.items():
+            if (value := getattr(self, name)) is not None and value < lowest:
+                raise InputError(f"The training option {name} is {value}; give {lowest} or more.")
+        if self.max_minutes is not None and not self.max_minutes > 0:
+            raise InputError(f"The training option max_minutes is {self.max_minutes}; give a number above 0.")
+
+
+def settings_of(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
+    """Settings with options changed by name; None begins with the defaults, and says nothing on the terminal.
+
+    Raises:
+        InputError: an option that there is not, or a number out of range.
+    """
+    known = [field.name for field in fields(Settings)]
+    for name in options:
+        if name not in known:
+            raise InputError(f"There is no training option {name!r}; valid: {', '.join(known)}.")
+    return replace(settings or Settings(quiet=True), **options)
+
+
+def switch_off(name: str, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The switch `--no-NAME` for a field of `Settings` that is True without it."""
+    return click.option(
+        f"--no-{name}", name, is_flag=True, callback=lambda _context, _switch, given: not given, help=help
+    )
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of both commands; their values make a `Settings`."""
+    """The options of both commands, each under the name of a field of `Settings`."""
     path = click.Path(path_type=Path)
     options = (
         click.option("--recipe", help=f"{', '.join(names())}, or your own .toml.  [default: scratch]"),
@@ -61,7 +96,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's number."),
         click.option("--batch-size", type=click.IntRange(min=1), help="Of all processes together."),
         click.option("--precision", help="fp32 or bf16, instead of the recipe's."),
-        click.option("--no-augmentation", is_flag=True, help="Show every image as it is."),
+        switch_off("augmentation", "Show every image as it is."),
         click.option("--seed", type=click.IntRange(min=0), help="Of weights, order, augmentation.  [default: 0]"),
         click.option("--device", help=DEVICE_HELP),
         click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),

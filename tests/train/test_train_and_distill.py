@@ -1,16 +1,20 @@
 """The commands `train` and `distill`: files, resuming, and what they refuse."""
 
 import json
+import re
+from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
 from fake_records import FakeSource
 
+import coevoer_edge
 from coevoer_edge.distill.__main__ import command as distill
 from coevoer_edge.errors import InputError
 from coevoer_edge.model import build, checkpoint
 from coevoer_edge.train.__main__ import command as train
 from coevoer_edge.training import conduct
+from coevoer_edge.training.session import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +151,50 @@ def test_an_untrained_teacher_is_refused(tmp_path):
     result = run(distill, "--teacher", path, "--student", "coevoer-t", "-o", tmp_path / "run")
     assert result.exit_code == 2
     assert "is untrained and has nothing to teach" in result.output
+
+
+def test_train_from_python_takes_the_commands_options(tmp_path, capsys):
+    out = tmp_path / "run"
+    short = {"device": "cpu", "batch_size": 2, "precision": "fp32"}
+    assert coevoer_edge.train(**short, steps=1, foreground=False, output_dir=str(out)) == out
+    assert capsys.readouterr().out == ""
+    _, origin = checkpoint.load(out / "weights.safetensors")
+    assert (origin.enhancer, origin.foreground) == (True, False)
+    settings = Settings(resume=True, steps=2, output_dir=out, quiet=True)
+    assert coevoer_edge.train(settings) == out
+    lines = (out / "log.jsonl").read_text().splitlines()
+    assert len([line for line in lines if "total" in line]) >= 1
+
+
+def test_distill_from_python(tmp_path, weights):
+    options = {"device": "cpu", "batch_size": 2, "precision": "fp32", "steps": 1, "output_dir": tmp_path / "run"}
+    assert coevoer_edge.distill(weights, "coevoer-t", **options) == tmp_path / "run"
+    assert (tmp_path / "run" / "weights.safetensors").is_file()
+    with pytest.raises(InputError, match="The student says which model learns and from which weights"):
+        coevoer_edge.distill(weights, "coevoer-t", model="coevoer-s")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"step": 3}, "There is no training option 'step'; valid: model, init, grow,"),
+        ({"steps": 0}, "The training option steps is 0; give 1 or more."),
+        ({"seed": -1}, "The training option seed is -1; give 0 or more."),
+        ({"max_minutes": 0}, "The training option max_minutes is 0; give a number above 0."),
+    ],
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        coevoer_edge.train(**options)
+
+
+def test_each_option_of_the_commands_is_a_setting():
+    known = {field.name for field in fields(Settings)}
+    of_train, of_distill = ({parameter.name for parameter in command.params} for command in (train, distill))
+    assert of_train - {"help"} == known
+    assert of_distill - {"help"} == known - {"model", "init", "grow", "enhancer", "foreground"} | {
+        "teacher",
+        "student",
+        "cache",
+        "qat",
+    }
