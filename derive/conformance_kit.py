@@ -19,7 +19,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.answers import PARAMETERS, answer, decisions, numbers_of
 from coevoer_edge.conformance.kit import EXPECTED, KIT_PATH, TOLERANCES, Case, Kit, Tensors
 from coevoer_edge.conformance.stage import Actor, Place, Stage, as_outputs, noisy, oracle
-from coevoer_edge.data.synthetic.motion import Motion
+from coevoer_edge.data.synthetic.motion import SyntheticMotion
 from coevoer_edge.data.synthetic.person import draw_person
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE
@@ -255,7 +255,7 @@ def _smooth_cases(seed: int, model: BodyModel) -> list[Case]:
 
 
 def _moving(rng: Generator, model: BodyModel, times_ms: np.ndarray, width: int, height: int) -> Tensors:
-    motion = Motion(rng, 2.0)
+    motion = SyntheticMotion(rng, 2.0)
     stage = Stage([Actor(motion.at, lambda t: Place(0.6 + 0.2 * t, 0.7 - 0.05 * t, 0.2 + 0.05 * np.sin(2 * t)))], model)
     frames = []
     for time_s in (times_ms - times_ms[0]) / 1000:

@@ -12,7 +12,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import Actor, Place, Stage
-from coevoer_edge.data.synthetic.motion import Motion
+from coevoer_edge.data.synthetic.motion import SyntheticMotion
 
 _UPRIGHT = axis_angle_to_matrix((np.pi, 0, 0))
 
@@ -51,11 +51,11 @@ def scenes(seed: int, model: BodyModel) -> list[Scene]:
 
     def somebody(number: int, way: Callable[[float], Place | None], yaw_deg: float | None = None) -> Actor:
         turn = None if yaw_deg is None else (_UPRIGHT @ axis_angle_to_matrix((0, np.radians(yaw_deg), 0)))
-        motion = Motion(np.random.default_rng((seed, number)), 6.0, turn)
+        motion = SyntheticMotion(np.random.default_rng((seed, number)), 6.0, turn)
         return Actor(motion.at, way)
 
     def still(number: int) -> Callable[[float], SmplxParameters]:
-        person = Motion(np.random.default_rng((seed, number)), 1.0).at(0.0)
+        person = SyntheticMotion(np.random.default_rng((seed, number)), 1.0).at(0.0)
         return lambda time_s: person
 
     def walks(time_s: float) -> Place | None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from coevoer_edge.data.folder import DEFAULT_COUNTS, DEFAULT_SET, Kind
+from coevoer_edge.data.folder import DEFAULT_COUNTS, DEFAULT_SET, SetKind
 from coevoer_edge.data.synthetic.people import SyntheticPeople
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.image import Pixels, extract_crop, load_image
 
-SEEDS: dict[Kind, int] = {"calibration": 2, "golden": 3}
+SEEDS: dict[SetKind, int] = {"calibration": 2, "golden": 3}
 """Neither the test split's nor any training's (`data.sources`)."""
 
 HELD_OUT = 32
@@ -30,7 +30,7 @@ PORTRAIT_CROPS = (
 )
 
 
-def draw_images(kind: Kind) -> Iterator[Pixels]:
+def draw_images(kind: SetKind) -> Iterator[Pixels]:
     """The set's images in their order, (256, 192, 3) each."""
     count = DEFAULT_COUNTS[kind]
     if kind == "golden":

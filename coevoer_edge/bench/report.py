@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 
 from coevoer_edge.bench.rounds import in_rounds
-from coevoer_edge.bench.subjects import HOLISTIC, Kind, Subject, subjects
+from coevoer_edge.bench.subjects import HOLISTIC, Subject, SubjectKind, subjects
 from coevoer_edge.bundle import Bundle
 from coevoer_edge.terminal.console import Steps
 
-SCHEMA_VERSION = 1
+BENCH_SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Row:
     """One subject's figures over all rounds."""
 
     name: str
-    kind: Kind
+    kind: SubjectKind
     runtime: str
     model: str
     target: str
@@ -145,7 +145,7 @@ def sum_up(
     medians = np.median(times_ms, axis=1)
     speeds = [None if s.macs is None else s.macs / float(m) / 1e6 for s, m in zip(found, medians, strict=True)]
     peak_speed = next((speed for s, speed in zip(found, speeds, strict=True) if s.kind == "gemm"), None)
-    first: dict[Kind, float] = {}
+    first: dict[SubjectKind, float] = {}
     rows = []
     for i, subject in enumerate(found):
         speed, median = speeds[i], float(medians[i])
@@ -189,7 +189,7 @@ def compare(rows: Sequence[Row]) -> list[Comparison]:
 
 def as_table(report: Report) -> dict[str, Any]:
     """For JSON: the fields of `Report`, and the schema's version. Fields may be added, none changes its meaning."""
-    return {"schema_version": SCHEMA_VERSION, **asdict(report)}
+    return {"schema_version": BENCH_SCHEMA_VERSION, **asdict(report)}
 
 
 def _machine() -> tuple[str, int]:

@@ -76,7 +76,7 @@ def draw_stream(count: int = FRAMES) -> Stream:
 
 def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
     """Frames, and who is in each. The picture is 192 x 256 px, enlarged; its edges go on to the frame's."""
-    from coevoer_edge.data.synthetic.motion import Motion
+    from coevoer_edge.data.synthetic.motion import SyntheticMotion
     from coevoer_edge.data.synthetic.people import SyntheticPeople
     from coevoer_edge.data.synthetic.view import View
     from coevoer_edge.model.threads import one_thread
@@ -91,7 +91,7 @@ def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
     )
     whole = np.array((0.0, 0.0, contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX))
     scene = replace(source.prepare([_LOOK])[0], view=view, frame_px=whole)
-    motion = Motion(np.random.default_rng(_GESTURES), _GESTURES_S)
+    motion = SyntheticMotion(np.random.default_rng(_GESTURES), _GESTURES_S)
     frames = np.empty((count, HEIGHT_PX, WIDTH_PX, 3), np.uint8)
     people = []
     for i in range(count):

@@ -13,7 +13,7 @@ from coevoer_edge.bundle import Bundle, Manifest
 if TYPE_CHECKING:
     from coevoer_edge.model import CoEvoer
 
-Kind = Literal["network", "pipeline", "mesh", "gemm"]
+SubjectKind = Literal["network", "pipeline", "mesh", "gemm"]
 
 GEMM_SIZE = 1024
 """The fastest of 512 to 4096: smaller ones keep no two cores busy, larger ones leave the cache."""
@@ -25,7 +25,7 @@ class Subject:
     """One row before it is timed."""
 
     name: str
-    kind: Kind
+    kind: SubjectKind
     job: dict[str, Any]  # worker.py
     model: str = ""
     target: str = ""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from coevoer_edge.bench.report import Comparison, Report, Row
-from coevoer_edge.bench.subjects import Kind
+from coevoer_edge.bench.subjects import SubjectKind
 
-TITLES: dict[Kind, str] = {
+TITLES: dict[SubjectKind, str] = {
     "network": "network alone",
     "pipeline": "whole pipeline",
     "mesh": "mesh decode alone",

@@ -53,7 +53,7 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     from coevoer_edge.errors import CheckFailed
     from coevoer_edge.estimator import Estimator
     from coevoer_edge.runtime import open_runtime
-    from coevoer_edge.runtime.protocol import Crop, Kind, Outputs
+    from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind
 
     class Answering:
         """A runtime that runs the network and then says what it was told to."""
@@ -61,10 +61,10 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
         def __init__(self) -> None:
             self._network = open_runtime(bundle, job["threads"])
             self.name = self._network.name
-            self.kind: Kind = self._network.kind
+            self.kind: RuntimeKind = self._network.kind
             self.answer: Outputs = {}
 
-        def __call__(self, crop: Crop) -> Outputs:
+        def __call__(self, crop: CropPixels) -> Outputs:
             self._network(crop)
             return self.answer
 

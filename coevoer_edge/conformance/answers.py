@@ -21,7 +21,7 @@ from coevoer_edge.pipeline.image import extract_crop
 from coevoer_edge.pipeline.person import decode, embody, frame_camera
 from coevoer_edge.pipeline.smoothing import PersonSmoother
 from coevoer_edge.pipeline.tracking import Tracker, search_crops
-from coevoer_edge.runtime.protocol import Kind, Outputs
+from coevoer_edge.runtime.protocol import Outputs, RuntimeKind
 
 EVERY_VERTEX = 50
 PARAMETERS = tuple(entry.name for entry in fields(SmplxParameters))
@@ -115,7 +115,7 @@ class _Replay:
 
     given: Tensors
     name: str = "of the kit"
-    kind: Kind = "reference"
+    kind: RuntimeKind = "reference"
     frame: int = field(default=0, init=False)
 
     def __call__(self, crop: np.ndarray) -> Outputs:

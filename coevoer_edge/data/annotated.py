@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 from coevoer_edge import contract
 from coevoer_edge.body.keypoints import KEYPOINT_NAMES
 from coevoer_edge.data.record import BODY_PARTS, UNKNOWN, Record
-from coevoer_edge.output.overlay import LEFT_COLOR, MIDDLE_COLOR, RIGHT_COLOR, Picture, draw_boxes
+from coevoer_edge.output.overlay import LEFT_COLOR, MIDDLE_COLOR, RIGHT_COLOR, draw_boxes
+from coevoer_edge.pipeline.image import Pixels
 
 _TINTS = np.array(
     [
@@ -31,7 +32,7 @@ _OPACITY = 0.45
 assert len(_TINTS) == len(BODY_PARTS)
 
 
-def annotate(record: Record) -> list[Picture]:
+def annotate(record: Record) -> list[Pixels]:
     """Draw the labels of a batch over its images, each (256, 192, 3)."""
     size = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX) * 2)
     pictures = []
@@ -52,7 +53,7 @@ def _side(name: str) -> tuple[int, int, int]:
     return LEFT_COLOR if name.startswith("left") else RIGHT_COLOR if name.startswith("right") else MIDDLE_COLOR
 
 
-def _draw_points(image: Picture, points_px: NDArray[np.float32], colors: list[tuple[int, int, int]]) -> Picture:
+def _draw_points(image: Pixels, points_px: NDArray[np.float32], colors: list[tuple[int, int, int]]) -> Pixels:
     picture = Image.fromarray(image)
     draw = ImageDraw.Draw(picture)
     for (x, y), color in zip(points_px.tolist(), colors, strict=True):

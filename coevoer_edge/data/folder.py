@@ -16,10 +16,10 @@ from coevoer_edge.media.images import image_files
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.image import Pixels, extract_crop, load_image
 
-Kind = Literal["calibration", "golden"]
+SetKind = Literal["calibration", "golden"]
 
 DEFAULT_SET = Path(__file__).with_name("default_set")
-DEFAULT_COUNTS: dict[Kind, int] = {"calibration": 128, "golden": 128}
+DEFAULT_COUNTS: dict[SetKind, int] = {"calibration": 128, "golden": 128}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class ImageSet:
     available: int  # how many images the source holds
 
 
-def default_images(kind: Kind, count: int | None = None) -> ImageSet:
+def default_images(kind: SetKind, count: int | None = None) -> ImageSet:
     """The first `count` images of the package's own set, all of them if None. Every tenth or so shows no person."""
     available = DEFAULT_COUNTS[kind]
     count = available if count is None else count

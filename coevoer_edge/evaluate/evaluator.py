@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.domains import Domain
     from coevoer_edge.evaluation.measure import Result
-    from coevoer_edge.evaluation.predict import Network
+    from coevoer_edge.evaluation.predict import NetworkOrRuntime
 
 SYNTHETIC = "synthetic"
-UNTRAINED = "Untrained weights: these figures say nothing about the method."
+UNTRAINED_NOTE = "Untrained weights: these figures say nothing about the method."
 _WORST = 10  # indices named in the JSON
 _PICTURED = 6  # rows of a figure
 
@@ -61,11 +61,11 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Subject:
+class Evaluated:
     """What is evaluated."""
 
     label: str
-    network: "Network"
+    network: "NetworkOrRuntime"
     facts: dict[str, Any]  # for the JSON: model, source, sha256, trained, ...
 
 
@@ -127,7 +127,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     return Evaluation(table | {"coevoer_edge": __version__}, text, pictures)
 
 
-def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, device: str) -> list[Subject]:
+def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, device: str) -> list[Evaluated]:
     """The bundle if there is one, then the network if one is named or there is no bundle."""
     from coevoer_edge.bundle import Bundle
 
@@ -147,7 +147,7 @@ def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, d
     return subjects
 
 
-def _network(checkpoint: Path | None, model: str | None, device: str) -> Subject:
+def _network(checkpoint: Path | None, model: str | None, device: str) -> Evaluated:
     """A file's weights, or a model's embedded ones."""
     from coevoer_edge.model.checkpoint import DEFAULT_MODEL, load, load_embedded
 
@@ -155,10 +155,10 @@ def _network(checkpoint: Path | None, model: str | None, device: str) -> Subject
     removed = [name for name in ("enhancer", "foreground") if not getattr(described, name)]
     label = described.model + "".join(f" without {name}" for name in removed)
     facts = vars(described) | {"precision": "fp32"}
-    return Subject(label, network.to(device), facts)
+    return Evaluated(label, network.to(device), facts)
 
 
-def _artifact(bundle: "Bundle") -> Subject:
+def _artifact(bundle: "Bundle") -> Evaluated:
     from coevoer_edge.runtime import open_runtime
 
     manifest = bundle.manifest
@@ -172,10 +172,10 @@ def _artifact(bundle: "Bundle") -> Subject:
         "runtime": runtime.name,
         "precision": manifest.precision,
     }
-    return Subject(bundle.path.name, runtime, facts)
+    return Evaluated(bundle.path.name, runtime, facts)
 
 
-def _close(subject: Subject) -> None:
+def _close(subject: Evaluated) -> None:
     from torch import nn
 
     if not isinstance(subject.network, nn.Module):
@@ -187,7 +187,7 @@ def _check_folder(figures: Path | None) -> None:
         raise InputError(f"{figures} is a file; give a folder with --figures.")
 
 
-def _table(subject: Subject, results: "dict[str, Result]") -> dict[str, Any]:
+def _table(subject: Evaluated, results: "dict[str, Result]") -> dict[str, Any]:
     """One subject's part of the JSON: over all samples, then each domain with its worst samples."""
     from coevoer_edge.evaluation.measure import join
 
@@ -207,7 +207,7 @@ def _difference(artifact: dict[str, Any], parent: dict[str, Any]) -> dict[str, A
     return {key: minus(key) for key in ("mpvpe_mm", "pa_mpvpe_mm")}
 
 
-def _report(subjects: list[Subject], tables: list[dict[str, Any]], data: str, body: "BodyModel") -> str:
+def _report(subjects: list[Evaluated], tables: list[dict[str, Any]], data: str, body: "BodyModel") -> str:
     """The paper's Table 1 with ours below it."""
     from coevoer_edge.evaluation.published import PAPER, TABLE_1
     from coevoer_edge.evaluation.tables import Section, as_text, row_of
@@ -229,12 +229,12 @@ def _report(subjects: list[Subject], tables: list[dict[str, Any]], data: str, bo
     else:
         lines.append(f"The published rows are comparable only if {data} is UBody's test split on the SMPL-X body.")
     lines.append("On UBody, OSX averages over the vertices within the image; the last row of a block does the same.")
-    return "\n".join(lines + ([] if tables[0]["trained"] else [UNTRAINED]))
+    return "\n".join(lines + ([] if tables[0]["trained"] else [UNTRAINED_NOTE]))
 
 
 def _draw(
     folder: Path,
-    subjects: list[Subject],
+    subjects: list[Evaluated],
     domains: "list[Domain]",
     results: "dict[str, Result]",
     body: "BodyModel",

@@ -18,13 +18,13 @@ from coevoer_edge.contract import IMAGE_HEIGHT_PX, IMAGE_WIDTH_PX
 from coevoer_edge.data.record import RecordSource
 from coevoer_edge.errors import InputError
 from coevoer_edge.estimator import DEFAULT_PASSES, Estimator
-from coevoer_edge.evaluation.predict import AsRuntime, Network, predict
-from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, contact_sheet, draw_overlay, stamp
+from coevoer_edge.evaluation.predict import AsRuntime, NetworkOrRuntime, predict
+from coevoer_edge.output.overlay import MESH_COLOR, Color, contact_sheet, draw_overlay, stamp
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, PinholeCamera
-from coevoer_edge.pipeline.image import ImageSource, read_image
+from coevoer_edge.pipeline.image import ImageSource, Pixels, read_image
 
 SECOND_VIEW_DEG = 60.0
-UNTRAINED = "untrained"
+UNTRAINED_STAMP = "untrained"
 TRUTH = "ground truth"
 TRUTH_COLOR: Color = (176, 222, 164)
 _ENLARGED = 2  # tiles are this many times the crop
@@ -35,10 +35,10 @@ _PHOTO_PX = 480  # longest side of a photograph's tile
 def comparison(
     source: RecordSource,
     indices: Sequence[int],
-    networks: Mapping[str, Network],
+    networks: Mapping[str, NetworkOrRuntime],
     body: BodyModel,
     untrained: bool = False,
-) -> Picture:
+) -> Pixels:
     """A row a sample: image; overlay and second view of each network, by its label; the same of the ground truth.
 
     `untrained` stamps what the networks predicted. Samples whose body is not known have no ground truth drawn.
@@ -50,7 +50,7 @@ def comparison(
     predictions = {label: predict(network, record.image) for label, network in networks.items()}
     meshes = {label: _vertices(outputs, outputs.camera, layer) for label, outputs in predictions.items()}
     truth = _vertices(record, record.camera, layer)  # n V 3
-    tiles: list[Picture] = []
+    tiles: list[Pixels] = []
     labels: list[str] = []
     for i, index in enumerate(indices):
         image = _enlarge(record.image[i].permute(1, 2, 0).cpu().numpy())
@@ -58,7 +58,7 @@ def comparison(
         labels.append(f"sample {index}")
         for label, vertices in meshes.items():
             views = mesh_views(image, vertices[i], body)
-            tiles += [stamp(view, UNTRAINED) for view in views] if untrained else views
+            tiles += [stamp(view, UNTRAINED_STAMP) for view in views] if untrained else views
             labels += [label, f"{label}, {SECOND_VIEW_DEG:.0f} deg"]
         known = bool(record.known[i, 0] > 0)
         tiles += mesh_views(image, truth[i], body, TRUTH_COLOR) if known else [image, _blank(image)]
@@ -66,7 +66,7 @@ def comparison(
     return contact_sheet(tiles, 3 + 2 * len(meshes), labels)
 
 
-def mesh_views(image: Picture, vertices_cam: Float64Array, body: BodyModel, color: Color = MESH_COLOR) -> list[Picture]:
+def mesh_views(image: Pixels, vertices_cam: Float64Array, body: BodyModel, color: Color = MESH_COLOR) -> list[Pixels]:
     """Overlay on an enlarged crop, and the mesh (V, 3) alone, seen from `SECOND_VIEW_DEG` to the side."""
     camera = _camera(image)
     turned = second_view(vertices_cam, camera, (image.shape[1], image.shape[0]))
@@ -97,22 +97,22 @@ def second_view(
 
 def photographs(
     images: Sequence[ImageSource],
-    network: Network,
+    network: NetworkOrRuntime,
     body: BodyModel,
     *,
     trained: bool,
     columns: int = 3,
     passes: int = DEFAULT_PASSES,
-) -> Picture:
+) -> Pixels:
     """A sheet of pairs, photograph and overlay, through the whole running chain; `columns` pairs a row."""
     runtime = AsRuntime(network) if isinstance(network, nn.Module) else network
     estimator = Estimator(runtime, body, trained=trained, passes=passes)
-    tiles: list[Picture] = []
+    tiles: list[Pixels] = []
     for image in images:
         pixels = read_image(image)
         person = estimator(pixels)
         overlay = _fit(draw_overlay(pixels, person.mesh().vertices, body.faces, person.camera))
-        tiles += [_fit(pixels), overlay if trained else stamp(overlay, UNTRAINED)]
+        tiles += [_fit(pixels), overlay if trained else stamp(overlay, UNTRAINED_STAMP)]
     return contact_sheet(tiles, 2 * columns)
 
 
@@ -125,24 +125,24 @@ def _vertices(parameters: SmplxTensors, camera: torch.Tensor, layer: BodyLayer) 
     return placed
 
 
-def _camera(image: Picture) -> PinholeCamera:
+def _camera(image: Pixels) -> PinholeCamera:
     """The crop's virtual camera in pixels of an enlarged crop."""
     scale = image.shape[0] / IMAGE_HEIGHT_PX
     x, y = VIRTUAL_CAMERA.principal_point_px
     return PinholeCamera(VIRTUAL_CAMERA.focal_px * scale, (x * scale, y * scale))
 
 
-def _enlarge(crop: Picture) -> Picture:
+def _enlarge(crop: Pixels) -> Pixels:
     size = (IMAGE_WIDTH_PX * _ENLARGED, IMAGE_HEIGHT_PX * _ENLARGED)
     return np.array(Image.fromarray(np.ascontiguousarray(crop)).resize(size, Image.Resampling.BICUBIC))
 
 
-def _fit(image: Picture) -> Picture:
+def _fit(image: Pixels) -> Pixels:
     """At most `_PHOTO_PX` on the longer side."""
     picture = Image.fromarray(image)
     picture.thumbnail((_PHOTO_PX, _PHOTO_PX), Image.Resampling.LANCZOS)
     return np.array(picture)
 
 
-def _blank(image: Picture) -> Picture:
+def _blank(image: Pixels) -> Pixels:
     return np.full_like(image, _BACKGROUND)

@@ -138,7 +138,7 @@ def with_mirrors(images: Sequence[Pixels]) -> tuple[Pixels, ...]:
     return (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
 
-def measure(
+def golden_parity(
     float_outputs: Sequence[Outputs],
     quantized_outputs: Sequence[Outputs],
     artifact_outputs: Sequence[Outputs],

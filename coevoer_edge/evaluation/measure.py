@@ -33,7 +33,7 @@ from coevoer_edge.evaluation.metrics import (
     procrustes,
     project,
 )
-from coevoer_edge.evaluation.predict import Network, predict
+from coevoer_edge.evaluation.predict import NetworkOrRuntime, predict
 from coevoer_edge.model import CoEvoerOutputs
 from coevoer_edge.terminal.console import Steps
 
@@ -114,7 +114,7 @@ def join(results: Sequence[Result]) -> Result:
 
 @torch.no_grad()
 def evaluate(
-    network: Network,
+    network: NetworkOrRuntime,
     source: RecordSource,
     indices: Sequence[int],
     body: MeasuringBody,
@@ -146,7 +146,7 @@ def evaluate(
         outputs = CoEvoerOutputs(*(output.to(body.device) for output in predict(network, record.image)))
         record = record.to(body.device)
         meshes = source.vertices(batch).to(body.device, torch.float32) if isinstance(source, VertexSource) else None
-        measured = measure(outputs, record, body, meshes)
+        measured = measure_batch(outputs, record, body, meshes)
         values.append({name: value.double().cpu() for name, value in measured.items()})
         angles.append({name: value.cpu() for name, value in pose_angles(outputs, record).items()})
     return Result(
@@ -157,7 +157,7 @@ def evaluate(
     )
 
 
-def measure(
+def measure_batch(
     outputs: CoEvoerOutputs, record: Record, body: MeasuringBody, vertices: Tensor | None = None
 ) -> dict[str, Tensor]:
     """Every measure of a batch but the angles: (B,) each, NaN where a sample does not count.

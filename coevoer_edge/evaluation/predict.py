@@ -11,14 +11,14 @@ from coevoer_edge import contract
 from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.errors import InputError
 from coevoer_edge.model import CoEvoerOutputs
-from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, Runtime, to_outputs
+from coevoer_edge.runtime.protocol import CropPixels, Outputs, Runtime, RuntimeKind, to_outputs
 
-Network = nn.Module | Runtime
+NetworkOrRuntime = nn.Module | Runtime
 """What can be evaluated: a torch network, or the runtime of an exported artifact."""
 
 
 @torch.no_grad()
-def predict(network: Network, images: Tensor) -> CoEvoerOutputs:
+def predict(network: NetworkOrRuntime, images: Tensor) -> CoEvoerOutputs:
     """Run on images (B, 3, 256, 192), uint8 RGB: a torch network in eval mode on the batch, a runtime image by image.
 
     A runtime's rotations are projected onto SO(3), as the estimator does for an app.
@@ -62,12 +62,12 @@ class AsRuntime:
     """A torch network behind the runtimes' protocol, so that the estimator takes it."""
 
     name = "torch"
-    kind: Kind = "runtime"
+    kind: RuntimeKind = "runtime"
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         """Run on one crop (256, 192, 3) uint8 RGB."""
         image = torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1)[None]))  # 1 3 H W
         return to_outputs([output.cpu().numpy() for output in predict(self.network, image)])

@@ -15,7 +15,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import NOISE_DEG, NOISE_DEPTH, NOISE_PX, Actor, Place, Stage
-from coevoer_edge.data.synthetic.motion import Motion
+from coevoer_edge.data.synthetic.motion import SyntheticMotion
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
 from coevoer_edge.pipeline.person import frame_camera, on_so3
 from coevoer_edge.runtime.protocol import Runtime
@@ -44,7 +44,7 @@ class Sequence:
 def drawn_noise(seed: int, number: int, seconds: float, model: BodyModel, noise: float = 1.0) -> Sequence:
     """Somebody gestures and sways or walks; errors `noise` times those that a network of this kind makes."""
     rng = np.random.default_rng((seed, number))
-    motion = Motion(rng, seconds)
+    motion = SyntheticMotion(rng, seconds)
     speed, sway_hz = rng.uniform(-0.25, 0.25), rng.uniform(0.2, 0.6, 2)
     middle = WIDTH_PX / HEIGHT_PX / 2
 
@@ -80,7 +80,7 @@ def seen_by(runtime: Runtime, seed: int, number: int, seconds: float, model: Bod
     index = number * 1000
     while (scene := source.prepare([index])[0]).empty:
         index += 1
-    motion = Motion(rng, seconds)
+    motion = SyntheticMotion(rng, seconds)
     truths, raws, true_translations, raw_translations = [], [], [], []
     for i in range(round(seconds * FRAME_RATE_HZ)):
         record = source.finish([replace(scene, person=motion.at(i / FRAME_RATE_HZ))])

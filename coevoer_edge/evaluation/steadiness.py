@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Points = dict[str, Float64Array]
 
-PARTS = ("body", "hands", "face", "place", "depth")
+STEADINESS_PARTS = ("body", "hands", "face", "place", "depth")
 UNITS = {"body": "mm", "hands": "mm", "face": "mm", "place": "mm", "depth": "1/1000 of z"}
 _FIELDS = fields(SmplxParameters)
 _BODY = [i for i, n in enumerate(JOINT_NAMES) if n in CROP_RULE.next_crop_joints and n in BODY_JOINT_NAMES[1:]]
@@ -56,10 +56,10 @@ class Steadiness:
         return 1 - self.smoothed / self.raw
 
 
-def measure(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadiness]:
+def steadiness_of(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadiness]:
     """Points over time (T, n, 3) of each part: true, raw, smoothed; one triple for each sequence."""
     rows = []
-    for part in PARTS:
+    for part in STEADINESS_PARTS:
         jitter: list[list[Float64Array]] = [[], []]
         errors: list[list[Float64Array]] = [[], []]
         along, square = 0.0, 0.0
@@ -175,7 +175,7 @@ def main(
         else:
             sequence = seen_by(runtime, seed, number, seconds, tracks.model)
         triples.append(tracks.of(sequence, rules))
-    rows = measure(triples)
+    rows = steadiness_of(triples)
     click.echo(json.dumps([asdict(row) | {"less": row.less} for row in rows], indent=1) if as_json else report(rows))
 
 

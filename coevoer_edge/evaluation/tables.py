@@ -1,13 +1,13 @@
 """Tables in the paper's form: sections of rows, published and measured, as terminal text and as Markdown.
 
-In: `Section`s of `Row`s. Out: text.
+In: `Section`s of `PublishedRow`s. Out: text.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from coevoer_edge.evaluation.published import Row, Triple
+from coevoer_edge.evaluation.published import PublishedRow, Triple
 
 _SETS = ("all", "hand", "face")
 _HEAD = ("All", "Hand", "Face")
@@ -18,18 +18,18 @@ class Section:
     """Rows of one origin: a published table, or figures measured here."""
 
     title: str
-    rows: Sequence[Row]
+    rows: Sequence[PublishedRow]
     decimals: int = 1
 
 
-def row_of(name: str, table: Mapping[str, Any], suffix: str = "") -> Row:
+def row_of(name: str, table: Mapping[str, Any], suffix: str = "") -> PublishedRow:
     """A row of a result's JSON table; `suffix` "_in_crop" takes the figures over vertices within the crop."""
 
     def triple(key: str) -> Triple:
         all_, hand, face = (table[key][part] for part in _SETS)
         return all_, hand, face
 
-    return Row(name, triple(f"mpvpe{suffix}_mm"), triple(f"pa_mpvpe{suffix}_mm"))
+    return PublishedRow(name, triple(f"mpvpe{suffix}_mm"), triple(f"pa_mpvpe{suffix}_mm"))
 
 
 def as_text(sections: Sequence[Section]) -> str:

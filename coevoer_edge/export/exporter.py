@@ -22,7 +22,7 @@ from coevoer_edge.bundle.manifest import BodyEntry, CalibrationEntry, Checkpoint
 from coevoer_edge.conformance.kit import KIT_PATH
 from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError
-from coevoer_edge.evaluation.golden import GOLDEN_IN_BUNDLE, SKIPPED, GoldenParity, Network, measure, with_mirrors
+from coevoer_edge.evaluation.golden import GOLDEN_IN_BUNDLE, SKIPPED, GoldenParity, Network, golden_parity, with_mirrors
 from coevoer_edge.lowering.facts import FileFacts, ProgramFacts, check_fusion
 from coevoer_edge.lowering.recipe import SUFFIXES, ExportRecipe, Target, recipe_name, refuse_impossible
 from coevoer_edge.model import CoEvoer, checkpoint
@@ -314,7 +314,7 @@ def _parity(
         outputs = _outputs(runtime, steps.track(reference.golden, lambda _: "golden images"))
     finally:
         runtime.close()
-    return measure(reference.outputs, quantized.outputs, outputs, body, runtime.name, runtime.kind)
+    return golden_parity(reference.outputs, quantized.outputs, outputs, body, runtime.name, runtime.kind)
 
 
 def _write_golden(path: Path, reference: _Float, quantized: _Quantized) -> None:

@@ -16,8 +16,8 @@ from coevoer_edge.body.joints import JOINT_NAMES, LEFT_HAND_JOINT_NAMES, PARENTS
 from coevoer_edge.errors import InputError
 from coevoer_edge.output.render import render_light, vertex_normals
 from coevoer_edge.pipeline.camera import NEAR_M
+from coevoer_edge.pipeline.image import Pixels
 
-Picture = NDArray[np.uint8]
 Color = tuple[int, int, int]
 
 MESH_COLOR: Color = (150, 194, 246)
@@ -50,7 +50,7 @@ class Camera(Protocol):
 
 
 def draw_overlay(
-    image: Picture,
+    image: Pixels,
     vertices_cam: ArrayLike,
     faces: ArrayLike,
     camera: Camera,
@@ -58,7 +58,7 @@ def draw_overlay(
     color: Color = MESH_COLOR,
     opacity: float = 0.75,
     detail_px: int = DETAIL_PX,
-) -> Picture:
+) -> Pixels:
     """Blend the shaded mesh over the photo.
 
     `vertices_cam` (V, 3), m; `faces` (F, 3), outward faces counterclockwise; faces that are turned away are left out.
@@ -99,9 +99,7 @@ def _headlight(normals: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(_AMBIENT + _DIRECT * (normals @ towards).clip(0), np.float32)
 
 
-def _blend(
-    under: Picture, light: NDArray[np.float32], cover: NDArray[np.float32], color: Color, opacity: float
-) -> None:
+def _blend(under: Pixels, light: NDArray[np.float32], cover: NDArray[np.float32], color: Color, opacity: float) -> None:
     """Lay a mesh of one colour with its light (H, W) over the part of a picture (H, W, 3) that it covers, in place."""
     kept, shown = 1 - cover * opacity, light * np.float32(opacity)
     for channel, value in enumerate(color):  # rows of three numbers would take three times as long
@@ -109,7 +107,7 @@ def _blend(
         under[..., channel] = np.rint(mixed).clip(0, 255)
 
 
-def draw_joints(image: Picture, joints_cam: ArrayLike, camera: Camera) -> Picture:
+def draw_joints(image: Pixels, joints_cam: ArrayLike, camera: Camera) -> Pixels:
     """Draw the upper body's skeleton and the fingers: 55 SMPL-X joints (55, 3) in the camera frame.
 
     The person's left is orange, the right teal, the middle white. Joints behind the camera are left out.
@@ -138,8 +136,8 @@ def draw_joints(image: Picture, joints_cam: ArrayLike, camera: Camera) -> Pictur
 
 
 def draw_boxes(
-    image: Picture, boxes_px: ArrayLike, labels: Sequence[str] | None = None, color: Color = BOX_COLOR
-) -> Picture:
+    image: Pixels, boxes_px: ArrayLike, labels: Sequence[str] | None = None, color: Color = BOX_COLOR
+) -> Pixels:
     """Draw (N, 4) boxes x1 y1 x2 y2 in pixels, each with its label above the top left corner if given."""
     _check_image(image)
     boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
@@ -165,7 +163,7 @@ def draw_boxes(
     return np.array(picture)
 
 
-def stamp(image: Picture, text: str) -> Picture:
+def stamp(image: Pixels, text: str) -> Pixels:
     """Write a banner, such as "untrained", across the bottom edge: white on red, as tall as 1/12 of the image."""
     _check_image(image)
     H, W = image.shape[:2]
@@ -183,8 +181,8 @@ def stamp(image: Picture, text: str) -> Picture:
 
 
 def contact_sheet(
-    tiles: Sequence[Picture], columns: int, labels: Sequence[str] | None = None, *, gap_px: int = 8
-) -> Picture:
+    tiles: Sequence[Pixels], columns: int, labels: Sequence[str] | None = None, *, gap_px: int = 8
+) -> Pixels:
     """Lay images out in rows of `columns`, centred in cells of the largest one's size, labels below them."""
     if not tiles or columns < 1:
         raise InputError(f"{len(tiles)} tiles in {columns} columns; give at least one of each.")
@@ -223,7 +221,7 @@ def _project(points_cam: NDArray[np.float64], camera: Camera) -> NDArray[np.floa
     return points_px
 
 
-def _area(points_px: NDArray[np.float64], image: Picture, margin_px: float = 0.0) -> tuple[int, int, int, int] | None:
+def _area(points_px: NDArray[np.float64], image: Pixels, margin_px: float = 0.0) -> tuple[int, int, int, int] | None:
     """Whole-pixel box x0 y0 x1 y1 of the points within the image; None where they do not touch it."""
     seen = points_px[np.isfinite(points_px).all(1)]
     if not len(seen):
@@ -235,11 +233,11 @@ def _area(points_px: NDArray[np.float64], image: Picture, margin_px: float = 0.0
 
 
 def _paint(
-    image: Picture,
+    image: Pixels,
     points_px: NDArray[np.float64],
     margin_px: float,
     paint: Callable[[ImageDraw.ImageDraw, int, NDArray[np.float64]], None],
-) -> Picture:
+) -> Pixels:
     """Let `paint(draw, scale, origin_px)` draw on the part of the image that holds the points, with smooth edges."""
     out = image.copy()
     area = _area(points_px, image, margin_px)
@@ -255,7 +253,7 @@ def _paint(
     return out
 
 
-def _unit_px(image: Picture) -> float:
+def _unit_px(image: Pixels) -> float:
     """Width of a thin line: 1 px at the network's crop size, growing with the image."""
     return float(max(300.0, min(image.shape[0], 1.33 * image.shape[1])) / 300)
 

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.pipeline.person import Person
 
-SUFFIXES = (".json", ".npz", ".glb", OVERLAY_SUFFIX)
+PERSON_SUFFIXES = (".json", ".npz", ".glb", OVERLAY_SUFFIX)
 _DEFAULT_NAME = "person"  # of the files, where the picture came from no file
 _NOTEBOOK_PX = 768  # longer side of the picture that a notebook shows
 
 
 def person_paths(folder: Path, name: str, *, overlay: bool = True) -> tuple[Path, ...]:
     """The files of a person; without `overlay`, all but the `.overlay.png`."""
-    return tuple(folder / (name + suffix) for suffix in SUFFIXES if overlay or suffix != OVERLAY_SUFFIX)
+    return tuple(folder / (name + suffix) for suffix in PERSON_SUFFIXES if overlay or suffix != OVERLAY_SUFFIX)
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ class Triangles:
 
 
 @dataclass(frozen=True)
-class View:
+class ScreenView:
     """What each of N samples sees. Empty samples hold triangle -1 and depth infinity."""
 
     x_px: Int64Array  # N: the sample's pixel
@@ -116,7 +116,7 @@ def set_up(
     return Triangles(face, x, y, np.sign(area), plane(inverse), plane(light))
 
 
-def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bool_] | None = None) -> View:
+def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bool_] | None = None) -> ScreenView:
     """Find the nearest triangle at every pixel centre, row by row; at equal depth the lower index wins.
 
     `blocks` (height / 2, width / 2) names the squares of 2 x 2 pixels that are looked at; the samples are theirs then,
@@ -146,7 +146,7 @@ def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bo
     triangle = np.where(buffer == _EMPTY, -1, buffer & 0xFFFFFFFF)
     depth = (buffer >> 32).astype(np.int32).view(np.float32)
     depth[triangle < 0] = np.inf
-    return View(x_px, y_px, triangle, depth)
+    return ScreenView(x_px, y_px, triangle, depth)
 
 
 def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -233,7 +233,7 @@ def _cover(
     np.minimum.at(buffer, slot, keys.view("<i8")[:, 0])
 
 
-def _lit(view: View, triangles: Triangles) -> NDArray[np.float32]:
+def _lit(view: ScreenView, triangles: Triangles) -> NDArray[np.float32]:
     """Light (N,) at every sample, 0 where empty; the light of the corners is carried to it linearly on the screen."""
     at_corner, by_x, by_y = triangles.light
     constant = at_corner + by_x * (_HALF - triangles.x[0]) + by_y * (_HALF - triangles.y[0])

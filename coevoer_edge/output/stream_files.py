@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from coevoer_edge.pipeline.tracking import TrackedFrame
 
 _DETAIL_PX = 512  # samples along the longer side of the drawn body: 40 ms instead of 350 ms a frame at 1080p
-OVERLAY_SUFFIX = ".overlay.mp4"
-SUFFIXES = (OVERLAY_SUFFIX, ".jsonl", ".npz", ".bvh", ".glb", ".json")
+OVERLAY_VIDEO_SUFFIX = ".overlay.mp4"
+STREAM_SUFFIXES = (OVERLAY_VIDEO_SUFFIX, ".jsonl", ".npz", ".bvh", ".glb", ".json")
 
 
 def stream_paths(folder: Path, name: str, *, overlay: bool = True) -> dict[str, Path]:
     """The files of a stream by their suffix; without `overlay`, all but the `.overlay.mp4`."""
-    return {suffix: folder / (name + suffix) for suffix in SUFFIXES if overlay or suffix != OVERLAY_SUFFIX}
+    return {suffix: folder / (name + suffix) for suffix in STREAM_SUFFIXES if overlay or suffix != OVERLAY_VIDEO_SUFFIX}
 
 
 class StreamFiles:
@@ -69,10 +69,10 @@ class StreamFiles:
         self._size_px = size_px
         self._recorder = ClipRecorder(size_px, trained=trained, camera=camera)
         self._video = None
-        if OVERLAY_SUFFIX in paths:
+        if OVERLAY_VIDEO_SUFFIX in paths:
             from coevoer_edge.media.writer import VideoWriter
 
-            self._video = VideoWriter(paths[OVERLAY_SUFFIX], size_px, frames_per_second)
+            self._video = VideoWriter(paths[OVERLAY_VIDEO_SUFFIX], size_px, frames_per_second)
         self._lines = paths[".jsonl"].open("w", encoding="utf-8")
 
     def __len__(self) -> int:
@@ -100,7 +100,7 @@ class StreamFiles:
         if self._video is not None:
             self._video.close()
         self._lines.close()
-        written = [suffix for suffix in (OVERLAY_SUFFIX, ".jsonl") if suffix in self.paths]
+        written = [suffix for suffix in (OVERLAY_VIDEO_SUFFIX, ".jsonl") if suffix in self.paths]
         if not len(self):
             for suffix in written:
                 self.paths[suffix].unlink(missing_ok=True)

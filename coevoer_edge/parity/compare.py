@@ -20,7 +20,7 @@ from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.data.record import Record
 from coevoer_edge.evaluation.golden import over
-from coevoer_edge.evaluation.measure import measure, pose_angles
+from coevoer_edge.evaluation.measure import measure_batch, pose_angles
 from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody
 from coevoer_edge.evaluation.metrics import mean_of_known, move_to, project
 from coevoer_edge.model import CoEvoerOutputs
@@ -134,7 +134,7 @@ def _measured(outputs: CoEvoerOutputs, record: Record, vertices: Tensor | None, 
     """Figures of a batch but those of raw outputs."""
     with torch.no_grad():
         outputs = _to(outputs, body.device)
-        values = measure(outputs, record, body, vertices)
+        values = measure_batch(outputs, record, body, vertices)
         angles = pose_angles(outputs, record)
     values |= {f"geodesic_deg.{part}": mean_of_known(degrees) for part, degrees in angles.items()}
     return {name: value.double().cpu().numpy().round(_DIGITS) for name, value in values.items() if name in FIGURES}

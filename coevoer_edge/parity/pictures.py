@@ -14,13 +14,14 @@ from coevoer_edge import contract
 from coevoer_edge.body.layer import BodyLayer, SmplxTensors, all_coefficients, all_rotations
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.data.record import Record
-from coevoer_edge.evaluation.figures import TRUTH, TRUTH_COLOR, UNTRAINED
+from coevoer_edge.evaluation.figures import TRUTH, TRUTH_COLOR, UNTRAINED_STAMP
 from coevoer_edge.evaluation.measure import MAIN
-from coevoer_edge.output.overlay import MESH_COLOR, Color, Picture, draw_overlay, stamp
+from coevoer_edge.output.overlay import MESH_COLOR, Color, draw_overlay, stamp
 from coevoer_edge.parity.compare import stack
 from coevoer_edge.parity.ladder import Climb
 from coevoer_edge.parity.result import PictureRow
 from coevoer_edge.pipeline.camera import PinholeCamera
+from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.runtime.protocol import Outputs
 
 PICTURED = 2  # images of each step
@@ -47,7 +48,7 @@ def draw(climb: Climb, number: int, body: BodyModel) -> list[PictureRow]:
         tiles = {"image": image}
         for name, outputs in rungs.items():
             drawn = _overlay(image, outputs[shot.index], body, layer)
-            tiles[name] = drawn if climb.trained else stamp(drawn, UNTRAINED)
+            tiles[name] = drawn if climb.trained else stamp(drawn, UNTRAINED_STAMP)
         truth = climb.samples.truth
         if truth is not None and truth.known[shot.index, 0] > 0:
             one = Record(*(tensor[shot.index : shot.index + 1] for tensor in truth))
@@ -67,7 +68,7 @@ def _worst(climb: Climb, number: int) -> list[_Shot]:
     return [_Shot(index, caption) for index, caption in shots.items()]
 
 
-def _overlay(image: Picture, outputs: Outputs, body: BodyModel, layer: BodyLayer) -> Picture:
+def _overlay(image: Pixels, outputs: Outputs, body: BodyModel, layer: BodyLayer) -> Pixels:
     if not all(np.isfinite(value).all() for value in outputs.values()):
         return stamp(np.zeros_like(image), "not finite")
     answer = stack([outputs])
@@ -76,14 +77,14 @@ def _overlay(image: Picture, outputs: Outputs, body: BodyModel, layer: BodyLayer
 
 @torch.no_grad()
 def _mesh(
-    image: Picture, parameters: SmplxTensors, camera: torch.Tensor, body: BodyModel, layer: BodyLayer, color: Color
-) -> Picture:
+    image: Pixels, parameters: SmplxTensors, camera: torch.Tensor, body: BodyModel, layer: BodyLayer, color: Color
+) -> Pixels:
     """The body (batch of 1) over the crop it was seen in."""
     vertices, _ = layer(all_rotations(parameters).float(), all_coefficients(parameters).float())
     placed: NDArray[np.float64] = (vertices + camera.float()[:, None])[0].double().numpy()  # V 3
     return draw_overlay(image, placed, body.faces, _CAMERA, color=color)
 
 
-def _enlarged(crop: Picture) -> Picture:
+def _enlarged(crop: Pixels) -> Pixels:
     size = (contract.IMAGE_WIDTH_PX * _ENLARGED, contract.IMAGE_HEIGHT_PX * _ENLARGED)
     return np.array(Image.fromarray(crop).resize(size, Image.Resampling.BICUBIC))

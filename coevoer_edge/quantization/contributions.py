@@ -20,7 +20,7 @@ from coevoer_edge.terminal.quiet import quietly
 
 with quietly():  # torchao says at length what it was built without
     from coevoer_edge.quantization.pt2e import quantize
-    from coevoer_edge.quantization.trial import Loss, Request, Trial, shared_options
+    from coevoer_edge.quantization.trial import Request, Trial, VertexLoss, shared_options
 
 BASE: Mapping[str, Any] = {
     "activation_observer": "minmax",
@@ -67,11 +67,11 @@ RECIPE = "the recipe as it stands"
 
 
 @dataclass(frozen=True)
-class Row:
+class Contribution:
     """One quantized program."""
 
     name: str
-    loss: Loss
+    loss: VertexLoss
     seconds: float  # to calibrate and convert
 
 
@@ -81,7 +81,7 @@ def ablation(
     calibration: Sequence[Pixels],
     trial: Trial,
     steps: Steps | None = None,
-) -> list[Row]:
+) -> list[Contribution]:
     """Quantize by each recipe and measure the program."""
     steps = steps or Steps(1, quiet=True)
     rows = []
@@ -89,7 +89,7 @@ def ablation(
         start = time.perf_counter()
         program = quantize(network, recipes[name], calibration)
         seconds = time.perf_counter() - start
-        rows.append(Row(name, trial.loss(program.module(), batch=1), seconds))
+        rows.append(Contribution(name, trial.loss(program.module(), batch=1), seconds))
     return rows
 
 
@@ -100,7 +100,7 @@ def variants(recipe: QuantizationRecipe) -> dict[str, QuantizationRecipe]:
     return made | {RECIPE: recipe}
 
 
-def as_markdown(rows: Sequence[Row]) -> str:
+def as_markdown(rows: Sequence[Contribution]) -> str:
     """A table, mm and seconds."""
     lines = ["| Measure | all | hand | face | seconds |", "|---|---:|---:|---:|---:|"]
     lines += [f"| {row.name} | {row.loss.cells()} | {row.seconds:.0f} |" for row in rows]

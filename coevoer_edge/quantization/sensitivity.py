@@ -26,7 +26,7 @@ with quietly():  # torchao says at length what it was built without
     from coevoer_edge.quantization.gptq import round_weights
     from coevoer_edge.quantization.pt2e import Calibrated, calibrate, to_tensor
     from coevoer_edge.quantization.rounding import Rounding, gemm, rounding, roundings
-    from coevoer_edge.quantization.trial import Loss, Request, Trial, shared_options
+    from coevoer_edge.quantization.trial import Request, Trial, VertexLoss, shared_options
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Sensitivity:
     """One layer, quantized alone."""
 
     path: str
-    loss: Loss  # weights and activations in int8
-    of_weights: Loss | None  # weights in int8, activations float; None where it was not measured
+    loss: VertexLoss  # weights and activations in int8
+    of_weights: VertexLoss | None  # weights in int8, activations float; None where it was not measured
     share: float  # of all weights of Linear and Conv2d
     treatment: str  # by the recipe
 
@@ -62,7 +62,7 @@ def calibrate_all(network: CoEvoer, recipe: QuantizationRecipe, images: Sequence
 
 def by_kind(
     calibrated: Calibrated, recipe: QuantizationRecipe, images: Sequence[Pixels], trial: Trial
-) -> dict[str, Loss]:
+) -> dict[str, VertexLoss]:
     """What the layers that the recipe quantizes cost together, by what of them is rounded.
 
     Args:
@@ -75,11 +75,11 @@ def by_kind(
     beyond = {path: r for path, r in layers.items() if not path.startswith(TRUNK)}
     chosen = {"": layers} | ({" of all but the trunk": beyond} if len(beyond) < len(layers) else {})
 
-    def loss(network: CoEvoer, layers: Mapping[str, Rounding], left_out: Mapping[str, None]) -> Loss:
+    def loss(network: CoEvoer, layers: Mapping[str, Rounding], left_out: Mapping[str, None]) -> VertexLoss:
         with rounding(network, {path: replace(r, **left_out) for path, r in layers.items()}):
             return trial.loss(network)
 
-    losses: dict[str, Loss] = {}
+    losses: dict[str, VertexLoss] = {}
     for where, some in chosen.items():
         losses |= {kind + where: loss(calibrated.network, some, out) for kind, out in _KINDS.items()}
         if recipe.weight_rounding == "gptq":
@@ -105,7 +105,7 @@ def sensitivity(
     sizes = {path: gemm(calibrated.network, path).weight.numel() for path in layers}
     total = sum(sizes.values())
 
-    def alone(path: str, layer: Rounding) -> Loss:
+    def alone(path: str, layer: Rounding) -> VertexLoss:
         with rounding(calibrated.network, {path: layer}):
             return trial.loss(calibrated.network)
 
@@ -118,7 +118,7 @@ def sensitivity(
     ]
 
 
-def kinds_as_markdown(losses: Mapping[str, Loss]) -> str:
+def kinds_as_markdown(losses: Mapping[str, VertexLoss]) -> str:
     """A table, mm."""
     lines = ["| Rounded to int8 | all | hand | face |", "|---|---:|---:|---:|"]
     return "\n".join(lines + [f"| {kind} | {loss.cells()} |" for kind, loss in losses.items()])

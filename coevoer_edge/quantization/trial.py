@@ -1,6 +1,6 @@
 """What a change of the network costs in millimetres: its bodies against the float network's, image by image.
 
-In: a float network, images. Out: `Loss` of another network on the same images.
+In: a float network, images. Out: `VertexLoss` of another network on the same images.
 
 Aligned as in `evaluation`: all vertices with the pelvis in place, each hand's with its wrist, the face's with the neck.
 """
@@ -31,7 +31,7 @@ _ANCHORS = {"face": "neck", "left_hand": "left_wrist", "right_hand": "right_wris
 _BATCH = 16
 
 
-class Loss(NamedTuple):
+class VertexLoss(NamedTuple):
     """Mean vertex distance from the float network's bodies, mm."""
 
     all_mm: float
@@ -53,7 +53,7 @@ class Trial:
         self._parts = {part: torch.from_numpy(body.part_vertices[part]).long() for part in contract.PARTS}
         self._exact = self._bodies(network, _BATCH)
 
-    def loss(self, network: nn.Module, batch: int = _BATCH) -> Loss:
+    def loss(self, network: nn.Module, batch: int = _BATCH) -> VertexLoss:
         """How far another network's bodies are; a quantized program takes a batch of 1."""
         rows = []
         for (vertices, joints), (exact, exact_joints) in zip(self._bodies(network, batch), self._exact, strict=True):
@@ -66,7 +66,7 @@ class Trial:
             rows.append(torch.stack(row))
         mean = torch.cat(rows, dim=1).mean(1) * 1000
         of = dict(zip(("all", *contract.PARTS), mean.tolist(), strict=True))
-        return Loss(of["all"], (of["left_hand"] + of["right_hand"]) / 2, of["face"])
+        return VertexLoss(of["all"], (of["left_hand"] + of["right_hand"]) / 2, of["face"])
 
     def _bodies(self, network: nn.Module, batch: int) -> list[tuple[Tensor, Tensor]]:
         """Vertices (b, V, 3) and joints (b, 55, 3), m, in blocks that do not depend on the network's batch."""

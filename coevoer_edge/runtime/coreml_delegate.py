@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
+from coevoer_edge.runtime.mil.interpreter import Arithmetic, MilProgram
 from coevoer_edge.runtime.mil.program import Program, read_program
-from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind, to_input, to_outputs
 from coevoer_edge.runtime.pte import Delegate, Method, read_method
 from coevoer_edge.terminal.quiet import quietly
 
@@ -55,9 +55,9 @@ class CoreMLDelegateReference:
     """The package inside the delegate, interpreted with values stored as it declares them."""
 
     name = "coreml-reference"
-    kind: Kind = "reference"
+    kind: RuntimeKind = "reference"
 
-    def __init__(self, artifact: Path, precision: Precision = "fp16-storage") -> None:
+    def __init__(self, artifact: Path, precision: Arithmetic = "fp16-storage") -> None:
         method = read_method(artifact)
         if len(method.delegates) != 1 or len(method.calls) != 1 or method.outside:
             raise BundleError(
@@ -68,7 +68,7 @@ class CoreMLDelegateReference:
         self._program = MilProgram(program, precision)
         self._input, self._outputs = _wiring(method, metadata, artifact)
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""
         outputs = self._program({self._input: to_input(crop)})
         return to_outputs([outputs[name] for name in self._outputs])

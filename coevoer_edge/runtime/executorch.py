@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from coevoer_edge.errors import BundleError
-from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind, to_input, to_outputs
 from coevoer_edge.terminal.quiet import quietly
 
 
@@ -11,7 +11,7 @@ class ExecuTorchRuntime:
     """An ExecuTorch artifact with its method loaded."""
 
     name = "executorch"
-    kind: Kind = "runtime"
+    kind: RuntimeKind = "runtime"
 
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
         with quietly():
@@ -29,7 +29,7 @@ class ExecuTorchRuntime:
             except RuntimeError as error:
                 raise BundleError(f"ExecuTorch cannot load {artifact}: {error}; export the bundle again.") from error
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""
         outputs = self._method.execute([self._from_numpy(to_input(crop))])
         return to_outputs([output.numpy().copy() for output in outputs])  # the runtime reuses its buffers

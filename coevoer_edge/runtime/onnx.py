@@ -6,7 +6,7 @@ import onnxruntime
 
 from coevoer_edge import contract
 from coevoer_edge.errors import BundleError
-from coevoer_edge.runtime.protocol import Crop, Kind, Outputs, to_input, to_outputs
+from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind, to_input, to_outputs
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
@@ -22,7 +22,7 @@ class OnnxRuntime:
     """An ONNX artifact in an inference session."""
 
     name = "onnxruntime"
-    kind: Kind = "runtime"
+    kind: RuntimeKind = "runtime"
 
     def __init__(self, artifact: Path, threads: int | None = None) -> None:
         try:
@@ -32,7 +32,7 @@ class OnnxRuntime:
         except Exception as error:  # onnxruntime's own exceptions share no base class
             raise BundleError(f"ONNX Runtime cannot load {artifact}: {error}; export the bundle again.") from error
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""
         return to_outputs(self._session.run(list(contract.OUTPUT_NAMES), {contract.INPUT.name: to_input(crop)}))
 

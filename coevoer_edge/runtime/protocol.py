@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from coevoer_edge import contract
 from coevoer_edge.errors import BundleError, InputError
 
-Kind = Literal["runtime", "reference"]
-Crop = NDArray[np.uint8]
+RuntimeKind = Literal["runtime", "reference"]
+CropPixels = NDArray[np.uint8]
 Outputs = dict[str, NDArray[np.float32]]
 
 
@@ -22,10 +22,10 @@ class Runtime(Protocol):
 
     name: str
     """Of the backend, as reports show it."""
-    kind: Kind
+    kind: RuntimeKind
     """`reference`: computes what the file means, is not what runs on a device."""
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""
         ...
 
@@ -34,7 +34,7 @@ class Runtime(Protocol):
         ...
 
 
-def to_input(crop: Crop) -> NDArray[np.float32]:
+def to_input(crop: CropPixels) -> NDArray[np.float32]:
     """Crop (256, 192, 3) uint8 RGB to the tensor input (1, 3, 256, 192) in [0, 1].
 
     Raises:

@@ -13,10 +13,10 @@ from coevoer_edge.errors import InputError
 
 T = TypeVar("T")
 
-FOLDER = Path(__file__).parent / "recipes"
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
 
 Schedule = Literal["constant", "cosine", "wsd"]
-Precision = Literal["fp32", "bf16"]
+TrainingPrecision = Literal["fp32", "bf16"]
 OptimizerName = Literal["adam", "muon"]
 
 
@@ -127,7 +127,7 @@ class TrainingRecipe:
     clip_norm: float = 0.0  # of the gradient; 0: not clipped
     ema_decay: float = 0.0  # of the averaged weights; 0: the weights themselves are written
     freeze_trunk: bool = False  # the pretrained trunk, of models that have one, stays as it is
-    precision: Precision = "fp32"
+    precision: TrainingPrecision = "fp32"
     log_every: int = 50
     checkpoint_every: int = 1000
     keep_every: int = 0  # also keep a numbered checkpoint; 0: only the last
@@ -138,7 +138,7 @@ class TrainingRecipe:
     distillation: Distillation = field(default_factory=Distillation)
 
     def __post_init__(self) -> None:
-        choices = (("schedule", Schedule), ("precision", Precision), ("optimizer", OptimizerName))
+        choices = (("schedule", Schedule), ("precision", TrainingPrecision), ("optimizer", OptimizerName))
         for key, valid in ((key, get_args(literal)) for key, literal in choices):
             if getattr(self, key) not in valid:
                 raise InputError(f"{self._where}: {key} {getattr(self, key)!r}; valid: {', '.join(valid)}.")
@@ -177,7 +177,7 @@ class TrainingRecipe:
         """
         path = Path(name_or_file)
         if path.suffix != ".toml":
-            path = FOLDER / f"{name_or_file}.toml"
+            path = RECIPE_FOLDER / f"{name_or_file}.toml"
         if not path.is_file():
             raise InputError(
                 f"No training recipe {str(name_or_file)!r}; valid: {', '.join(names())}, or the path of a .toml file."
@@ -214,4 +214,4 @@ def _into(cls: type[T], table: dict[str, Any], where: str) -> T:
 
 def names() -> tuple[str, ...]:
     """Names of the recipes that come with the package."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return tuple(sorted(path.stem for path in RECIPE_FOLDER.glob("*.toml")))

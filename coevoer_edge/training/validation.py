@@ -13,7 +13,7 @@ from coevoer_edge.model import CoEvoer
 from coevoer_edge.training.engine import Evaluate
 
 _COUNT = 128  # samples: the mean is known to about 5 %, enough to see a run go wrong
-FIGURES = tuple(f"{kind}_mm.{name}" for kind in ("mpvpe", "pa_mpvpe") for name in SETS)
+VALIDATION_FIGURES = tuple(f"{kind}_mm.{name}" for kind in ("mpvpe", "pa_mpvpe") for name in SETS)
 
 
 def validation(data: str, body: BodyModel, device: torch.device) -> Evaluate:
@@ -29,6 +29,6 @@ def validation(data: str, body: BodyModel, device: torch.device) -> Evaluate:
 
     def figures(network: CoEvoer) -> dict[str, float]:
         summary = evaluate(network, source, indices, measuring).summary()
-        return {name: summary[name] for name in FIGURES}
+        return {name: summary[name] for name in VALIDATION_FIGURES}
 
     return figures

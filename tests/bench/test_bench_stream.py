@@ -10,14 +10,14 @@ from coevoer_edge.bench.stream import FRAME_MS, Stream, draw_stream
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.estimator import Estimator
 from coevoer_edge.pipeline.tracking import next_crop
-from coevoer_edge.runtime.protocol import Crop, Kind, Outputs
+from coevoer_edge.runtime.protocol import Crop, Outputs, RuntimeKind
 
 COUNT = 5
 
 
 class Answering:
     name = "the stream's answers"
-    kind: Kind = "runtime"
+    kind: RuntimeKind = "runtime"
 
     def __init__(self, stream: Stream) -> None:
         self.stream, self.runs = stream, 0

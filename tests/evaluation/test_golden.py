@@ -15,7 +15,7 @@ from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle.manifest import CheckEntry
 from coevoer_edge.bundle.typed_table import to_table
-from coevoer_edge.evaluation.golden import GoldenParity, Ratio, measure, quantization_limit_mm
+from coevoer_edge.evaluation.golden import GoldenParity, Ratio, golden_parity, quantization_limit_mm
 from coevoer_edge.parity.budget import Budget
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.protocol import Outputs
@@ -46,7 +46,7 @@ def shifted(by: float, name: str = "camera") -> Outputs:
 
 
 def parity(body: BodyModel, quantized: list[Outputs], artifact: list[Outputs]) -> GoldenParity:
-    return measure([rest() for _ in quantized], quantized, artifact, body, "onnxruntime", "runtime")
+    return golden_parity([rest() for _ in quantized], quantized, artifact, body, "onnxruntime", "runtime")
 
 
 def test_no_distance(body: BodyModel) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from coevoer_edge.evaluation.ablation import ablation, command, read_result
-from coevoer_edge.evaluation.published import TABLE_1, TABLE_2, TABLE_3, TABLE_4, Row
+from coevoer_edge.evaluation.published import TABLE_1, TABLE_2, TABLE_3, TABLE_4, PublishedRow
 from coevoer_edge.evaluation.tables import Section, as_markdown, as_text, row_of
 
 
@@ -53,7 +53,7 @@ def test_text_lines_up():
 
 
 def test_markdown():
-    text = as_markdown([Section("Published", [Row("OSX", (81.9, 41.5, 21.2), (42.2, 8.6, None))])])
+    text = as_markdown([Section("Published", [PublishedRow("OSX", (81.9, 41.5, 21.2), (42.2, 8.6, None))])])
     assert text.split("\n")[2:] == [
         "| *Published* | | | | | | |",
         "| OSX | 81.9 | 41.5 | 21.2 | 42.2 | 8.6 | - |",
@@ -61,7 +61,7 @@ def test_markdown():
 
 
 def test_small_differences_have_more_decimals_and_no_negative_zero():
-    row = Row("loss", (-0.001, 0.126, 0.0), (-1.0, 2.0, 3.0))
+    row = PublishedRow("loss", (-0.001, 0.126, 0.0), (-1.0, 2.0, 3.0))
     assert as_text([Section("Loss", [row], 2)]).split()[-6:] == ["0.00", "0.13", "0.00", "-1.00", "2.00", "3.00"]
 
 

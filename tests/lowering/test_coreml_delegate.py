@@ -272,7 +272,7 @@ def test_deployment_target_of_the_xnnpack_backend(tmp_path: Path) -> None:
     path.write_text(f'minimum_deployment_target = "iOS18"\n{shipped}')
     with pytest.raises(InputError) as error:
         ExportRecipe.open(path)
-    assert str(error.value) == "Export recipe for executorch: 'minimum_deployment_target' belongs to coreml"
+    assert str(error.value) == "Export recipe for executorch: 'minimum_deployment_target' belongs to coreml."
 
 
 def test_core_ml_backend_needs_a_deployment_target_that_can() -> None:
@@ -299,17 +299,17 @@ def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--target", "onnx", "--backend", "coreml"), "--backend is for --target executorch, not for onnx"),
-        (("--target", "coreml", "--backend", "coreml"), "--backend is for --target executorch, not for coreml"),
-        (("--target", "all", "--backend", "xnnpack"), "--backend is for --target executorch, not for coreml"),
-        (("--target", "executorch", "--backend", "vulkan"), "Unknown backend 'vulkan'; valid: xnnpack, coreml"),
+        (("--target", "onnx", "--backend", "coreml"), "--backend is for --target executorch, not for onnx."),
+        (("--target", "coreml", "--backend", "coreml"), "--backend is for --target executorch, not for coreml."),
+        (("--target", "all", "--backend", "xnnpack"), "--backend is for --target executorch, not for coreml."),
+        (("--target", "executorch", "--backend", "vulkan"), "Unknown backend 'vulkan'; valid: xnnpack, coreml."),
         (
             ("--target", "executorch", "--backend", "xnnpack", "--precision", "fp16"),
             "--target executorch --precision fp16 is not possible with XNNPACK; valid: w8a8, fp32.",
         ),
         (
             ("--target", "executorch", "--backend", "xnnpack", "--minimum-deployment-target", "iOS18"),
-            "--minimum-deployment-target is for --target coreml, not for executorch",
+            "--minimum-deployment-target is for --target coreml, not for executorch.",
         ),
     ],
 )

@@ -12,7 +12,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError, PlatformError
 from coevoer_edge.estimator import Estimator
 from coevoer_edge.media.frames import VideoFile
-from coevoer_edge.output.stream_files import SUFFIXES
+from coevoer_edge.output.stream_files import STREAM_SUFFIXES
 
 FRAME = np.full((48, 64, 3), 90, np.uint8)
 NOW_MS = 5_000_000.0  # a clock that did not begin with the stream
@@ -40,8 +40,8 @@ def test_a_recording_writes_six_files_whose_times_count_from_the_first_frame(est
     with estimator.record(tmp_path / "out", "walk", frames_per_second=25, focal_px=70) as recording:
         tracked = [recording.add(*given) for given in frames(5)]
         assert recording.files == ()
-    assert recording.files == tuple(tmp_path / "out" / f"walk{suffix}" for suffix in SUFFIXES)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"walk{suffix}" for suffix in SUFFIXES}
+    assert recording.files == tuple(tmp_path / "out" / f"walk{suffix}" for suffix in STREAM_SUFFIXES)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"walk{suffix}" for suffix in STREAM_SUFFIXES}
     assert [t.index for t in tracked] == list(range(5))
     assert tracked[1].timestamp_ms == NOW_MS + 40
     with np.load(tmp_path / "out" / "walk.npz") as saved:

@@ -29,13 +29,13 @@ from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.onnx import OnnxRuntime
 from coevoer_edge.runtime.open import open_artifact
-from coevoer_edge.runtime.protocol import Crop, Outputs
+from coevoer_edge.runtime.protocol import CropPixels, Outputs
 
 IMAGES = 32
 RECIPE = QuantizationRecipe.open("w8a8")
 LAYER = 0.005  # what a layer of the ONNX file may add; measured 0.0007
 OUTPUT = 1e-4  # the same for what makes outputs of the last Linears' numbers, in float32; measured 5e-8
-Run = Callable[[Crop], Outputs]
+Run = Callable[[CropPixels], Outputs]
 Damage = Callable[[ModelProto], None]
 
 
@@ -319,7 +319,7 @@ def previous(run: Run) -> Run:
     """A buffer that is read too early."""
     kept: list[Outputs] = []
 
-    def stale(crop: Crop) -> Outputs:
+    def stale(crop: CropPixels) -> Outputs:
         kept.append(run(crop))
         return kept[-2] if len(kept) > 1 else kept[-1]
 
@@ -329,7 +329,7 @@ def previous(run: Run) -> Run:
 def not_a_number_once(run: Run) -> Run:
     calls: list[None] = []
 
-    def broken(crop: Crop) -> Outputs:
+    def broken(crop: CropPixels) -> Outputs:
         calls.append(None)
         outputs = run(crop)
         return outputs | {"betas": outputs["betas"] * np.nan} if len(calls) == IMAGES else outputs

@@ -11,7 +11,7 @@ from fakes import FACING, FakeRuntime, outputs_of
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import Actor, Place, Stage, oracle
-from coevoer_edge.data.synthetic.motion import Motion
+from coevoer_edge.data.synthetic.motion import SyntheticMotion
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError
 from coevoer_edge.estimator import Estimator, TrackedFrame
 from coevoer_edge.pipeline.camera import ASPECT, Crop
@@ -70,7 +70,7 @@ def play(
 
 def somebody(seed: int, place: Callable[[float], Place | None], yaw_deg: float | None = None) -> Actor:
     turn = None if yaw_deg is None else FACING @ axis_angle_to_matrix((0, np.radians(yaw_deg), 0))
-    return Actor(Motion(np.random.default_rng(seed), 5.0, turn).at, place)
+    return Actor(SyntheticMotion(np.random.default_rng(seed), 5.0, turn).at, place)
 
 
 def regular(seconds: float, rate_hz: float = 30.0) -> list[float]:

@@ -22,7 +22,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_ang
 from coevoer_edge.errors import BundleError
 from coevoer_edge.estimator import Estimator, TrackedFrame
 from coevoer_edge.media.frames import VideoFile
-from coevoer_edge.output.stream_files import SUFFIXES
+from coevoer_edge.output.stream_files import STREAM_SUFFIXES
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE
 from coevoer_edge.pipeline.person import Decoded, embody, frame_camera
@@ -128,9 +128,9 @@ def test_a_video_gives_six_files_that_hold_the_truth(truth, clip, tmp_path):
     out = tmp_path / "out"
     result = cli("bundle-x", clip, "-o", out)
     assert result.exit_code == 0, result.output
-    assert files_in(out) == {"walk" + suffix for suffix in SUFFIXES}
+    assert files_in(out) == {"walk" + suffix for suffix in STREAM_SUFFIXES}
     assert result.stdout.splitlines()[0].startswith(f"{FRAMES} frames, a person in {FRAMES - 2}, 0 skipped, ")
-    assert result.stdout.splitlines()[1:] == [f"Wrote {out / 'walk'}{suffix}" for suffix in SUFFIXES]
+    assert result.stdout.splitlines()[1:] == [f"Wrote {out / 'walk'}{suffix}" for suffix in STREAM_SUFFIXES]
     assert f"      {FRAMES}/{FRAMES} frames, " in result.stderr
 
     saved = dict(np.load(out / "walk.npz"))
@@ -194,7 +194,7 @@ def test_json_summary(truth, clip, tmp_path):
         "interrupted": False,
         "problem": None,
     }
-    assert {Path(file).name for file in summary["files"]} == {"walk" + suffix for suffix in SUFFIXES}
+    assert {Path(file).name for file in summary["files"]} == {"walk" + suffix for suffix in STREAM_SUFFIXES}
 
 
 def test_options_reach_the_stream(truth, clip, tmp_path):
@@ -215,7 +215,7 @@ def test_without_overlay_no_video_is_encoded(truth, clip, tmp_path, monkeypatch)
     monkeypatch.setattr("coevoer_edge.media.writer.VideoWriter", None)
     options = run_stream.StreamOptions(overlay=False)
     _, outcome = run_stream.run_stream("bundle-x", clip, tmp_path / "o", options=options)
-    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in SUFFIXES if suffix != ".overlay.mp4"}
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES if suffix != ".overlay.mp4"}
     assert {path.name for path in outcome.files} == files_in(tmp_path / "o")
     assert len(lines_of(tmp_path / "o" / "walk.jsonl")) == FRAMES
 
@@ -248,7 +248,7 @@ def test_a_cut_off_video_is_run_as_far_as_it_goes_and_fails(truth, clip, tmp_pat
     frames = len(lines_of(tmp_path / "o" / "walk.jsonl"))
     assert 1 < frames < FRAMES
     assert f"cut off or damaged. What could be decoded was run; the {frames} frames before are kept.\n" in result.stderr
-    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in SUFFIXES}
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES}
     assert "cut off" in json.loads(result.stdout)["problem"]
     assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == frames
 
@@ -276,7 +276,7 @@ def test_ctrl_c_ends_with_all_files_complete(truth, clip, tmp_path):
     assert result.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is before
     assert json.loads(result.stdout)["interrupted"] is True
-    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in SUFFIXES}
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES}
     assert len(lines_of(tmp_path / "o" / "walk.jsonl")) == 7
     assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == 7
     assert len(np.load(tmp_path / "o" / "walk.npz")["found"]) == 7

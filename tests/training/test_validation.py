@@ -8,13 +8,13 @@ from coevoer_edge.data.sources import TEST_SEED, TRAINING_SEED_OFFSET, VALIDATIO
 from coevoer_edge.errors import InputError
 from coevoer_edge.model import build
 from coevoer_edge.training import validation as module
-from coevoer_edge.training.validation import FIGURES, validation
+from coevoer_edge.training.validation import VALIDATION_FIGURES, validation
 
 
 def test_the_six_figures_of_people_nobody_trains_or_tests_on(monkeypatch):
     monkeypatch.setattr(module, "_COUNT", 4)
     figures = validation("synthetic", BodyModel.open(), torch.device("cpu"))(build("coevoer-t"))
-    assert tuple(figures) == FIGURES
+    assert tuple(figures) == VALIDATION_FIGURES
     assert all(0 < value < 1000 for value in figures.values())
     assert VALIDATION_SEED not in (TEST_SEED, TRAINING_SEED_OFFSET)
     assert VALIDATION_SEED < TRAINING_SEED_OFFSET

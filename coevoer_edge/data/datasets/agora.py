@@ -7,7 +7,6 @@ middle, ring, pinky; left, then right), 51 landmarks from iBUG's 17 on (IDEA-Res
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -20,9 +19,9 @@ from coevoer_edge.body.layer import KeypointLayer
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import nearest_rotation
-from coevoer_edge.data.datasets.agora_frames import AGORA as _AGORA
-from coevoer_edge.data.datasets.agora_frames import FULL_SIZE_PX, AgoraPerson, read_parameters, read_people
+from coevoer_edge.data.datasets.agora_frames import AGORA_FILES, FULL_SIZE_PX, AgoraPerson, read_parameters, read_people
 from coevoer_edge.data.datasets.agora_osx import is_converted, read_converted
+from coevoer_edge.data.datasets.published import Split
 from coevoer_edge.data.datasets.smplx_record import (
     AnnotatedPerson,
     bounds,
@@ -36,8 +35,6 @@ from coevoer_edge.data.datasets.smplx_record import (
 )
 from coevoer_edge.data.record import BOX_SCALE, Record, collate
 from coevoer_edge.errors import InputError
-
-Split = Literal["train", "test"]
 
 NUM_PUBLISHED_JOINTS = 127
 _PUBLISHED_FINGERS = ("thumb", "index", "middle", "ring", "pinky")
@@ -83,7 +80,7 @@ class AGORA:
     def __init__(self, folder: Path | str, split: Split, body: BodyModel) -> None:
         if split not in ("train", "test"):
             raise InputError(f"Split {split!r}; AGORA has train and test (its validation set).")
-        self.folder = _AGORA.folder(folder)
+        self.folder = AGORA_FILES.folder(folder)
         self.body = body
         self._means = hand_means(body)
         self._layer = KeypointLayer(body)
@@ -91,7 +88,7 @@ class AGORA:
         read = read_converted if is_converted(self.folder, prefix) else read_people
         self._people = [person for person in read(self.folder, prefix) if _cut(person) is not None]
         if not self._people:
-            raise InputError(f"{self.folder} holds no valid person of the {prefix} set. {_AGORA.get_it}")
+            raise InputError(f"{self.folder} holds no valid person of the {prefix} set. {AGORA_FILES.get_it}")
 
     def __len__(self) -> int:
         return len(self._people)
@@ -142,7 +139,7 @@ class AGORA:
                 hand_means=self._means,
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise _AGORA.damaged(person.parameters_path, error) from None
+            raise AGORA_FILES.damaged(person.parameters_path, error) from None
         posed = posed_keypoints(self._layer, local)[:NUM_JOINTS]
         target = points_cam[:NUM_JOINTS]
         turn = nearest_rotation((target - target.mean(0)).T @ (posed - posed.mean(0)))
@@ -154,7 +151,7 @@ def _joints(person: AgoraPerson) -> tuple[Float64Array, Float64Array]:
     if len(joints_px) != NUM_PUBLISHED_JOINTS or len(joints_m) != NUM_PUBLISHED_JOINTS:
         raise InputError(
             f"{person.image_path.name} has a person with {len(joints_px)} and {len(joints_m)} joints; AGORA with "
-            f"SMPL-X has {NUM_PUBLISHED_JOINTS}. {_AGORA.get_it}"
+            f"SMPL-X has {NUM_PUBLISHED_JOINTS}. {AGORA_FILES.get_it}"
         )
     return joints_px, joints_m
 

@@ -26,7 +26,7 @@ FULL_SIZE_PX = (3840, 2160)
 """Width and height of the images in whose pixels AGORA gives 2D joints."""
 SMALL_SIZE_PX = (1280, 720)
 
-AGORA = Published(
+AGORA_FILES = Published(
     "AGORA",
     "train_SMPLX/SMPLX/*.pkl and validation_SMPLX/SMPLX/*.pkl (data frames with SMPL-X joints), smplx_gt/ or "
     "smplx_gt_neutral_gender/ (parameters), 3840x2160/ or 1280x720/ with train_0 ... train_9 and validation (images); "
@@ -69,7 +69,7 @@ def _frame_paths(folder: Path, prefix: str) -> list[Path]:
     for place in (f"{prefix}_SMPLX/SMPLX", f"{prefix}_df/SMPLX", "SMPLX"):
         if paths := sorted((folder / place).glob(f"{prefix}*.pkl")):
             return paths
-    raise AGORA.lacks(folder, f"{prefix}_SMPLX/SMPLX/{prefix}*.pkl and no AGORA_{prefix}.json")
+    raise AGORA_FILES.lacks(folder, f"{prefix}_SMPLX/SMPLX/{prefix}*.pkl and no AGORA_{prefix}.json")
 
 
 def _people(folder: Path, path: Path, prefix: str) -> list[AgoraPerson]:
@@ -77,7 +77,7 @@ def _people(folder: Path, path: Path, prefix: str) -> list[AgoraPerson]:
     if missing := [name for name in _COLUMNS if name not in columns]:
         raise InputError(
             f"{path} has no {', '.join(missing)}; take the data frames with SMPL-X joints and vertices "
-            f"({prefix}_SMPLX), not those with cameras alone. {AGORA.get_it}"
+            f"({prefix}_SMPLX), not those with cameras alone. {AGORA_FILES.get_it}"
         )
     group = path.stem.split("_withjv")[0] if prefix == "train" else prefix  # train_0_withjv.pkl: images in train_0
     find_image, scale = _images(folder, group, columns["imgPath"][0])
@@ -123,7 +123,7 @@ def _images(folder: Path, group: str, first: str) -> tuple[Callable[[str], Path]
         for place in (folder / size / group, folder / size):
             if (place / name_of(first)).is_file():
                 return partial(_joined, place, name_of), scale
-    raise AGORA.lacks(folder, f"3840x2160/{group}/{first} and no 1280x720/{group}/{small(first)}")
+    raise AGORA_FILES.lacks(folder, f"3840x2160/{group}/{first} and no 1280x720/{group}/{small(first)}")
 
 
 def _joined(place: Path, name_of: Callable[[str], str], name: str) -> Path:
@@ -146,7 +146,7 @@ def parameters_root(folder: Path, first: str) -> Callable[[str], Path]:
     for root, skip in ((neutral, 0), (neutral, 1), (folder, 0), (folder / "smplx_gt", 1)):
         if (root / (below if skip else name)).is_file():
             return partial(_parameters_path, root, skip)
-    raise AGORA.lacks(folder, f"{name} and no smplx_gt_neutral_gender/{below}")
+    raise AGORA_FILES.lacks(folder, f"{name} and no smplx_gt_neutral_gender/{below}")
 
 
 def _parameters_path(root: Path, skip: int, name: str) -> Path:
@@ -160,16 +160,16 @@ def read_parameters(path: Path) -> dict[str, Any]:
         InputError: the file is missing, or holds anything but numpy arrays.
     """
     if not path.is_file():
-        raise InputError(f"There are no parameters at {path}. {AGORA.get_it}")
+        raise InputError(f"There are no parameters at {path}. {AGORA_FILES.get_it}")
     try:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
     except InputError as error:
         raise InputError(f"{path} may not be read whole. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError) as error:
-        raise AGORA.damaged(path, error) from None
+        raise AGORA_FILES.damaged(path, error) from None
     if not isinstance(content, dict):
-        raise AGORA.damaged(path, TypeError(f"it holds a {type(content).__name__}"))
+        raise AGORA_FILES.damaged(path, TypeError(f"it holds a {type(content).__name__}"))
     return content
 
 
@@ -252,7 +252,7 @@ def _read_frame(path: Path) -> Any:
     except InputError as error:
         raise InputError(f"{path} may not be read whole. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError, IndexError) as error:
-        raise AGORA.damaged(path, error) from None
+        raise AGORA_FILES.damaged(path, error) from None
     if not hasattr(frame, "columns"):
-        raise AGORA.damaged(path, TypeError(f"it holds a {type(frame).__name__}, not a data frame"))
+        raise AGORA_FILES.damaged(path, TypeError(f"it holds a {type(frame).__name__}, not a data frame"))
     return frame

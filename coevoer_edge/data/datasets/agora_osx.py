@@ -12,7 +12,7 @@ import numpy as np
 
 from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.data.datasets.agora_frames import (
-    AGORA,
+    AGORA_FILES,
     FULL_SIZE_PX,
     SMALL_SIZE_PX,
     AgoraPerson,
@@ -37,7 +37,7 @@ def read_converted(folder: Path, prefix: str) -> list[AgoraPerson]:
         InputError: a file is missing or is not as OSX writes it.
     """
     name = f"AGORA_{prefix}.json"
-    content = AGORA.json(folder, name)
+    content = AGORA_FILES.json(folder, name)
     try:
         images = {image["id"]: image for image in content["images"]}
         valid = [ann for ann in content["annotations"] if ann["is_valid"]]
@@ -49,7 +49,7 @@ def read_converted(folder: Path, prefix: str) -> list[AgoraPerson]:
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, ValueError) and type(error) is not ValueError:
             raise  # InputError
-        raise AGORA.damaged(folder / name, error) from error
+        raise AGORA_FILES.damaged(folder / name, error) from error
     return [person for person in people if person is not None]
 
 
@@ -59,7 +59,7 @@ def _kind(folder: Path, image: dict[str, Any], prefix: str) -> str:
     for kind in ("3840x2160", "1280x720"):
         if (folder / image[f"file_name_{kind}"]).is_file():
             return kind
-    raise AGORA.lacks(folder, f"{image['file_name_3840x2160']} and no {image['file_name_1280x720']}")
+    raise AGORA_FILES.lacks(folder, f"{image['file_name_3840x2160']} and no {image['file_name_1280x720']}")
 
 
 def _person(
@@ -89,9 +89,9 @@ def _person(
 def _crop_map(folder: Path, relative: str) -> Float64Array:
     """(2, 3): pixels of the 3840 x 2160 image to those of OSX's crop. It scales and shifts; nothing is turned."""
     try:
-        return np.asarray(AGORA.json(folder, relative)["img2bb_trans"], np.float64).reshape(2, 3)
+        return np.asarray(AGORA_FILES.json(folder, relative)["img2bb_trans"], np.float64).reshape(2, 3)
     except (KeyError, TypeError) as error:
-        raise AGORA.damaged(folder / relative, error) from None
+        raise AGORA_FILES.damaged(folder / relative, error) from None
 
 
 def _joints(folder: Path, path_2d: str, path_3d: str) -> tuple[Float64Array, Float64Array]:
@@ -99,4 +99,4 @@ def _joints(folder: Path, path_2d: str, path_3d: str) -> tuple[Float64Array, Flo
 
 
 def _points(folder: Path, relative: str, size: int) -> Float64Array:
-    return np.asarray(AGORA.json(folder, relative), np.float64).reshape(-1, size)
+    return np.asarray(AGORA_FILES.json(folder, relative), np.float64).reshape(-1, size)

@@ -33,7 +33,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import PinholeCamera
 from coevoer_edge.pipeline.image import load_image
 
-CAMERA = PinholeCamera(1498.22426237, (790.263706, 578.90334))
+EHF_CAMERA = PinholeCamera(1498.22426237, (790.263706, 578.90334))
 ROTATION = axis_angle_to_matrix((-2.98747896, 0.01172457, -0.05704687))
 TRANSLATION_M = np.array((-0.03609917, 0.43416458, 2.37101226))
 """The one camera of all frames: its intrinsics, px, and the way from the meshes' frame into its own."""
@@ -106,7 +106,7 @@ class EHF:
         points = np.concatenate((joints, (corners * self._keypoints.shares[..., None]).sum(1)))
         height, width = load_image(self._images[index]).shape[:2]
         boxes = self._boxes.get(self._number(self._meshes[index]), np.full((4, 4), np.nan))
-        around = bounds(CAMERA.project(vertices)) if np.isnan(boxes[0]).any() else boxes[0]
+        around = bounds(EHF_CAMERA.project(vertices)) if np.isnan(boxes[0]).any() else boxes[0]
         box = cut_box(around, width, height)
         if box is None:
             raise InputError(
@@ -119,7 +119,7 @@ class EHF:
             parameters=SmplxParameters.rest(),
             known=np.zeros(len(KNOWN)),
             keypoints_cam_m=points,
-            keypoints_px=CAMERA.project(points),
+            keypoints_px=EHF_CAMERA.project(points),
             keypoints_known=keypoints_known(np.ones(len(KNOWN))),
             part_boxes_px=boxes[1:],
             parts_seen=(False, False, False),

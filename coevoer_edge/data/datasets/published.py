@@ -6,9 +6,11 @@ In: a folder and what a reader looks for in it. Out: checked paths and parsed JS
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from coevoer_edge.errors import InputError
+
+Split = Literal["train", "test"]
 
 
 @dataclass(frozen=True)

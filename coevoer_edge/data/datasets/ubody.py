@@ -19,7 +19,7 @@ from coevoer_edge.body.keypoints import NUM_KEYPOINTS
 from coevoer_edge.body.layer import PELVIS, KeypointLayer
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from coevoer_edge.data.datasets.published import Published
+from coevoer_edge.data.datasets.published import Published, Split
 from coevoer_edge.data.datasets.smplx_record import (
     AnnotatedPerson,
     bounds,
@@ -35,7 +35,6 @@ from coevoer_edge.data.datasets.smplx_record import (
 from coevoer_edge.data.record import BOX_SCALE, Record, collate
 from coevoer_edge.errors import InputError
 
-Split = Literal["train", "test"]
 Protocol = Literal["intra_scene", "inter_scene"]
 
 OSX_TRAIN_INTERVAL = 10

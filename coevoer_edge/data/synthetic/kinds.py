@@ -11,10 +11,10 @@ from numpy.random import Generator
 
 from coevoer_edge.body.arrays import Float64Array
 
-Domain = Literal["train", "held_out"]
+DomainName = Literal["train", "held_out"]
 Family = Literal["background", "photograph", "fabric", "hair", "headwear", "light", "occluder", "tone", "noise"]
 
-KINDS: Mapping[Family, Mapping[Domain, Mapping[str, float]]] = {
+KINDS: Mapping[Family, Mapping[DomainName, Mapping[str, float]]] = {
     "background": {
         "train": {"photograph": 0.34, "room": 0.28, "gradient": 0.11, "noise": 0.12, "stripes": 0.05, "checks": 0.1},
         "held_out": {"held_out_photograph": 0.4, "discs": 0.2, "shelves": 0.25, "waves": 0.15},
@@ -63,7 +63,7 @@ SKIN_TONES = np.array(
         (0.27, 0.17, 0.13),
     ]
 )
-HAIR_COLORS: Mapping[Domain, Float64Array] = {
+HAIR_COLORS: Mapping[DomainName, Float64Array] = {
     "train": np.array(
         [
             (0.06, 0.05, 0.05),
@@ -88,7 +88,7 @@ NUM_LIMBS = 3
 KERNEL_PX = 7
 
 
-def draw_kind(rng: Generator, family: Family, domain: Domain) -> str:
+def draw_kind(rng: Generator, family: Family, domain: DomainName) -> str:
     """One kind of a family, as often as the table says."""
     kinds = KINDS[family][domain]
     shares = np.array(list(kinds.values()), float)

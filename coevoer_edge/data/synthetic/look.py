@@ -18,12 +18,19 @@ from coevoer_edge.data.synthetic.kinds import (
     SKIN_TONES,
     SLEEVE_ENDS_M,
     SLEEVE_SHARES,
-    Domain,
+    DomainName,
     chance,
     draw_kind,
     muted,
 )
-from coevoer_edge.data.synthetic.scene import Background, Camera, Occluder, draw_background, draw_camera, draw_occluder
+from coevoer_edge.data.synthetic.scene import (
+    Background,
+    CameraLook,
+    Occluder,
+    draw_background,
+    draw_camera,
+    draw_occluder,
+)
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Light:
 class Look:
     """All random numbers of one sample's look."""
 
-    domain: Domain
+    domain: DomainName
     seed: int  # of the pixel noise
     waves: Float64Array  # 6 NUM_WAVES, unit norm: weights of surface noise: folds, folds, blotches, blobs, hair, edge
     skin: Skin
@@ -101,10 +108,10 @@ class Look:
     light: Light
     background: Background
     occluder: Occluder
-    camera: Camera
+    camera: CameraLook
 
 
-def draw_look(rng: Generator, domain: Domain) -> Look:
+def draw_look(rng: Generator, domain: DomainName) -> Look:
     """Everything about one sample but pose, shape and view."""
     waves = rng.normal(size=(6, NUM_WAVES))
     return Look(
@@ -145,7 +152,7 @@ def _draw_skin(rng: Generator) -> Skin:
     )
 
 
-def _draw_hair(rng: Generator, domain: Domain) -> Hair:
+def _draw_hair(rng: Generator, domain: DomainName) -> Hair:
     colors = HAIR_COLORS[domain]
     kind = draw_kind(rng, "hair", domain)
     lift = {"bald": 0.0, "short": rng.uniform(0.001, 0.006), "afro": rng.uniform(0.02, 0.035)}
@@ -177,7 +184,7 @@ def _sleeve_end(rng: Generator, shares: tuple[float, ...] = SLEEVE_SHARES) -> fl
     return float(rng.uniform(*SLEEVE_ENDS_M[rng.choice(len(SLEEVE_ENDS_M), p=shares)]))
 
 
-def _draw_cloth(rng: Generator, domain: Domain) -> Cloth:
+def _draw_cloth(rng: Generator, domain: DomainName) -> Cloth:
     sleeve = _sleeve_end(rng)
     high = rng.random() < 0.15  # a turtleneck
     slope = 0.0 if high or rng.random() < 0.4 else rng.uniform(0.2, 1.6)
@@ -222,7 +229,7 @@ def _draw_cloth(rng: Generator, domain: Domain) -> Cloth:
     )
 
 
-def _draw_light(rng: Generator, domain: Domain) -> Light:
+def _draw_light(rng: Generator, domain: DomainName) -> Light:
     kind = draw_kind(rng, "light", domain)
     tint = 1 + rng.normal(0, 0.13, (NUM_LIGHTS + 2, 1)) * ((1.0, 0.1, -1.0),) + rng.normal(0, 0.02, (NUM_LIGHTS + 2, 3))
     towards = rng.normal(0, 1, (NUM_LIGHTS, 3))

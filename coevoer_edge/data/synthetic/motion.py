@@ -1,8 +1,8 @@
 """Synthetic people in motion: smooth gestures with exact truth, for tracking, smoothing and their measures.
 
-In: a random generator. Out: `Motion`, which gives the person at any time. Each group of joints (root and spine, head,
-either arm with its hand, face) goes on its own from one natural posture to the next and rests between, along
-minimum-jerk ways (Flash and Hogan 1985, doi:10.1523/JNEUROSCI.05-07-01688.1985); the whole body sways a little.
+In: a random generator. Out: `SyntheticMotion`, which gives the person at any time. Each group of joints (root and
+spine, head, either arm with its hand, face) goes on its own from one natural posture to the next and rests between,
+along minimum-jerk ways (Flash and Hogan 1985, doi:10.1523/JNEUROSCI.05-07-01688.1985); the whole body sways a little.
 """
 
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class _Way:
         return np.asarray(a @ axis_angle_to_matrix(share * matrix_to_axis_angle(a.swapaxes(-1, -2) @ b)))
 
 
-class Motion:
+class SyntheticMotion:
     """One person moving for a while. Their shape stays.
 
     Args:

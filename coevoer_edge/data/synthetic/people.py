@@ -19,14 +19,14 @@ from coevoer_edge.body.layer import PELVIS, BodyLayer, KeypointLayer, SmplxBatch
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.record import BOX_SCALE, Record
-from coevoer_edge.data.synthetic.kinds import Domain
+from coevoer_edge.data.synthetic.kinds import DomainName
 from coevoer_edge.data.synthetic.look import Look, draw_look
 from coevoer_edge.data.synthetic.person import draw_person
 from coevoer_edge.data.synthetic.picture import Painter
 from coevoer_edge.data.synthetic.view import SHOWS_LEGS, View, draw_framing, draw_view
 from coevoer_edge.pipeline.camera import fit_translation
 
-SAMPLES = 1 << 40
+ENDLESS = 1 << 40
 """What `len` says of an endless dataset; every index below it is a sample."""
 
 PART_SEEN = 0.3
@@ -40,7 +40,7 @@ _BEHIND_M = -10.0  # a person who is not in the picture
 _BELOW_PELVIS = [i for i, n in enumerate(JOINT_NAMES) if n.endswith(("_knee", "_ankle", "_foot"))]
 _NO_CAMERA_M = (0.0, 0.7, 22.0)  # of a picture without a person; any finite value would do
 _SIZE_PX = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX), np.float64)
-_DOMAIN_KEYS: dict[Domain, int] = {"train": 0, "held_out": 1}
+_DOMAIN_KEYS: dict[DomainName, int] = {"train": 0, "held_out": 1}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class SyntheticPeople:
     def __init__(
         self,
         seed: int = 0,
-        domain: Domain = "train",
+        domain: DomainName = "train",
         body: BodyModel | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
@@ -82,7 +82,7 @@ class SyntheticPeople:
         self._parts = [torch.from_numpy(model.part_vertices[part]).to(self.device) for part in contract.PARTS]
 
     def __len__(self) -> int:
-        return SAMPLES
+        return ENDLESS
 
     def batch(self, indices: Sequence[int]) -> Record:
         """Samples by index, drawn together; each is the same alone."""

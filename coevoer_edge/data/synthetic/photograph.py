@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from coevoer_edge.data.synthetic.background import H, W, pixel_grid, stacked
 from coevoer_edge.data.synthetic.kinds import KERNEL_PX
-from coevoer_edge.data.synthetic.scene import Camera
+from coevoer_edge.data.synthetic.scene import CameraLook
 
 _NOISE_BITS = 20  # the noise of every picture is cut from one fixed table of this many normal numbers
 _NOISE_STEPS = (1, 3, 5, 7, 11, 13, 17, 19)
@@ -32,7 +32,7 @@ _RGB_TO_YCC = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.4186
 _YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
-def photograph(pictures: Tensor, cameras: Sequence[Camera], seeds: Sequence[int]) -> Tensor:
+def photograph(pictures: Tensor, cameras: Sequence[CameraLook], seeds: Sequence[int]) -> Tensor:
     """(B, 3, H, W) to the same, in [0, 1]."""
     device = pictures.device
     pictures = _exposed(_blurred(pictures, cameras), cameras)
@@ -48,7 +48,7 @@ def photograph(pictures: Tensor, cameras: Sequence[Camera], seeds: Sequence[int]
     return pictures
 
 
-def _blurred(pictures: Tensor, cameras: Sequence[Camera]) -> Tensor:
+def _blurred(pictures: Tensor, cameras: Sequence[CameraLook]) -> Tensor:
     centre = KERNEL_PX // 2
     chosen = [i for i, camera in enumerate(cameras) if camera.kernel[centre, centre] != 1]
     if chosen:
@@ -60,7 +60,7 @@ def _blurred(pictures: Tensor, cameras: Sequence[Camera]) -> Tensor:
     return pictures
 
 
-def _exposed(pictures: Tensor, cameras: Sequence[Camera]) -> Tensor:
+def _exposed(pictures: Tensor, cameras: Sequence[CameraLook]) -> Tensor:
     """Vignette, haze, exposure towards the wanted mean, white balance, saturation, contrast, tone."""
     device = pictures.device
     x, y = pixel_grid(device)
@@ -93,7 +93,7 @@ def _noise_table(device: torch.device) -> Tensor:
     return torch.randn(1 << _NOISE_BITS, generator=generator).to(device)
 
 
-def _noise(pictures: Tensor, cameras: Sequence[Camera], seeds: Sequence[int]) -> Tensor:
+def _noise(pictures: Tensor, cameras: Sequence[CameraLook], seeds: Sequence[int]) -> Tensor:
     """Noise that grows with the root of the light, and noise that does not; rows or grain in the held-out domain."""
     device = pictures.device
     table = _noise_table(device)

@@ -26,7 +26,7 @@ from coevoer_edge.data.synthetic.photograph import photograph
 from coevoer_edge.data.synthetic.props import place_props, prop_faces
 from coevoer_edge.data.synthetic.wardrobe import LAYERS, Outfit, Wardrobe
 
-SAMPLES = 1.5  # a side, per pixel: the person is drawn this much larger, then averaged
+SAMPLES_PER_PX = 1.5  # a side, per pixel: the person is drawn this much larger, then averaged
 _LABELED_JOINTS = {
     "head": ("head", "jaw", "left_eye", "right_eye"),
     "left_hand": ("left_wrist", "left_index", "left_middle", "left_pinky", "left_ring", "left_thumb"),
@@ -112,8 +112,8 @@ class Painter:
         picture_px = (
             surface[..., :2] / surface[..., 2:].clamp(min=1e-3) * focal_px[:, None, None] + principal_px[:, None]
         )
-        high, wide = round(H * SAMPLES), round(W * SAMPLES)
-        points = torch.cat((picture_px * SAMPLES, surface[..., 2:]), -1)
+        high, wide = round(H * SAMPLES_PER_PX), round(W * SAMPLES_PER_PX)
+        points = torch.cat((picture_px * SAMPLES_PER_PX, surface[..., 2:]), -1)
         fragments = self._rasterize(points, high, wide)
         lit, glint = light_vertices(surface, normals, outfit.gloss, looks)
         person = self._colored(fragments, outfit, prop_colors, lit, glint, looks)  # B 4 high wide
@@ -244,7 +244,7 @@ class Painter:
         framed = (column >= 0) & (column < wide) & (row >= 0) & (row < high) & (points[..., 2] > 0)
         at = row.clamp(0, high - 1) * wide + column.clamp(0, wide - 1)
         front = points[..., 2] <= depth.flatten(1).gather(1, at) + _NEAR_M
-        row, column = ((axis / SAMPLES).long() for axis in (row.clamp(0, high - 1), column.clamp(0, wide - 1)))
+        row, column = ((axis / SAMPLES_PER_PX).long() for axis in (row.clamp(0, high - 1), column.clamp(0, wide - 1)))
         free = ~hidden.flatten(1).gather(1, row * W + column)
         label = labels.flatten(1).gather(1, at)  # B V
         shares = []

@@ -1,6 +1,6 @@
 """The random numbers of what is around the person: background, things in front, and the camera.
 
-In: a random generator and a domain. Out: `Background`, `Occluder`, `Camera`, all drawn on the CPU.
+In: a random generator and a domain. Out: `Background`, `Occluder`, `CameraLook`, all drawn on the CPU.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from coevoer_edge.data.synthetic.kinds import (
     NUM_LIMBS,
     NUM_OCCLUDERS,
     SKIN_TONES,
-    Domain,
+    DomainName,
     chance,
     draw_kind,
     muted,
@@ -52,7 +52,7 @@ class Occluder:
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraLook:
     """What the camera makes of it."""
 
     kernel: Float64Array  # KERNEL_PX KERNEL_PX: blur, motion, sharpening; sums to 1
@@ -69,7 +69,7 @@ class Camera:
     jpeg_quality: int  # 100: none
 
 
-def draw_background(rng: Generator, domain: Domain) -> Background:
+def draw_background(rng: Generator, domain: DomainName) -> Background:
     """Colours, boxes and noise for any kind; the kind decides which of them show."""
     kind = draw_kind(rng, "background", domain)
     vivid = rng.uniform(0, 1, (12, 9, 3))
@@ -114,7 +114,7 @@ def draw_background(rng: Generator, domain: Domain) -> Background:
     )
 
 
-def draw_occluder(rng: Generator, domain: Domain) -> Occluder:
+def draw_occluder(rng: Generator, domain: DomainName) -> Occluder:
     """Rounded boxes that make up a thing on a desk or near the lens."""
     kind = draw_kind(rng, "occluder", domain)
     boxes = np.zeros((NUM_OCCLUDERS, 7))
@@ -151,13 +151,13 @@ def draw_occluder(rng: Generator, domain: Domain) -> Occluder:
     return Occluder(kind, boxes, muted(rng, rng.uniform(0, 1, (NUM_OCCLUDERS, 2, 3)) ** 1.3))
 
 
-def draw_camera(rng: Generator, domain: Domain) -> Camera:
+def draw_camera(rng: Generator, domain: DomainName) -> CameraLook:
     """Blur, exposure, colour, noise and compression."""
     kind = rng.random()
     mean = (
         rng.uniform(0.12, 0.25) if kind < 0.08 else rng.uniform(0.7, 0.85) if kind < 0.22 else rng.uniform(0.38, 0.65)
     )
-    return Camera(
+    return CameraLook(
         kernel=_draw_kernel(rng),
         low_resolution=int(rng.choice((1, 2, 3, 4), p=(0.82, 0.11, 0.05, 0.02))),
         exposure=np.array((mean, rng.uniform(0.5, 1.0), rng.uniform(0.75, 1.2))),

@@ -21,7 +21,7 @@ from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.contract import NUM_EXPRESSION
 from coevoer_edge.output.animation.clip import Clip, rest_joints
-from coevoer_edge.output.animation.gltf import GltfFile, Index, Kind
+from coevoer_edge.output.animation.gltf import ElementType, GltfFile, Index
 from coevoer_edge.output.animation.motion import Motion, motion_of
 from coevoer_edge.output.animation.quaternions import continuous, matrix_to_quaternion
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF, DEFAULT_COLOR, ROUGHNESS, linear_colors, smooth_normals
@@ -117,7 +117,7 @@ def _add_animation(file: GltfFile, body: BodyModel, motion: Motion, joints: list
     quaternions = continuous(matrix_to_quaternion(motion.rotations))  # N 55 4
     places = _places(body, motion)  # N 55 3
     moves = np.abs(places - places[0]).max((0, 2)) > _MOVES_M
-    tracks: list[tuple[Index, str, Float64Array, Kind]] = [
+    tracks: list[tuple[Index, str, Float64Array, ElementType]] = [
         (joints[i], "rotation", quaternions[:, i], "VEC4") for i in range(NUM_JOINTS)
     ]
     tracks += [(joints[i], "translation", places[:, i], "VEC3") for i in range(NUM_JOINTS) if i == 0 or moves[i]]

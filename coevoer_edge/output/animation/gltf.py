@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Index = NewType("Index", int)
-Kind = Literal["SCALAR", "VEC3", "VEC4", "MAT4"]
+ElementType = Literal["SCALAR", "VEC3", "VEC4", "MAT4"]
 
 _COMPONENTS = {"SCALAR": 1, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _TYPES = {np.dtype(np.uint8): 5121, np.dtype(np.uint32): 5125, np.dtype(np.float32): 5126}
@@ -44,7 +44,7 @@ class GltfFile:
     def accessor(
         self,
         values: NDArray[Any],
-        kind: Kind,
+        kind: ElementType,
         *,
         target: Literal["vertices", "faces"] | None = None,
         bounds: bool = False,

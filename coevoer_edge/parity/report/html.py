@@ -10,14 +10,12 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from coevoer_edge.parity.report import words
 from coevoer_edge.parity.report.words import Ladders
 from coevoer_edge.parity.result import Ladder, PictureRow
-
-Picture = NDArray[np.uint8]
+from coevoer_edge.pipeline.image import Pixels
 
 _AMPLIFIED = 4
 _RUNGS = ("reference", "student", "quantized", "artifact")
@@ -123,7 +121,7 @@ def _ladder(ladder: Ladder, pictures: Sequence[PictureRow], number: int) -> list
 def _pictures(row: PictureRow) -> str:
     tiles = dict(row.tiles)
     rungs = [name for name in _RUNGS if name in tiles]
-    shown: dict[str, Picture] = {name: tile for name, tile in tiles.items() if name not in rungs}
+    shown: dict[str, Pixels] = {name: tile for name, tile in tiles.items() if name not in rungs}
     ordered = {"image": shown.pop("image")} if "image" in shown else {}
     ordered |= {name: tiles[name] for name in rungs} | shown
     ordered |= {
@@ -138,13 +136,13 @@ def _pictures(row: PictureRow) -> str:
     return f'<figure><figcaption>{html.escape(row.caption)}</figcaption><div class="tiles">{figures}</div></figure>'
 
 
-def _difference(before: Picture, after: Picture) -> Picture:
+def _difference(before: Pixels, after: Pixels) -> Pixels:
     """Amplified distance of two pictures (H, W, 3): black where they are the same."""
     distance = np.abs(before.astype(np.int16) - after.astype(np.int16)) * _AMPLIFIED
     return distance.clip(0, 255).astype(np.uint8)
 
 
-def _uri(picture: Picture) -> str:
+def _uri(picture: Pixels) -> str:
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "JPEG", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

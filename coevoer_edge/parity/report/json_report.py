@@ -12,7 +12,7 @@ from coevoer_edge.parity.report.words import Ladders
 from coevoer_edge.parity.result import Ladder, Loss, Statistics
 
 SCHEMA = Path(__file__).with_name("schema.json")
-SCHEMA_VERSION = 1
+REPORT_SCHEMA_VERSION = 1
 
 
 def as_json(ladders: Ladders) -> str:
@@ -24,7 +24,7 @@ def as_dict(ladders: Ladders) -> dict[str, Any]:
     """The document."""
     found = words.each(ladders)
     document = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": REPORT_SCHEMA_VERSION,
         "verdict": words.verdict(found),
         "ladders": [_ladder(ladder) for ladder in found],
     }

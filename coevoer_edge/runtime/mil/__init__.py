@@ -4,7 +4,7 @@ It runs on any system, so that what was written to disk can be checked where Cor
 Apple's runtime: it says what the file means, not what a device's compiler makes of it, and nothing about speed.
 """
 
-from coevoer_edge.runtime.mil.interpreter import MilProgram, Precision
+from coevoer_edge.runtime.mil.interpreter import Arithmetic, MilProgram
 from coevoer_edge.runtime.mil.program import Operation, Value
 
-__all__ = ["MilProgram", "Operation", "Precision", "Value"]
+__all__ = ["Arithmetic", "MilProgram", "Operation", "Value"]

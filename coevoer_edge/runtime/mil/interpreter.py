@@ -25,7 +25,7 @@ from coevoer_edge.runtime.mil.binding import (
 )
 from coevoer_edge.runtime.mil.program import Image, Operation, Program, Value, read_program
 
-Precision = Literal["fp32", "fp16-storage"]
+Arithmetic = Literal["fp32", "fp16-storage"]
 
 
 class MilProgram:
@@ -37,9 +37,9 @@ class MilProgram:
 
     kind = "reference"
 
-    def __init__(self, program: Program, precision: Precision = "fp32") -> None:
-        if precision not in get_args(Precision):
-            raise InputError(f"There is no precision '{precision}'; choose one of {', '.join(get_args(Precision))}.")
+    def __init__(self, program: Program, precision: Arithmetic = "fp32") -> None:
+        if precision not in get_args(Arithmetic):
+            raise InputError(f"There is no precision '{precision}'; choose one of {', '.join(get_args(Arithmetic))}.")
         self.program = program
         self.precision = precision
         self._half_storage = precision == "fp16-storage"
@@ -50,7 +50,7 @@ class MilProgram:
         self._steps = with_dead_values(steps, program.outputs)
 
     @classmethod
-    def open(cls, path: str | Path, precision: Precision = "fp32") -> "MilProgram":
+    def open(cls, path: str | Path, precision: Arithmetic = "fp32") -> "MilProgram":
         """Read the package at `path` and prepare its default function."""
         return cls(read_program(Path(path)), precision)
 

@@ -7,7 +7,7 @@ import numpy as np
 import published_folders as folders
 import pytest
 
-from coevoer_edge.data.datasets.ehf import CAMERA, EHF, ROTATION, TRANSLATION_M
+from coevoer_edge.data.datasets.ehf import EHF, EHF_CAMERA, ROTATION, TRANSLATION_M
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import Crop
 
@@ -36,11 +36,11 @@ def test_vertices_are_in_the_camera_frame_and_in_order(folder: Path):
 def test_the_record_holds_keypoints_and_no_parameters(folder: Path):
     source = EHF(folder, "test", BODY)
     record, vertices = source.batch([0]), source.vertices([0])[0].numpy()
-    pixels = CAMERA.project(vertices)
+    pixels = EHF_CAMERA.project(vertices)
     low, high = np.clip(pixels.min(0), 0, SIZE), np.clip(pixels.max(0), 0, SIZE)
     crop = Crop.around(np.concatenate((low, high)))
     joints = BODY.file.J_regressor @ vertices
-    np.testing.assert_allclose(record.keypoints_2d[0, :55], crop.image_to_crop(CAMERA.project(joints)), atol=0.1)
+    np.testing.assert_allclose(record.keypoints_2d[0, :55], crop.image_to_crop(EHF_CAMERA.project(joints)), atol=0.1)
     np.testing.assert_allclose(record.keypoints_3d[0, :55], joints - joints[0], atol=1e-5)
     assert not record.known.any()
     assert record.keypoints_3d_weight.all()
