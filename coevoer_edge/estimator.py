@@ -73,6 +73,11 @@ class Estimator:
         self._frames = 0
         self._closed = False
 
+    def __repr__(self) -> str:
+        known = [value for key in ("model", "target", "precision") if (value := self.provenance[key])]
+        weights = "trained" if self.trained else "untrained"
+        return f"<Estimator: {', '.join([*known, weights])}; {self.body.name}; runtime {self.runtime.name}>"
+
     @classmethod
     def open(
         cls,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from coevoer_edge.bundle import Bundle, Manifest
+from coevoer_edge.bundle import Bundle
+from coevoer_edge.bundle.manifest import Manifest
 
 if TYPE_CHECKING:
     from coevoer_edge.model import CoEvoer

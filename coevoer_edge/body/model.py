@@ -75,6 +75,9 @@ class BodyModel:
         self.extras: Mapping[str, NDArray[Any]] = file.extras
         self.file = file
 
+    def __repr__(self) -> str:
+        return f"<BodyModel {self.name}: {self.num_vertices} vertices, {len(self.faces)} faces, {self.licence}>"
+
     @classmethod
     def open(cls, path: Path | str | None = None) -> "BodyModel":
         """The open body, or SMPLX_NEUTRAL.npz as published. `InputError` if the file cannot be used."""

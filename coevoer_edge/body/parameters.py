@@ -36,6 +36,10 @@ class SmplxParameters:
     betas: FloatArray  # 10
     expression: FloatArray  # 10
 
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{field.name} {getattr(self, field.name).shape}" for field in fields(self))
+        return f"<SmplxParameters: {shapes}>"
+
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, FloatArray]) -> "SmplxParameters":
         """Take the batch axis (size 1) off the network's outputs."""

@@ -1,9 +1,8 @@
 """A bundle: the folder that an export writes and an app embeds.
 
-In: a folder. Out: `Bundle` with its `Manifest`; the body file, the model card and the tensor files in it.
+In: a folder. Out: `Bundle`, whose manifest is typed in manifest.py; the body file, the model card and the tensor files.
 """
 
 from coevoer_edge.bundle.bundle import CARD, GOLDEN, MANIFEST, SUMS, Bundle, refuse_existing, writing
-from coevoer_edge.bundle.manifest import Manifest
 
-__all__ = ["CARD", "GOLDEN", "MANIFEST", "SUMS", "Bundle", "Manifest", "refuse_existing", "writing"]
+__all__ = ["CARD", "GOLDEN", "MANIFEST", "SUMS", "Bundle", "refuse_existing", "writing"]

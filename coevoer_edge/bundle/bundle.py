@@ -16,9 +16,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coevoer_edge.bundle.manifest import Manifest
 from coevoer_edge.errors import BundleError, InputError
+
+if TYPE_CHECKING:
+    from coevoer_edge.bundle.manifest import Manifest
 
 MANIFEST, GOLDEN, CARD, SUMS = "manifest.json", "golden.npz", "MODEL_CARD.md", "SHA256SUMS"
 
@@ -28,7 +31,13 @@ class Bundle:
     """An opened bundle."""
 
     path: Path
-    manifest: Manifest
+    manifest: "Manifest"
+
+    def __repr__(self) -> str:
+        given = self.manifest
+        weights = "trained" if given.trained else "untrained"
+        size_mb = given.artifact_bytes / 1e6
+        return f"<Bundle {self.path}: {given.model}, {given.target}, {given.precision}, {weights}, {size_mb:.1f} MB>"
 
     @property
     def artifact(self) -> Path:
@@ -57,6 +66,8 @@ class Bundle:
         Raises:
             BundleError: missing, incomplete or altered, or of another contract.
         """
+        from coevoer_edge.bundle.manifest import Manifest  # late: its many tables take time to define
+
         path = Path(path)
         if not path.is_dir():
             raise BundleError(

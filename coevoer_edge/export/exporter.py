@@ -17,8 +17,15 @@ from torch.export import ExportedProgram
 
 from coevoer_edge import __version__, bundle, contract
 from coevoer_edge.body.model import BodyModel
-from coevoer_edge.bundle import Bundle, Manifest, body_file, model_card
-from coevoer_edge.bundle.manifest import BodyEntry, CalibrationEntry, CheckpointEntry, RecipesEntry, shared_entries
+from coevoer_edge.bundle import Bundle, body_file, model_card
+from coevoer_edge.bundle.manifest import (
+    BodyEntry,
+    CalibrationEntry,
+    CheckpointEntry,
+    Manifest,
+    RecipesEntry,
+    shared_entries,
+)
 from coevoer_edge.conformance.kit import KIT_PATH
 from coevoer_edge.data.folder import ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, InputError

@@ -6,11 +6,12 @@ import numpy as np
 import tiny
 
 from coevoer_edge import bundle
-from coevoer_edge.bundle import Bundle, Manifest
+from coevoer_edge.bundle import Bundle
 from coevoer_edge.bundle.manifest import (
     BodyEntry,
     CheckpointEntry,
     FusionEntry,
+    Manifest,
     ParityEntry,
     RecipesEntry,
     shared_entries,

@@ -13,13 +13,14 @@ import pytest
 
 from coevoer_edge import bundle, contract
 from coevoer_edge.body.joints import JOINT_NAMES
-from coevoer_edge.bundle import SUMS, Bundle, Manifest
+from coevoer_edge.bundle import SUMS, Bundle
 from coevoer_edge.bundle.manifest import (
     BodyEntry,
     CalibrationEntry,
     CheckEntry,
     CheckpointEntry,
     FusionEntry,
+    Manifest,
     PairEntry,
     ParityEntry,
     RecipesEntry,
@@ -106,6 +107,8 @@ def test_opens(sound: Path) -> None:
     assert opened.body == sound / "body.safetensors"
     assert opened.conformance == sound / "conformance.safetensors"
     assert Bundle.open(str(sound)) == opened
+    size_mb = opened.manifest.artifact_bytes / 1e6
+    assert repr(opened) == f"<Bundle {sound}: coevoer-t, onnx, w8a8, trained, {size_mb:.1f} MB>"
 
 
 def test_a_renamed_and_moved_folder_opens(sound: Path, tmp_path: Path) -> None:

@@ -156,9 +156,18 @@ def test_representations_are_one_short_line(person, tracked):
     assert repr(TrackedFrame(3, 120.4, "searching", Crop.whole_frame(192, 256), None)) == (
         "<TrackedFrame 3 at 120 ms: searching; nobody; crop 192 x 256 px at (0, 0)>"
     )
+    assert repr(person.parameters).startswith("<SmplxParameters: global_orient (1, 3, 3), body_pose (21, 3, 3), ")
     mesh = person.mesh()
     assert repr(mesh) == f"<Mesh: {len(mesh.vertices)} vertices, {len(mesh.faces)} faces>"
     assert max(map(len, map(repr, (person, tracked, mesh)))) < 200
+
+
+def test_an_estimator_and_a_body_say_what_they_are(body):
+    assert repr(estimator_of(body, trained=False)) == (
+        "<Estimator: coevoer-t, onnx, w8a8, untrained; open body; runtime fake>"
+    )
+    assert repr(Estimator(FakeRuntime(), body, trained=True)) == "<Estimator: trained; open body; runtime fake>"
+    assert repr(body) == f"<BodyModel open body: {body.num_vertices} vertices, {len(body.faces)} faces, CC0-1.0>"
 
 
 def test_mesh_has_the_faces_of_the_body(person, body):
