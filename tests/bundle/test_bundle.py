@@ -108,7 +108,7 @@ def test_opens(sound: Path) -> None:
     assert opened.conformance == sound / "conformance.safetensors"
     assert Bundle.open(str(sound)) == opened
     size_mb = opened.manifest.artifact_bytes / 1e6
-    assert repr(opened) == f"<Bundle {sound}: coevoer-t, onnx, w8a8, trained, {size_mb:.1f} MB>"
+    assert repr(opened) == f"<Bundle {sound}: coevoer-t, onnx, w8a8, untrained, {size_mb:.1f} MB>"
 
 
 def test_a_renamed_and_moved_folder_opens(sound: Path, tmp_path: Path) -> None:
