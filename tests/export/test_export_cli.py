@@ -49,12 +49,12 @@ def test_target_is_required() -> None:
 def test_unknown_target() -> None:
     assert refusal("--target", "tflite") == (
         "Unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
-        "and 'all' for all three"
+        "and 'all' for all three."
     )
 
 
 def test_unknown_precision() -> None:
-    assert refusal("--target", "onnx", "--precision", "int4") == "Unknown precision 'int4'; valid: w8a8, fp16, fp32"
+    assert refusal("--target", "onnx", "--precision", "int4") == "Unknown precision 'int4'; valid: w8a8, fp16, fp32."
 
 
 @pytest.mark.parametrize("target", ["executorch", "pte", "all"])
@@ -105,7 +105,7 @@ def test_checkpoint_that_is_an_image() -> None:
 def test_bad_deployment_target() -> None:
     assert refusal("--target", "coreml", "--minimum-deployment-target", "iOS17") == (
         "Minimum deployment target 'iOS17'; valid: iOS18, iOS26, macOS15, macOS26 "
-        "(older ones have neither int8 activations nor a fused attention)"
+        "(older ones have neither int8 activations nor a fused attention)."
     )
 
 
@@ -156,7 +156,7 @@ def test_default_output_folder(tmp_path: Path) -> None:
 def test_model_without_embedded_weights(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--model", "coevoer-b", "--quiet") == (
         "No weights for 'coevoer-b' come with this version, only for coevoer-s, coevoer-t; "
-        "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)"
+        "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -164,7 +164,7 @@ def test_model_without_embedded_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("untrained", [[], ["--untrained"]])
 def test_unknown_model(tmp_path: Path, untrained: list[str]) -> None:
     assert refusal("--target", "onnx", "--model", "vit-h", *untrained, "--quiet") == (
-        "Unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t"
+        "Unknown model 'vit-h'; valid: coevoer-l, coevoer-b, coevoer-s, coevoer-t."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -55,6 +55,6 @@ def test_figures_of_other_weights_are_refused(run, tmp_path):
 
 def test_a_file_without_figures_is_refused(run, tmp_path):
     (tmp_path / "e.txt").write_text("no JSON\n")
-    for file, message in (("e.txt", "does not end with a line of JSON"), ("none.txt", "No file")):
+    for file, message in (("e.txt", "does not end with a line of JSON"), ("none.txt", "There is no file")):
         arguments = [str(run), "--evaluation", str(tmp_path / file), *WORDS, "-o", str(tmp_path / "card.md")]
         assert message in CliRunner().invoke(main, arguments).output
