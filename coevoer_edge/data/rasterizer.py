@@ -290,11 +290,6 @@ class Lights:
     colors: Tensor  # L 3: 1 is full
     ambient: Tensor  # 3
 
-    @classmethod
-    def headlight(cls, ambient: float = 0.3, direct: float = 0.75) -> "Lights":
-        """One white light from the camera, tilted to the upper left so that relief shows."""
-        return cls(torch.tensor([[-0.45, -0.55, -1.0]]), torch.full((1, 3), direct), torch.full((3,), ambient))
-
 
 def shade(fragments: Fragments, faces: Tensor, normals: Tensor, colors: Tensor, lights: Lights) -> Tensor:
     """Lambert shading at every pixel: (B, H, W, 3) in [0, 1], zero where empty.

@@ -136,11 +136,6 @@ class Tracker:
         self._last_ms = self._size = None
         self._search()
 
-    @property
-    def guide(self) -> Crop | None:
-        """The crop that the last accepted sight gave, before it moves on; None while searching."""
-        return self._guide
-
     def look(self, timestamp_ms: float, width_px: int, height_px: int) -> Crop:
         """The crop of the next frame.
 

@@ -37,9 +37,6 @@ from coevoer_edge.errors import InputError
 
 Protocol = Literal["intra_scene", "inter_scene"]
 
-OSX_TRAIN_INTERVAL = 10
-OSX_TEST_INTERVAL = 100
-"""OSX takes every tenth annotation for training, every hundredth for its figures. main/config.py."""
 
 _UBODY = Published(
     "UBody",
@@ -85,7 +82,7 @@ class UBody:
         body: the user's SMPL-X file.
         protocol: which list. OSX trains and tests with the intra-scene list.
         scenes: some of the folders in annotations; all by default.
-        interval: every n-th annotation of a scene, counted as OSX does (`OSX_TEST_INTERVAL` for its figures).
+        interval: every n-th annotation of a scene, counted as OSX does (100 for its test figures, 10 in its training).
 
     Raises:
         InputError: a file is missing or is not as published, no frame is on disk, the body has no mean hand pose.

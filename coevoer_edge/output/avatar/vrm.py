@@ -107,15 +107,6 @@ def vrm_rotations(parameters: SmplxParameters, rig: VrmRig) -> Float64Array:
     return matrix_to_quaternion(np.swapaxes(above, -1, -2) @ local @ rig.turns)
 
 
-def vrm_hips_m(translation_m: Float64Array, rig: VrmRig) -> Float64Array:
-    """(3,) the hips in the world, m, from a translation in the camera frame.
-
-    Convert it to a real lens first (`camera.convert_translation`, `motion.real_camera`).
-    """
-    result: Float64Array = CAMERA_TO_GLTF @ (np.asarray(translation_m, np.float64) + rig.joints_m[0])
-    return result
-
-
 def by_bone(rotations: Float64Array) -> Mapping[str, Float64Array]:
     """Rows of `vrm_rotations` under VRM's bone names."""
     return dict(zip(BONES, rotations, strict=True))

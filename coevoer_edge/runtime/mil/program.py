@@ -15,7 +15,6 @@ import numpy as np
 from coevoer_edge.errors import InputError
 from coevoer_edge.runtime.mil.weights import WeightFiles, decode_bytes
 
-Scalar = bool | int | float | str
 Constant = np.ndarray[Any, Any] | str | tuple[str, ...]
 
 
@@ -50,7 +49,6 @@ class Program:
     """One function of the package. Outputs are in the order of the function's block."""
 
     path: Path
-    specification_version: int
     inputs: tuple[Value, ...]
     images: Mapping[str, Image]
     outputs: tuple[str, ...]
@@ -92,7 +90,6 @@ def read_program(path: Path) -> Program:
         reader.read(operation)
     return Program(
         path=path,
-        specification_version=spec.specificationVersion,
         inputs=inputs,
         images=_images(description),
         outputs=tuple(block.outputs),

@@ -10,7 +10,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.synthetic.person import draw_person
-from coevoer_edge.output.avatar.vrm import BONES, by_bone, vrm_hips_m, vrm_rig, vrm_rotations
+from coevoer_edge.output.avatar.vrm import BONES, by_bone, vrm_rig, vrm_rotations
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
 
 # VRM 1.0's humanoid: each bone's parent, as the specification lists them.
@@ -73,7 +73,8 @@ def test_a_t_posed_rig_reaches_the_bodys_joints(body):
         translation = rng.normal(size=3)
         rig = vrm_rig(body, person.betas)
         rest = by_bone(rig.joints_m)
-        places = posed(rest, by_bone(vrm_rotations(person, rig)), vrm_hips_m(translation, rig))
+        hips_m = CAMERA_TO_GLTF @ (translation + rig.joints_m[0])
+        places = posed(rest, by_bone(vrm_rotations(person, rig)), hips_m)
         truth = (body.pose(person).joints + translation) @ CAMERA_TO_GLTF.T
         distance_mm = np.linalg.norm(np.stack([places[bone] for bone in BONES]) - truth, axis=1) * 1000
         assert distance_mm.max() < 0.1
