@@ -1,9 +1,11 @@
 """The public API: what `coevoer_edge` offers, that it is light and typed, and that commands are callable."""
 
+import ast
 import importlib
 import inspect
 import pydoc
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
@@ -12,9 +14,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from fakes import FakeRuntime
+from photo import ASTRONAUT
 
 import coevoer_edge
+from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import InputError
+from coevoer_edge.estimator import Estimator
 from coevoer_edge.training.session import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +41,7 @@ def test_every_public_name_is_there_and_described(name):
 
 
 def test_public_names_are_those_that_type_checkers_see():
-    tree = importlib.import_module("ast").parse((ROOT / "coevoer_edge/__init__.py").read_text())
+    tree = ast.parse((ROOT / "coevoer_edge/__init__.py").read_text())
     block = next(node for node in tree.body if getattr(getattr(node, "test", None), "id", "") == "TYPE_CHECKING")
     for statement in block.body:
         for alias in statement.names:
@@ -85,6 +91,29 @@ def test_help_is_a_page_worth_reading():
     for words in ("Quick start", "Estimator.open(", "person.save(", "docs/outputs.md"):
         assert words in beginning
     assert "class Estimator" in page
+
+
+def test_the_quick_start_runs(monkeypatch, tmp_path):
+    """With a fake network in place of the export, which takes minutes."""
+    lines = coevoer_edge.__doc__.partition("Quick start:")[2].partition("What there is:")[0]
+    program = "\n".join(line[4:] for line in lines.splitlines())
+    monkeypatch.setattr(coevoer_edge, "export", lambda target: [SimpleNamespace(path=target)], raising=False)
+    estimator = Estimator(FakeRuntime(), BodyModel.open(), trained=True)
+    monkeypatch.setattr(Estimator, "open", lambda path: estimator)
+    shutil.copy(ASTRONAUT, tmp_path / "photo.jpg")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    shown = []
+    for statement in ast.parse(program).body:  # as a notebook does, one after the other
+        if isinstance(statement, ast.Expr):
+            shown.append(eval(ast.unparse(statement), names))
+        else:
+            exec(ast.unparse(statement), names)
+    person, hand, vertices, files = shown
+    assert isinstance(person, coevoer_edge.Person)
+    assert hand.shape == (15, 3, 3)
+    assert vertices.shape[1] == 3
+    assert [file.as_posix() for file in files] == [f"out/photo{s}" for s in (".json", ".npz", ".glb", ".overlay.png")]
 
 
 # Commands as functions.
@@ -220,4 +249,5 @@ def test_run_refuses_what_its_source_has_no_use_for(source, given, message, tmp_
 def test_conformance_gives_a_verdict_for_each_case():
     verdicts = coevoer_edge.conformance()
     assert len(verdicts) > 30
+    assert all(repr(verdict).endswith(": pass>") and len(repr(verdict)) < 200 for verdict in verdicts)
     assert [fault for verdict in verdicts for fault in verdict.faults] == []

@@ -22,6 +22,10 @@ class Verdict:
     worst: Mapping[str, float]  # of each expected tensor, as a share of what is allowed; exact ones: 0 or inf
     faults: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        outcome = f"{len(self.faults)} faults" if self.faults else "pass"
+        return f"<Verdict {self.case.kind} {self.case.number}, {self.case.about}: {outcome}>"
+
 
 def check(kit: Kit, body: BodyModel) -> list[Verdict]:
     """This package's own answers to all cases, with the kit's constants."""
