@@ -44,7 +44,11 @@ def world(monkeypatch, body):
     loaded = lambda: (state.network, Checkpoint("coevoer-t", "w.safetensors", state.sha256, trained=True))  # noqa: E731
     monkeypatch.setattr(checkpoint, "load_embedded", lambda model: loaded())
     manifest = SimpleNamespace(
-        model="coevoer-t", trained=True, target="onnx", precision="w8a8", checkpoint={"source": "w", "sha256": "s"}
+        model="coevoer-t",
+        trained=True,
+        target="onnx",
+        precision="w8a8",
+        checkpoint=SimpleNamespace(source="w", sha256="s"),
     )
     monkeypatch.setattr(Bundle, "open", lambda path: SimpleNamespace(path=Path(path), manifest=manifest))
     monkeypatch.setattr("coevoer_edge.runtime.open_runtime", lambda bundle: state.runtime)

@@ -112,7 +112,7 @@ def test_bad_deployment_target() -> None:
 @pytest.mark.parametrize(("target", "named"), [("onnx", "onnx"), ("executorch", "executorch"), ("all", "executorch")])
 def test_deployment_target_of_another_target(target: str, named: str) -> None:
     assert refusal("--target", target, "--minimum-deployment-target", "iOS18") == (
-        f"--minimum-deployment-target is for --target coreml, not for {named}"
+        f"--minimum-deployment-target is for --target coreml, not for {named}."
     )
 
 

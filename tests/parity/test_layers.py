@@ -137,4 +137,4 @@ def test_a_delegate_shows_outputs_only(
 def test_no_image_is_refused(float_program: ExportedProgram) -> None:
     with pytest.raises(InputError) as error:
         quantization_layers(float_program, float_program, [])
-    assert str(error.value) == "Layers are compared over images; give at least one"
+    assert str(error.value) == "Layers are compared over images; give at least one."

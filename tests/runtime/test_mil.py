@@ -16,7 +16,7 @@ from coremltools.converters.mil.mil import types
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError, InputError, PlatformError
 from coevoer_edge.runtime.mil import MilProgram
 
 FLOAT16_TOLERANCE = 2e-3  # largest difference, outputs of RMS 0.2; measured 6e-4
@@ -329,7 +329,7 @@ def test_unknown_operations_are_named(tmp_path: Path) -> None:
         return mb.add(x=x, y=noise)
 
     package = build(tmp_path / "random.mlpackage", function, (1, 3))
-    with pytest.raises(InputError, match=r"random_normal \('noise', operation 0\)"):
+    with pytest.raises(PlatformError, match=r"random_normal \('noise', operation 0\)"):
         MilProgram.open(package)
 
 
@@ -360,35 +360,35 @@ def test_damaged_packages_are_refused(float_package: Path, tmp_path: Path) -> No
         shutil.copytree(float_package, copy)
         return copy, copy / "Data/com.apple.CoreML"
 
-    with pytest.raises(InputError, match=r"no Manifest\.json"):
+    with pytest.raises(BundleError, match=r"no Manifest\.json"):
         MilProgram.open(tmp_path)
 
     package, data = damaged("cut.mlpackage")
     weights = data / "weights/weight.bin"
     weights.write_bytes(weights.read_bytes()[:-500])
-    with pytest.raises(InputError, match=r"cut short|ends before"):
+    with pytest.raises(BundleError, match=r"cut short|ends before"):
         MilProgram.open(package)
 
     package, data = damaged("shifted.mlpackage")
     weights = data / "weights/weight.bin"
     content = weights.read_bytes()
     weights.write_bytes(content[:64] + bytes(64) + content[64:-64])
-    with pytest.raises(InputError, match="does not belong to this program"):
+    with pytest.raises(BundleError, match="does not belong to this program"):
         MilProgram.open(package)
 
     package, data = damaged("weightless.mlpackage")
     (data / "weights/weight.bin").unlink()
-    with pytest.raises(InputError, match="not in the package"):
+    with pytest.raises(BundleError, match="not in the package"):
         MilProgram.open(package)
 
     package, data = damaged("garbled.mlpackage")
     (data / "model.mlmodel").write_bytes(b"\xff" * 64)
-    with pytest.raises(InputError, match="not a Core ML specification"):
+    with pytest.raises(BundleError, match="not a Core ML specification"):
         MilProgram.open(package)
 
     package, _ = damaged("rootless.mlpackage")
     manifest = json.loads((package / "Manifest.json").read_text())
     del manifest["rootModelIdentifier"]
     (package / "Manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(InputError, match="names no root model"):
+    with pytest.raises(BundleError, match="names no root model"):
         MilProgram.open(package)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError, CoEvoerError, PlatformError
 from coevoer_edge.runtime.mil.ops import KERNELS, VALUE_PRESERVING
 from coevoer_edge.runtime.mil.program import Constant, Operation, Program
 
@@ -46,6 +46,8 @@ class Step:
             arguments[parameter] = _argument(form, [values[name] for name in names])
         try:
             result = self.kernel(**arguments)
+        except CoEvoerError as error:
+            raise type(error)(f"Operation {self.operation.kind} '{self.operation.name}': {error}") from error
         except Exception as error:
             error.add_note(f"In operation {self.operation.kind} '{self.operation.name}' of the MIL program.")
             raise
@@ -54,8 +56,8 @@ class Step:
         for value, output in zip(results, self.operation.outputs, strict=True):
             if not _fits(value.shape, output.shape):
                 made = tuple(value.shape)
-                raise InputError(
-                    f"{self.operation.kind} '{output.name}' declares shape {output.shape}, but makes {made}."
+                raise BundleError(
+                    f"Operation {self.operation.kind} '{output.name}' declares shape {output.shape}, but makes {made}."
                 )
         return results
 
@@ -76,13 +78,20 @@ def to_stored(constant: Constant) -> Stored:
 
 
 def bind(operation: Operation, constants: Mapping[str, Stored], *, half_storage: bool) -> Step:
-    """Match an operation's inputs with its kernel's parameters."""
+    """Match an operation's inputs with its kernel's parameters.
+
+    Raises:
+        BundleError: an input is missing.
+        PlatformError: an input is not known here.
+    """
     parameters = _parameters(operation.kind)
     unknown = sorted(operation.inputs.keys() - parameters.keys())
     missing = sorted(name for name, p in parameters.items() if p.required and name not in operation.inputs)
     if unknown or missing:
-        problem = f"takes {', '.join(unknown)}, which is not known" if unknown else f"lacks {', '.join(missing)}"
-        raise InputError(f"Operation {operation.kind} '{operation.name}' {problem}.")
+        what = f"Operation {operation.kind} '{operation.name}'"
+        if missing:
+            raise BundleError(f"{what} lacks {', '.join(missing)}.")
+        raise PlatformError(f"{what} takes {', '.join(unknown)}, which the reference interpreter does not know.")
     bound: dict[str, Any] = {}
     open_: list[tuple[str, _Form, tuple[str, ...]]] = []
     for parameter, names in operation.inputs.items():
@@ -103,7 +112,7 @@ def refuse_unknown(program: Program) -> None:
         return
     shown = ", ".join(f"{op.kind} ('{op.name}', operation {i})" for i, op in unknown[:5])
     more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    raise InputError(
+    raise PlatformError(
         f"{program.path} holds operations that the reference interpreter does not know: {shown}{more}. "
         f"It knows {len(KERNELS)}; add the missing ones to coevoer_edge.runtime.mil.ops."
     )

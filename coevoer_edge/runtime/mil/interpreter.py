@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from coevoer_edge.body.arrays import AnyArray
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import InputError, PlatformError
 from coevoer_edge.runtime.mil.binding import (
     Step,
     Stored,
@@ -51,13 +51,23 @@ class MilProgram:
 
     @classmethod
     def open(cls, path: str | Path, precision: Arithmetic = "fp32") -> "MilProgram":
-        """Read the package at `path` and prepare its default function."""
+        """Read the package at `path` and prepare its default function.
+
+        Raises:
+            InputError: `precision` is not one of `Arithmetic`.
+            BundleError: the file is at fault: incomplete, damaged, or its parts contradict each other.
+            PlatformError: the file is sound, and holds what the interpreter does not know.
+        """
         return cls(read_program(Path(path)), precision)
 
     def __call__(self, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Run once. Floats come out as float32 in either precision, integers as int32.
 
         An image input takes uint8 pixels, H W 3 in RGB order (H W if it is grey); a tensor input its declared shape.
+
+        Raises:
+            InputError: other inputs than the program's, or arrays that do not fit them.
+            BundleError: an operation makes another shape than the file declares.
         """
         values = self._run(inputs, self.program.outputs)
         return {name: _to_array(values[name]) for name in self.program.outputs}
@@ -151,7 +161,7 @@ def _to_pixels(array: AnyArray, value: Value, image: Image) -> Tensor:
     array = np.asarray(array)
     grey = image.colour == "GRAYSCALE"
     if image.colour not in ("RGB", "BGR", "GRAYSCALE"):
-        raise InputError(f"Input '{value.name}' is a {image.colour} image, which is not known.")
+        raise PlatformError(f"Input '{value.name}' is a {image.colour} image; RGB, BGR and GRAYSCALE are known.")
     H, W = value.shape[-2:]
     fits = array.ndim == (2 if grey else 3) and all(d in (-1, s) for s, d in zip(array.shape, (H, W), strict=False))
     if array.dtype != np.uint8 or not fits or (not grey and array.shape[2] != 3):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError, PlatformError
 from coevoer_edge.runtime.mil.weights import WeightFiles, decode_bytes
 
 Constant = np.ndarray[Any, Any] | str | tuple[str, ...]
@@ -58,7 +58,13 @@ class Program:
 
 
 def read_program(path: Path) -> Program:
-    """Read the default function of a package."""
+    """Read the default function of a package.
+
+    Raises:
+        BundleError: the package is incomplete, damaged or contradicts itself.
+        PlatformError: it is sound, and holds what this reader does not read: another kind of model, image outputs,
+            control flow, constants that are no tensors.
+    """
     from coremltools.proto import MIL_pb2, Model_pb2
 
     file = _model_file(path)
@@ -66,24 +72,23 @@ def read_program(path: Path) -> Program:
     try:
         spec.ParseFromString(file.read_bytes())
     except Exception as error:  # protobuf's DecodeError has moved between its versions
-        raise InputError(f"{file} is not a Core ML specification: {error}.") from error
+        raise BundleError(f"{file} is not a Core ML specification: {error}.") from error
     if spec.WhichOneof("Type") != "mlProgram":
-        raise InputError(
+        raise PlatformError(
             f"{path} holds a {spec.WhichOneof('Type')}, not an ML program; convert it with convert_to='mlprogram'."
         )
 
-    description, name = _default_description(spec.description)
+    description, name = _default_description(spec.description, path)
     functions = spec.mlProgram.functions
     if name not in functions:
-        raise InputError(f"{path} has no function '{name}', only {', '.join(functions) or 'none'}.")
+        raise BundleError(f"{path} has no function '{name}', only {', '.join(functions) or 'none'}.")
     function = functions[name]
     if function.opset not in function.block_specializations:
-        raise InputError(f"{path}: function '{name}' has no block for its opset {function.opset}.")
+        raise BundleError(f"{path}: function '{name}' has no block for its opset {function.opset}.")
     _refuse_image_outputs(description, path)
 
-    reader = _BlockReader(
-        WeightFiles(path, file.parent), {number: label.lower() for label, number in MIL_pb2.DataType.items()}
-    )
+    type_names = {number: label.lower() for label, number in MIL_pb2.DataType.items()}
+    reader = _BlockReader(path, WeightFiles(path, file.parent), type_names)
     inputs = tuple(reader.declare(named) for named in function.inputs)
     block = function.block_specializations[function.opset]
     for operation in block.operations:
@@ -102,18 +107,18 @@ def read_program(path: Path) -> Program:
 def _model_file(path: Path) -> Path:
     manifest = path / "Manifest.json"
     if not manifest.is_file():
-        raise InputError(f"{path} is not a Core ML package: it has no Manifest.json.")
+        raise BundleError(f"{path} is not a Core ML package: it has no Manifest.json.")
     try:
         content = json.loads(manifest.read_text())
         file: Path = path / "Data" / content["itemInfoEntries"][content["rootModelIdentifier"]]["path"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{manifest} names no root model ({error!r}); write the package again.") from error
+        raise BundleError(f"{manifest} names no root model ({error!r}); write the package again.") from error
     if not file.is_file():
-        raise InputError(f"{path} is incomplete: its manifest names {file.relative_to(path)}, which is not there.")
+        raise BundleError(f"{path} is incomplete: its manifest names {file.relative_to(path)}, which is not there.")
     return file
 
 
-def _default_description(description: Any) -> tuple[Any, str]:
+def _default_description(description: Any, path: Path) -> tuple[Any, str]:
     """Description and name of the function that Core ML loads by default; packages of one function call it `main`."""
     if not description.functions:
         return description, "main"
@@ -121,7 +126,7 @@ def _default_description(description: Any) -> tuple[Any, str]:
     for function in description.functions:
         if function.name == name:
             return function, name
-    raise InputError(f"The package describes no function '{name}'.")
+    raise BundleError(f"{path} describes no function '{name}', which it names as its default.")
 
 
 def _images(description: Any) -> dict[str, Image]:
@@ -135,13 +140,14 @@ def _images(description: Any) -> dict[str, Image]:
 def _refuse_image_outputs(description: Any, path: Path) -> None:
     for feature in description.output:
         if feature.type.WhichOneof("Type") == "imageType":
-            raise InputError(f"{path}: output '{feature.name}' is an image; only tensor outputs are read.")
+            raise PlatformError(f"{path}: output '{feature.name}' is an image; only tensor outputs are read.")
 
 
 class _BlockReader:
     """Collects operations, constants and types of one block, in order."""
 
-    def __init__(self, weights: WeightFiles, type_names: Mapping[int, str]) -> None:
+    def __init__(self, path: Path, weights: WeightFiles, type_names: Mapping[int, str]) -> None:
+        self._path = path
         self._weights = weights
         self._type_names = type_names
         self.operations: list[Operation] = []
@@ -155,8 +161,9 @@ class _BlockReader:
 
     def read(self, proto: Any) -> None:
         if proto.blocks:
-            raise InputError(
-                f"Operation '{proto.type}' ({proto.outputs[0].name}) holds blocks; control flow is not read."
+            raise PlatformError(
+                f"{self._path}: operation {proto.type} '{proto.outputs[0].name}' holds blocks; the reference "
+                "interpreter reads no control flow."
             )
         outputs = tuple(self.declare(named) for named in proto.outputs)
         name = outputs[0].name if outputs else proto.type
@@ -174,7 +181,9 @@ class _BlockReader:
         for binding in bindings:
             if binding.WhichOneof("binding") == "name":
                 if binding.name not in self.types:
-                    raise InputError(f"'{operation}' takes '{binding.name}', which nothing before it makes.")
+                    raise BundleError(
+                        f"{self._path}: operation '{operation}' takes '{binding.name}', which nothing before it makes."
+                    )
                 names.append(binding.name)
                 continue
             suffix = f".{len(names)}" if names else ""
@@ -201,15 +210,20 @@ class _BlockReader:
                 proto.blobFileValue.fileName, proto.blobFileValue.offset, value.dtype, value.shape
             )
         if where != "immediateValue" or proto.immediateValue.WhichOneof("value") != "tensor":
-            raise InputError(f"Constant '{value.name}' is a {value.dtype}; only tensors are read.")
+            raise PlatformError(
+                f"{self._path}: constant '{value.name}' is a {value.dtype}; the reference interpreter reads tensors "
+                "only."
+            )
         tensor = proto.immediateValue.tensor
         field = tensor.WhichOneof("value")
         content = getattr(tensor, field).values
         if field == "strings":
             return str(content[0]) if value.shape == () else tuple(content)
         if field == "bytes":
-            return decode_bytes(content, value.dtype, value.shape, value.name)
+            return decode_bytes(content, value.dtype, value.shape, f"{self._path}: constant '{value.name}'")
         array = np.array(content, dtype=value.dtype)
         if array.size != int(np.prod(value.shape)):
-            raise InputError(f"Constant '{value.name}' has {array.size} elements, not {value.shape}.")
+            raise BundleError(
+                f"{self._path}: constant '{value.name}' has {array.size} elements, not those of shape {value.shape}."
+            )
         return array.reshape(value.shape)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from coevoer_edge.body.arrays import AnyArray
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError
 
 _SENTINEL = 0xDEADBEEF
 _VERSION = 2
@@ -49,25 +49,35 @@ class WeightFiles:
             self._files[name] = self._map(name)
         data = self._files[name]
         if offset + 64 > data.size:
-            raise InputError(f"{name} ends before offset {offset}: the weight file does not belong to this program.")
+            raise BundleError(
+                f"{self._package}: {name} ends before offset {offset}: the weight file does not belong to this program."
+            )
         record = data[offset : offset + _RECORD.itemsize].view(_RECORD)[0]
         if record["sentinel"] != _SENTINEL:
-            raise InputError(f"{name} holds no weight at offset {offset}: the file does not belong to this program.")
+            raise BundleError(
+                f"{self._package}: {name} holds no weight at offset {offset}: the file does not belong to this program."
+            )
         stored = _BLOB_DTYPES.get(int(record["dtype"]), f"type {record['dtype']}")
         if stored != dtype:
-            raise InputError(f"{name} holds {stored} at offset {offset}, the program declares {dtype}.")
+            raise BundleError(
+                f"{self._package}: {name} holds {stored} at offset {offset}, the program declares {dtype}."
+            )
         start, size = int(record["offset"]), int(record["size"])
         if start + size > data.size:
-            raise InputError(f"{name} is cut short: {start + size} bytes are needed, {data.size} are there.")
-        return decode_bytes(data[start : start + size].tobytes(), dtype, shape, f"{name} at {offset}")
+            raise BundleError(
+                f"{self._package}: {name} is cut short: {start + size} bytes are needed, {data.size} are there."
+            )
+        return decode_bytes(data[start : start + size].tobytes(), dtype, shape, f"{self._package}: {name} at {offset}")
 
     def _map(self, name: str) -> AnyArray:
         path = Path(name.replace("@model_path", str(self._model_directory))).resolve()
         if not path.is_relative_to(self._package) or not path.is_file():
-            raise InputError(f"The program takes weights from {name}, which is not in the package.")
+            raise BundleError(
+                f"{self._package}: the program takes weights from {name}, which is not in the package. Copy it whole."
+            )
         data = np.memmap(path, dtype=np.uint8, mode="r")
         if data.size < 64 or data[4:8].view("<u4")[0] != _VERSION:
-            raise InputError(f"{name} is not a weight file of version {_VERSION}.")
+            raise BundleError(f"{self._package}: {name} is not a weight file of version {_VERSION}.")
         return data
 
 
@@ -77,7 +87,7 @@ def decode_bytes(data: bytes, dtype: str, shape: tuple[int, ...], where: str) ->
     bits = _PACKED_BITS.get(dtype)
     expected = count * np.dtype(dtype).itemsize if bits is None else -(-count * bits // 8)
     if len(data) != expected:
-        raise InputError(f"{where}: {len(data)} bytes cannot be {dtype} of shape {shape}, which takes {expected}.")
+        raise BundleError(f"{where}: {len(data)} bytes cannot be {dtype} of shape {shape}, which takes {expected}.")
     if bits is None:
         return np.frombuffer(data, dtype=np.dtype(dtype).newbyteorder("<")).reshape(shape)
     return unpack_bits(np.frombuffer(data, dtype=np.uint8), bits, count, signed=dtype.startswith("int")).reshape(shape)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import PlatformError
 
 _TORCH_DTYPES: Mapping[str, torch.dtype] = {
     "fp16": torch.float32,  # rounding to float16 is the interpreter's business
@@ -76,7 +76,7 @@ def _gelu(x: Tensor, mode: str = "EXACT") -> Tensor:
         return F.gelu(x, approximate="tanh")
     if mode == "SIGMOID_APPROXIMATION":
         return x * torch.sigmoid(1.702 * x)
-    raise InputError(f"`gelu` has no mode '{mode}'.")
+    raise PlatformError(f"`gelu` has no mode '{mode}'.")
 
 
 def _leaky_relu(x: Tensor, alpha: float) -> Tensor:

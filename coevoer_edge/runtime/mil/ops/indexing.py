@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import PlatformError
 
 
 def _positive(indices: Tensor, size: int) -> Tensor:
@@ -64,7 +64,7 @@ def _combine(data: Tensor, index: Tensor, updates: Tensor, mode: str) -> Tensor:
         return data / torch.ones_like(data).scatter_reduce(0, index, updates, "prod")
     reductions = {"mul": "prod", "max": "amax", "min": "amin"}
     if mode not in reductions:
-        raise InputError(f"`scatter` has no mode '{mode}'.")
+        raise PlatformError(f"`scatter` has no mode '{mode}'.")
     return data.scatter_reduce(0, index, updates, reductions[mode])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError, PlatformError
 from coevoer_edge.runtime.mil.weights import unpack_bits
 
 _RANGES: Mapping[str, tuple[int, int, torch.dtype]] = {
@@ -23,7 +23,7 @@ def _along(parameter: Tensor, x: Tensor, axis: int | None) -> Tensor:
     if parameter.ndim == 0:
         return parameter.float()
     if axis is None:
-        raise InputError("A vector of scales needs an axis.")
+        raise BundleError("A vector of scales needs an axis.")
     return parameter.float().reshape(-1, *(1,) * (x.ndim - axis % x.ndim - 1))
 
 
@@ -36,7 +36,7 @@ def _quantize(
 ) -> Tensor:
     """clip(round(input / scale) + zero_point), halves to even."""
     if output_dtype not in _RANGES:
-        raise InputError(f"`quantize` has no output_dtype '{output_dtype}'; int8 and uint8 are known.")
+        raise PlatformError(f"`quantize` has no output_dtype '{output_dtype}'; int8 and uint8 are known.")
     low, high, dtype = _RANGES[output_dtype]
     q = (input / _along(scale, input, axis)).round_()
     if zero_point is not None:
@@ -60,7 +60,7 @@ def _spread(parameter: Tensor, shape: torch.Size) -> Tensor:
     for axis, size in enumerate(shape):
         blocks = parameter.shape[axis]
         if size % blocks:
-            raise InputError(f"{blocks} blocks do not divide a dimension of {size}.")
+            raise BundleError(f"{blocks} blocks do not divide a dimension of {size}.")
         if 1 < blocks < size:
             parameter = parameter.repeat_interleave(size // blocks, axis)
     return parameter
@@ -95,7 +95,7 @@ def _lut_to_dense(
     if vector == 1:
         return dense.squeeze(-1)
     if vector_axis is None:
-        raise InputError("constexpr_lut_to_dense with vectors needs a vector_axis.")
+        raise BundleError("constexpr_lut_to_dense with vectors needs a vector_axis.")
     axis = vector_axis % indices.ndim
     return dense.movedim(-1, axis + 1).flatten(axis, axis + 1)
 

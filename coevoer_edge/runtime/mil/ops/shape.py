@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import BundleError, PlatformError
 
 Ints = tuple[int, ...]
 Bools = tuple[bool, ...]
@@ -17,7 +17,7 @@ def _reshape(x: Tensor, shape: Ints) -> Tensor:
     """0 keeps the dimension at its place (only where the rank stays), one -1 takes what is left."""
     if 0 in shape and x.numel():
         if len(shape) != x.ndim:
-            raise InputError(f"`reshape` with a 0 keeps the rank; got {tuple(x.shape)} to {shape}.")
+            raise BundleError(f"`reshape` with a 0 keeps the rank; got {tuple(x.shape)} to {shape}.")
         shape = tuple(size or x.shape[i] for i, size in enumerate(shape))
     return x.reshape(shape)
 
@@ -63,7 +63,7 @@ def _split(x: Tensor, axis: int, num_splits: int | None = None, split_sizes: Int
     if split_sizes is not None:
         return torch.split_with_sizes(x, split_sizes, axis)
     if not num_splits or x.shape[axis] % num_splits:
-        raise InputError(f"`split` cannot cut {x.shape[axis]} into {num_splits} equal parts.")
+        raise BundleError(f"`split` cannot cut {x.shape[axis]} into {num_splits} equal parts.")
     return torch.tensor_split(x, num_splits, axis)
 
 
@@ -147,7 +147,7 @@ def _pad(x: Tensor, pad: Ints, mode: str = "constant", constant_val: Tensor | No
             value=constant_val.item() if constant_val is not None else 0,
         )
     if mode not in ("reflect", "replicate"):
-        raise InputError(f"`pad` has no mode '{mode}'; constant, reflect and replicate are known.")
+        raise PlatformError(f"`pad` has no mode '{mode}'; constant, reflect and replicate are known.")
     for i, (before, after) in enumerate(pairs):
         dim = x.ndim - len(pairs) + i
         size = x.shape[dim]

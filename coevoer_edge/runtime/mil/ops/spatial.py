@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from coevoer_edge.errors import InputError
+from coevoer_edge.errors import PlatformError
 
 Ints = tuple[int, ...]
 
@@ -28,7 +28,7 @@ def _paddings(pad_type: str, pad: Ints | None, sizes: Ints, extents: Ints, strid
         pad = pad or (0,) * (2 * len(sizes))
         return [(pad[2 * i], pad[2 * i + 1]) for i in range(len(sizes))]
     if pad_type not in ("same", "same_lower"):
-        raise InputError(f"There is no pad_type '{pad_type}'; valid, custom, same and same_lower are known.")
+        raise PlatformError(f"There is no pad_type '{pad_type}'; valid, custom, same and same_lower are known.")
     result = []
     for size, extent, stride in zip(sizes, extents, strides, strict=True):
         total = max(0, (-(-size // stride) - 1) * stride + extent - size)
@@ -109,7 +109,7 @@ def _avg_pool(
         sides = [before for before, _ in paddings]
         return pool(x, kernel_sizes, strides, sides, ceil_mode, not exclude_padding_from_average)
     if ceil_mode:
-        raise InputError("avg_pool with ceil_mode takes symmetric padding of at most half the kernel.")
+        raise PlatformError("avg_pool with ceil_mode takes symmetric padding of at most half the kernel.")
     total = pool(_pad_spatial(x, paddings), kernel_sizes, strides)
     if not exclude_padding_from_average:
         return total
@@ -132,7 +132,7 @@ def _max_pool(
         sides = [before for before, _ in paddings]
         return _MAX_POOL[rank](x, kernel_sizes, strides, sides, ceil_mode=ceil_mode)
     if ceil_mode:
-        raise InputError("max_pool with ceil_mode takes symmetric padding of at most half the kernel.")
+        raise PlatformError("max_pool with ceil_mode takes symmetric padding of at most half the kernel.")
     return _MAX_POOL[rank](_pad_spatial(x, paddings, float("-inf")), kernel_sizes, strides)
 
 
@@ -150,7 +150,7 @@ def _grid(size: int, target: int, mode: str) -> Tensor:
     elif mode == "UNALIGN_CORNERS":
         grid = (i + 0.5) * (size / target) - 0.5
     else:
-        raise InputError(f"There is no sampling_mode '{mode}'.")
+        raise PlatformError(f"There is no sampling_mode '{mode}'.")
     return grid.clamp(0, size - 1)
 
 
@@ -158,7 +158,7 @@ def _resample(x: Tensor, dim: int, target: int, mode: str, *, nearest: bool = Fa
     size = x.shape[dim]
     if nearest:  # floor(i * size / target), in integers
         if mode != "DEFAULT":
-            raise InputError(f"Nearest-neighbour resizing with sampling_mode '{mode}' is not known.")
+            raise PlatformError(f"Nearest-neighbour resizing with sampling_mode '{mode}' is not known.")
         return x.index_select(dim, torch.arange(target) * size // target)
     grid = _grid(size, target, mode)
     low = grid.floor().long()
