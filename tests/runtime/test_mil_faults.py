@@ -1,4 +1,4 @@
-"""Whose fault it is: a malformed program is a BundleError, one we cannot read a PlatformError, a wrong call an InputError.
+"""Whose fault it is: a malformed program is a BundleError, an unknown one a PlatformError, a wrong call an InputError.
 
 Each case edits the protobuf of one sound package, or calls it wrongly.
 """
@@ -82,6 +82,10 @@ def uneven_split(spec: Any) -> None:
     constant(spec, "half_num_splits_0").ints.values[0] = 3
 
 
+def wrong_axis(spec: Any) -> None:
+    constant(spec, "half_axis_0").ints.values[0] = 7
+
+
 def short_constant(spec: Any) -> None:
     del constant(spec, "half_axis_0").ints.values[:]
 
@@ -118,6 +122,7 @@ MALFORMED = [
     (no_input, r"^Operation gelu 'active' lacks x\.$"),
     (another_shape, r"^Operation relu 'positive' declares shape \(1, 3\), but makes \(1, 2\)\.$"),
     (uneven_split, r"^Operation split '\w+': `split` cannot cut 4 into 3 equal parts\.$"),
+    (wrong_axis, r"^Operation split '\w+' cannot be computed: .+\.$"),
     (short_constant, r"small\.mlpackage: constant 'half_axis_0' has 0 elements, not those of shape \(\)\.$"),
 ]
 UNKNOWN = [
@@ -132,11 +137,8 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(
     ("edit", "error", "message"),
-    [
-        (*case[:1], kind, *case[1:])
-        for kind, cases in ((BundleError, MALFORMED), (PlatformError, UNKNOWN))
-        for case in cases
-    ],
+    [(edit, BundleError, message) for edit, message in MALFORMED]
+    + [(edit, PlatformError, message) for edit, message in UNKNOWN],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_the_files_fault_and_ours(

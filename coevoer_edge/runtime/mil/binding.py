@@ -44,12 +44,18 @@ class Step:
         arguments = dict(self.bound)
         for parameter, form, names in self.open:
             arguments[parameter] = _argument(form, [values[name] for name in names])
+        what = f"Operation {self.operation.kind} '{self.operation.name}'"
         try:
             result = self.kernel(**arguments)
         except CoEvoerError as error:
-            raise type(error)(f"Operation {self.operation.kind} '{self.operation.name}': {error}") from error
+            raise type(error)(f"{what}: {error}") from error
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError) as error:  # what torch says of shapes and axes that do not go together
+            why = str(error).splitlines()[0].rstrip(".")
+            raise BundleError(f"{what} cannot be computed: {why}.") from error
         except Exception as error:
-            error.add_note(f"In operation {self.operation.kind} '{self.operation.name}' of the MIL program.")
+            error.add_note(f"{what} of the MIL program.")
             raise
         results = (result,) if isinstance(result, Tensor) else tuple(result)
         results = tuple(round_to_half(r) if half else r for r, half in zip(results, self.rounded, strict=True))
