@@ -4,7 +4,7 @@ In: a budget's name or file, figures. Out: `Budget`, and a `Violation` for each 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,7 +14,7 @@ from coevoer_edge import contract, recipes
 from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.golden import BUDGETS, DEFAULT_BUDGET
 from coevoer_edge.evaluation.measure import SETS
-from coevoer_edge.parity.result import StatisticName, Statistics, Violation
+from coevoer_edge.parity.result import AppliedLimit, StatisticName, Statistics, Violation
 from coevoer_edge.quantization.recipe import PRECISIONS
 
 FIGURES = (
@@ -123,15 +123,25 @@ class Budget:
             "lowering",
         )
 
+    def applied(
+        self, step: str, figures: Collection[str], precision: str, called: str | None = None
+    ) -> tuple[AppliedLimit, ...]:
+        """The limits of a step's figures, kept or not. `called` names the step in them."""
+        return tuple(
+            AppliedLimit(called or step, name, limit.statistic, limit.limit, limit.reason)
+            for limit in self.limits
+            if limit.step == step and precision in limit.precision
+            for name in limit.figures
+            if name in figures
+        )
+
     def _check(
         self, step: str, figures: Mapping[str, Mapping[StatisticName, float]], precision: str, called: str
     ) -> tuple[Violation, ...]:
         return tuple(
-            Violation(called, name, limit.statistic, value, limit.limit, limit.reason)
-            for limit in self.limits
-            if limit.step == step and precision in limit.precision
-            for name in limit.figures
-            if name in figures and not _within(name, value := figures[name][limit.statistic], limit.limit)
+            Violation(called, held.figure, held.statistic, value, held.limit, held.reason)
+            for held in self.applied(step, figures, precision, called)
+            if not _within(held.figure, value := figures[held.figure][held.statistic], held.limit)
         )
 
 

@@ -249,8 +249,12 @@ def _ladder(
     ]
     violations += budget.check_ratios({output: found.at_least for output, found in ratio.items()}, precision)
     violations += budget.check("export", export.figures, precision)
+    limits = [limit for step, loss in losses.items() for limit in budget.applied(step, loss.figures, precision)]
+    limits += budget.applied("lowering", [f"error_ratio.{output}" for output in ratio], precision)
+    limits += budget.applied("export", export.figures, precision)
     for other, loss in others.items():
         violations += budget.check("agreement", loss.figures, precision, f"agreement with {other}")
+        limits += budget.applied("agreement", loss.figures, precision, f"agreement with {other}")
     return Ladder(
         bundle=name,
         target=bundle.manifest.target,
@@ -267,6 +271,7 @@ def _ladder(
         seconds=0.0,
         export=export,
         agreement=others,
+        limits=tuple(limits),
     )
 
 

@@ -81,6 +81,17 @@ class Violation:
 
 
 @dataclass(frozen=True)
+class AppliedLimit:
+    """A limit of the budget that a figure of this run was held to, whether it kept it or not."""
+
+    step: str
+    figure: str
+    statistic: StatisticName
+    limit: float  # the most that the figure may be, in its own unit; of `sqnr_db` the least
+    reason: str  # beside the limit in the budget file
+
+
+@dataclass(frozen=True)
 class LayerLoss:
     """How far one layer's output is from its float counterpart."""
 
@@ -109,6 +120,7 @@ class Ladder:
     seconds: float
     export: Loss | None = None  # student to artifact: what the whole export costs; step "export" of a budget
     agreement: Mapping[str, Loss] = field(default_factory=dict)  # from another bundle's artifact to this one's, by name
+    limits: tuple[AppliedLimit, ...] = ()  # everything that the budget limits of the figures above
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:

@@ -100,6 +100,19 @@ def test_error_ratios_are_of_lowering() -> None:
     assert limits.check_ratios({"camera": 1.2}, "fp16") == ()
 
 
+def test_limits_are_told_whether_kept_or_not() -> None:
+    pattern = replace(LIMIT, figure="mpvpe_mm.*")
+    held = budget(pattern, replace(LIMIT, step="lowering")).applied("quantization", ["mpvpe_mm.all"], "w8a8")
+    assert [(x.step, x.figure, x.statistic, x.limit, x.reason) for x in held] == [
+        ("quantization", "mpvpe_mm.all", "mean", 0.5, "a reason")
+    ]
+    assert budget(replace(LIMIT, precision=("fp16",))).applied("quantization", ["mpvpe_mm.all"], "w8a8") == ()
+    (named,) = budget(replace(LIMIT, step="agreement")).applied(
+        "agreement", ["mpvpe_mm.all"], "w8a8", "agreement with b"
+    )
+    assert named.step == "agreement with b"
+
+
 ONE = """\
 name = "mine"
 [[limit]]

@@ -255,6 +255,11 @@ def test_what_is_over_budget_is_named_and_looked_into(climbed: Climb) -> None:
         assert [(v.step, v.figure) for v in ladder.violations] == [("quantization", "mpvpe_mm.all")]
         assert ladder.verdict == "fail"
         assert ladder.quantization_layers
+        assert [(x.step, x.figure, x.limit) for x in ladder.limits] == [
+            ("quantization", "mpvpe_mm.all", 0),
+            ("lowering", "mpvpe_mm.all", 1000),
+            (f"agreement with {next(iter(ladder.agreement))}", "worst_vertex_mm.all", 0),
+        ]
         assert ladder.lowering_layers == ()
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from coevoer_edge.parity import report, result
 from coevoer_edge.parity.report.json_report import SCHEMA
-from coevoer_edge.parity.result import Ladder, LayerLoss, Loss, PictureRow, Rung, Statistics, Violation
+from coevoer_edge.parity.result import AppliedLimit, Ladder, LayerLoss, Loss, PictureRow, Rung, Statistics, Violation
 
 REFERENCE = Rung("reference", "coevoer", "coevoer.safetensors, sha256 0123", "torch 2.13.0 cuda", "network")
 STUDENT = Rung("student", "coevoer-t", "embedded, sha256 4567", "torch 2.13.0 cpu", "network")
@@ -27,6 +27,13 @@ OVER = Violation("lowering", "mpvpe_mm.hand", "mean", 0.4, 0.25, "the budget of 
 RATIO = Violation("lowering", "error_ratio.camera", "mean", math.nan, 1.1, "no farther from float")
 FAR = Violation("agreement with coevoer-t-coreml-w8a8", "worst_vertex_mm.all", "max", 9.5, 5.0, "one person")
 STRAY = Violation("export", "mpvpe_mm.face", "mean", math.inf, 0.3, "both together")
+LIMITS = (
+    AppliedLimit("lowering", "mpvpe_mm.hand", "mean", 0.25, "the budget of quantization"),
+    AppliedLimit("lowering", "mpvpe_mm.hand", "max", 7.75, "an artifact that is far off on one image"),
+    AppliedLimit("lowering", "mpvpe_mm.hand", "mean", 0.5, "a wildcard that is less strict"),
+    AppliedLimit("lowering", "error_ratio.camera", "mean", 1.125, "no farther from float"),
+    AppliedLimit("quantization", "sqnr_db.camera", "mean", 31.5, "noise of the camera"),
+)
 
 
 def statistics(mean: float, count: int = 256) -> Statistics:
@@ -63,6 +70,7 @@ def ladder(**changes: Any) -> Ladder:
         seconds=12.25,
         export=loss(STUDENT, ONNX, 0.3),
         agreement={"coevoer-t-coreml-w8a8": loss(COREML, ONNX, 0.2, **{"worst_vertex_mm.all": statistics(2.0)})},
+        limits=LIMITS,
     )
     return replace(found, **changes)
 
@@ -164,6 +172,7 @@ def test_schema_refuses_what_is_no_report() -> None:
 def test_schema_and_dataclasses_name_the_same_fields() -> None:
     definitions = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]
     pairs = {"rung": Rung, "loss": Loss, "statistics": Statistics, "violation": Violation, "layer": LayerLoss}
+    pairs["limit"] = AppliedLimit
     for name, kind in pairs.items():
         assert definitions[name]["properties"].keys() == {field.name for field in fields(kind)}
     renamed = {"losses": "steps", "quantization_layers": "layers", "lowering_layers": "layers"}
@@ -257,9 +266,10 @@ def test_text_names_step_figure_value_limit_and_reason() -> None:
 
 def test_markdown_tables_are_rectangular() -> None:
     text = report.as_markdown(ALL)
-    rows = [re.split(r"(?<!\\)\|", line) for line in text.splitlines() if line.startswith("|")]
-    widths = {len(row) for row in rows}
-    assert widths <= {4, 5, 6, 7, 8}
+    tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
+    assert len(tables) > 10
+    for table in tables:
+        assert len({len(re.split(r"(?<!\\)\|", line)) for line in table}) == 1, table[0]
     assert text.count("<details>") == text.count("</details>")
     assert "fingers &lt; arms &amp; legs" in text
     assert "recipe w8a8 &lt;default set>" in text
@@ -283,6 +293,55 @@ def test_a_delegate_that_shows_no_layers_is_said_to(render: Any) -> None:
     assert "runs as one delegate that shows no value from within" in one_line(render(DELEGATED))
     assert "ONNX Runtime, with the layers added" in one_line(render(FAILING))
     assert "run by the reference interpreter, which is not what runs on a device" in one_line(render(INTERPRETED))
+
+
+LIMIT_OF_HAND = "mean 0.25, max 7.75"
+
+
+def test_text_shows_limits_beside_figures() -> None:
+    lines = report.as_text(PASSING).splitlines()
+    start = next(i for i, line in enumerate(lines) if re.match("  lowering .* max  limit$", line))
+    assert re.search(rf"mpvpe_mm\.hand .* 1\.6  {LIMIT_OF_HAND}$", lines[start + 2])
+    assert lines[start + 1].endswith("0.8")  # no limit for mpvpe_mm.all
+    assert any(re.match(r"    camera +1\.02  1\.125$", line) for line in lines)
+    assert "less two standard errors" in one_line(report.as_text(PASSING))
+
+
+def test_markdown_shows_limits_beside_figures() -> None:
+    text = report.as_markdown(PASSING)
+    assert "| step | figure | mean | p50 | p95 | max | limit |" in text
+    assert text.count(f"| lowering | mpvpe_mm.hand | 0.4 | 0.36 | 0.8 | 1.6 | {LIMIT_OF_HAND} |") == 2
+    assert "| quantization | sqnr_db.camera | inf | inf | inf | inf | mean at least 31.5 |" in text
+    assert "| camera | 1.02 | 1.125 |" in text
+
+
+def test_html_shows_limits_beside_figures() -> None:
+    text = report.as_html(PASSING)
+    rows = [re.findall("<td.*?>(.*?)</td>", row) for row in re.findall("<tr.*?</tr>", text)]
+    assert rows.count(["lowering", "mpvpe_mm.hand", "mm", "0.4", "0.36", "0.8", "1.6", LIMIT_OF_HAND]) == 2
+    assert ["camera", "1.02", "1.125"] in rows
+    assert ["betas", "inf", ""] in rows  # no limit
+
+
+def test_junit_shows_limits_beside_figures() -> None:
+    root = ElementTree.fromstring(report.as_junit(PASSING))
+    told = {(case.get("classname"), case.get("name")): case.findtext("system-out") for case in root.iter("testcase")}
+    lowering = f"parity.{PASSING.bundle}.lowering"
+    assert f"(mm); limit: {LIMIT_OF_HAND}; worst images" in str(told[lowering, "mpvpe_mm.hand"])
+    assert told[lowering, "error_ratio.camera"] == "1.02; limit: 1.125 less two standard errors"
+    assert told[lowering, "error_ratio.betas"] == "inf"
+
+
+def test_json_lists_limits() -> None:
+    found = document(PASSING)["ladders"][0]["limits"]
+    assert len(found) == len(LIMITS)
+    assert found[3] == {
+        "step": "lowering",
+        "figure": "error_ratio.camera",
+        "statistic": "mean",
+        "limit": 1.125,
+        "reason": "no farther from float",
+    }
 
 
 # HTML.

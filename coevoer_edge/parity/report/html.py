@@ -108,11 +108,10 @@ def _ladder(ladder: Ladder, pictures: Sequence[PictureRow], number: int) -> list
     parts += ["<h3>Rungs</h3>", _rungs(ladder), "<h3>Figures</h3>", _figures(ladder, main=True)]
     if ladder.error_ratio:
         ratios = [
-            _row((name, words.number(ratio)), over=bool(words.violations(ladder, "lowering", f"error_ratio.{name}")))
-            for name, ratio in ladder.error_ratio.items()
+            _row(row, over=bool(words.violations(ladder, "lowering", f"error_ratio.{row[0]}")))
+            for row in words.ratios(ladder)
         ]
-        parts += ["<p>Artifact's distance from float over the quantized program's:</p>"]
-        parts.append(_table(("output", "#error ratio"), ratios))
+        parts += [f"<p>{html.escape(words.RATIO_NOTE)}</p>", _table(("output", "#error ratio", "#limit"), ratios)]
     parts.append(f"<details><summary>All figures</summary>{_figures(ladder, main=False)}</details>")
     parts += [*_truth(ladder), *_layers(ladder), "</section>"]
     return parts
@@ -155,11 +154,14 @@ def _rungs(ladder: Ladder) -> str:
 
 def _figures(ladder: Ladder, *, main: bool) -> str:
     rows = [
-        _row((step, name, words.unit(name), *words.values(figure)), over=bool(words.violations(ladder, step, name)))
+        _row(
+            (step, name, words.unit(name), *words.values(figure), words.limit(ladder, step, name)),
+            over=bool(words.violations(ladder, step, name)),
+        )
         for step, name, figure in words.rows(ladder)
         if not main or words.is_main(ladder, step, name)
     ]
-    return _table(("step", "figure", "unit", *(f"#{name}" for name in words.STATISTICS)), rows)
+    return _table(("step", "figure", "unit", *(f"#{name}" for name in words.STATISTICS), "limit"), rows)
 
 
 def _truth(ladder: Ladder) -> list[str]:

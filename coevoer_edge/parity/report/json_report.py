@@ -43,6 +43,7 @@ def _ladder(ladder: Ladder) -> dict[str, Any]:
         "seconds": ladder.seconds,
         "verdict": ladder.verdict,
         "violations": [asdict(violation) for violation in ladder.violations],
+        "limits": [asdict(limit) for limit in ladder.limits],
         "rungs": {name: asdict(rung) for name, rung in words.rungs(ladder).items()},
         "steps": {name: _loss(loss) for name, loss in ladder.losses.items()},
         "export": None if ladder.export is None else _loss(ladder.export),

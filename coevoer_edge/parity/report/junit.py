@@ -46,10 +46,13 @@ def _suite(root: Element, ladder: Ladder) -> Element:
         unit = words.unit(name)
         values = zip(words.STATISTICS, words.values(figure), strict=True)
         output = ", ".join(f"{statistic} {value}" for statistic, value in values) + (f" ({unit})" if unit else "")
+        limit = words.limit(ladder, step, name)
+        output += f"; limit: {limit}" if limit else ""
         worst = f"; worst images: {', '.join(map(str, figure.worst))}" if figure.worst else ""
         told += _case(suite, ladder, step, name, output + worst)
-    for output, ratio in ladder.error_ratio.items():
-        told += _case(suite, ladder, "lowering", f"error_ratio.{output}", words.number(ratio))
+    for name, ratio, limit in words.ratios(ladder):
+        held = f"; limit: {limit} less two standard errors" if limit else ""
+        told += _case(suite, ladder, "lowering", f"error_ratio.{name}", ratio + held)
     for violation in ladder.violations:
         if violation not in told:
             told += _case(suite, ladder, violation.step, violation.figure, "")

@@ -25,16 +25,22 @@ def _ladder(ladder: Ladder) -> list[str]:
             ("step", "figure", "statistic", "value", "limit", "why"), [_violation(v) for v in ladder.violations]
         )
     main = [
-        (step, name, *words.values(figure))
+        (step, name, *words.values(figure), words.limit(ladder, step, name))
         for step, name, figure in words.rows(ladder)
         if name.startswith("mpvpe_mm.") or words.violations(ladder, step, name)
     ]
-    lines += _table(("step", "figure", *words.STATISTICS), main)
+    titles = ("step", "figure", *words.STATISTICS, "limit")
+    lines += _table(titles, main)
     rungs = [(rung.name, rung.model, rung.source, words.ran_by(rung)) for rung in words.rungs(ladder).values()]
     lines += _folded("Rungs", _table(("rung", "model", "source", "ran by"), rungs))
-    every = [(step, name, *words.values(figure)) for step, name, figure in words.rows(ladder)]
-    every += [("lowering", f"error_ratio.{name}", words.number(ratio)) for name, ratio in ladder.error_ratio.items()]
-    lines += _folded("All figures", _table(("step", "figure", *words.STATISTICS), every))
+    every = [
+        (step, name, *words.values(figure), words.limit(ladder, step, name))
+        for step, name, figure in words.rows(ladder)
+    ]
+    lines += _folded("All figures", _table(titles, every))
+    if ladder.error_ratio:
+        table = _table(("output", "error ratio", "limit"), words.ratios(ladder))
+        lines += _folded("Error ratios", [words.RATIO_NOTE, "", *table])
     truth = [
         (rung, name, *words.values(figure))
         for rung, figures in ladder.truth.items()

@@ -23,15 +23,16 @@ def _lines(ladder: Ladder) -> list[str]:
         if not words.is_main(ladder, step, name):
             continue
         if step != last:
-            lines += ["", f"  {step:<36}" + "".join(f"{title:>9}" for title in words.STATISTICS)]
+            lines += ["", f"  {step:<36}" + "".join(f"{title:>9}" for title in words.STATISTICS) + "  limit"]
             last = step
         mark = "!" if words.violations(ladder, step, name) else " "
-        lines.append(f"  {mark} {name:<34}" + "".join(f"{value:>9}" for value in words.values(figure)))
+        values = "".join(f"{value:>9}" for value in words.values(figure))
+        lines.append(f"  {mark} {name:<34}{values}  {words.limit(ladder, step, name)}".rstrip())
     if ladder.error_ratio:
-        lines += ["", "  artifact's distance from float over the quantized program's"]
-        for output, ratio in ladder.error_ratio.items():
+        lines += ["", *_wrapped(words.RATIO_NOTE), f"  {'lowering':<36}{'ratio':>9}  limit"]
+        for output, ratio, limit in words.ratios(ladder):
             mark = "!" if words.violations(ladder, "lowering", f"error_ratio.{output}") else " "
-            lines.append(f"  {mark} {output:<34}{words.number(ratio):>9}")
+            lines.append(f"  {mark} {output:<34}{ratio:>9}  {limit}".rstrip())
     for rung, figures in ladder.truth.items():
         if figures:
             lines += ["", f"  {f'{rung} against ground truth':<36}{'mean':>9}"]

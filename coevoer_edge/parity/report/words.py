@@ -98,6 +98,37 @@ def violations(ladder: Ladder, step: str, figure: str) -> list[Violation]:
     return [violation for violation in ladder.violations if (violation.step, violation.figure) == (step, figure)]
 
 
+def limit(ladder: Ladder, step: str, figure: str) -> str:
+    """The budget's limits of one figure, such as `mean 8.4`; empty where the budget has none.
+
+    Of several limits of one statistic, the strictest. An error ratio is one number, so its statistic is not named.
+    """
+    higher = figure.startswith("sqnr_db.")
+    strictest: dict[str, float] = {}
+    for held in ladder.limits:
+        if (held.step, held.figure) == (step, figure):
+            one = strictest.get(held.statistic, held.limit)
+            strictest[held.statistic] = max(one, held.limit) if higher else min(one, held.limit)
+    if figure.startswith("error_ratio."):
+        return "".join(f"{value:g}" for value in strictest.values())
+    least = "at least " if higher else ""
+    return ", ".join(f"{name} {least}{strictest[name]:g}" for name in STATISTICS if name in strictest)
+
+
+def ratios(ladder: Ladder) -> list[tuple[str, str, str]]:
+    """Output, its error ratio and the limit of that, by output and for all together."""
+    return [
+        (output, number(ratio), limit(ladder, "lowering", f"error_ratio.{output}"))
+        for output, ratio in ladder.error_ratio.items()
+    ]
+
+
+RATIO_NOTE = (
+    "The artifact's distance from float over the quantized program's. A ratio fails when, less two standard errors, "
+    "it is above its limit."
+)
+
+
 def rows(ladder: Ladder) -> Iterator[tuple[str, str, Statistics]]:
     """Every step, figure and its statistics; figures that no image counts for are left out, unless over budget."""
     for step, loss in steps(ladder).items():
