@@ -42,7 +42,8 @@ class Estimator:
 
     Streams: one crop a frame, which follows the person of the frame before. One estimator holds one stream; `smooth`
     switches the smoothing of its parameters. Give `trained=False` with random weights, so that every `Person` says so;
-    `bundle` is what the runtime was opened from, if it is known, for the provenance in results.
+    `pipeline` holds the constants of tracking and smoothing, by default those of docs/pipeline.md. `bundle` is what the
+    runtime was opened from, if it is known, for the provenance in results.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Estimator:
         trained: bool,
         passes: int = DEFAULT_PASSES,
         smooth: bool = True,
-        pipeline: Pipeline = PIPELINE,
+        pipeline: Pipeline | None = None,
         bundle: "Bundle | None" = None,
     ) -> None:
         if passes < 1:
@@ -68,8 +69,9 @@ class Estimator:
         self.smooth = smooth
         self.provenance = provenance(bundle, body)
         self._views = partial(PersonFiles, body, self.provenance)
-        self._tracker = Tracker(pipeline)
-        self._smoother = PersonSmoother(pipeline.smoothing) if smooth else None
+        rule = PIPELINE if pipeline is None else pipeline
+        self._tracker = Tracker(rule)
+        self._smoother = PersonSmoother(rule.smoothing) if smooth else None
         self._frames = 0
         self._closed = False
 
@@ -87,7 +89,22 @@ class Estimator:
         passes: int = DEFAULT_PASSES,
         smooth: bool = True,
     ) -> Self:
-        """Open a bundle folder, with the user's own SMPLX_NEUTRAL.npz as `body` or the open body without one."""
+        """Open a bundle, verify it and load its network.
+
+            with Estimator.open("artifacts/coevoer-t-onnx-w8a8") as estimator:
+                person = estimator("photo.jpg")
+
+        Args:
+            bundle_path: the folder that an export wrote.
+            body: your own SMPLX_NEUTRAL.npz; None for the open body, which comes with the package.
+            passes: for single images, how often the network runs: 1 looks at the whole frame only.
+            smooth: for streams, False leaves every frame as the network gives it.
+
+        Raises:
+            BundleError: a folder that is no bundle, or one that is incomplete or altered.
+            InputError: a body that cannot be used, or `passes` below 1.
+            PlatformError: a network that does not run on this machine or with what is installed.
+        """
         from coevoer_edge.bundle import Bundle
 
         return cls.from_bundle(Bundle.open(bundle_path), body, passes=passes, smooth=smooth)
@@ -101,7 +118,7 @@ class Estimator:
         passes: int = DEFAULT_PASSES,
         smooth: bool = True,
     ) -> Self:
-        """As `open`, for a bundle that is already open and verified."""
+        """Load the network of a bundle that is open already; arguments and errors are those of `open`."""
         from coevoer_edge.body.model import BodyModel
         from coevoer_edge.runtime import open_runtime
 

@@ -88,7 +88,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     place, figures = find_device(request.device), request.figures
     _check_folder(figures)
     if figures is None and (request.beside or request.photographs):
-        raise InputError("--beside and --photographs draw figures; add --figures FOLDER.")
+        raise InputError("--beside and --photographs are for pictures; add --figures FOLDER.")
     photos = [] if request.photographs is None else image_files(request.photographs)
     body, without_float64 = BodyModel.open(request.body), place == "mps"
     measuring = MeasuringBody(body).to("cpu" if without_float64 else place)
@@ -118,7 +118,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
             table |= {"float_parent": tables[1], "loss": _difference(tables[0], tables[1])}
         pictures: tuple[Path, ...] = ()
         if figures is not None:
-            steps.step(f"Draw {figures}")
+            steps.step(f"Render pictures to {figures}")
             pictures = tuple(_draw(figures, pictured, domains, results[0], body, photos))
     finally:
         for subject in subjects:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from coevoer_edge.pipeline.person import Person
     from coevoer_edge.pipeline.tracking import TrackedFrame
 
-_DETAIL_PX = 512  # samples along the longer side of the drawn body: 40 ms instead of 350 ms a frame at 1080p
+_DETAIL_PX = 512  # samples along the longer side of the rendered body: 40 ms instead of 350 ms a frame at 1080p
 OVERLAY_VIDEO_SUFFIX = ".overlay.mp4"
 STREAM_SUFFIXES = (OVERLAY_VIDEO_SUFFIX, ".jsonl", ".npz", ".bvh", ".glb", ".json")
 
@@ -174,7 +174,7 @@ class StreamFiles:
 
 
 def overlay_of(pixels: Pixels, person: "Person | None", body: BodyModel, *, trained: bool) -> Pixels:
-    """The frame with mesh and joints drawn over it, and a banner where the weights are untrained."""
+    """The frame with mesh and joints over it, and a banner where the weights are untrained."""
     from coevoer_edge.output.overlay import draw_joints, draw_overlay, stamp
 
     picture = pixels
