@@ -10,7 +10,7 @@ from coevoer_edge.bench.stream import FRAME_MS, Stream, draw_stream
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.estimator import Estimator
 from coevoer_edge.pipeline.tracking import next_crop
-from coevoer_edge.runtime.protocol import Crop, Outputs, RuntimeKind
+from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind
 
 COUNT = 5
 
@@ -22,7 +22,7 @@ class Answering:
     def __init__(self, stream: Stream) -> None:
         self.stream, self.runs = stream, 0
 
-    def __call__(self, crop: Crop) -> Outputs:
+    def __call__(self, crop: CropPixels) -> Outputs:
         self.runs += 1
         return self.stream.answer((self.runs - 1) % COUNT)
 
