@@ -1,13 +1,14 @@
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from coevoer_edge import __version__
 from coevoer_edge.cli import main
 
-COMMANDS = ("bench", "distill", "evaluate", "export", "parity", "run", "train")
+COMMANDS = ("export", "run", "parity", "bench", "evaluate", "train", "distill", "conformance")
 
 
 def cli(*arguments: str) -> Result:
@@ -26,14 +27,42 @@ def test_version() -> None:
     assert (result.exit_code, result.output) == (0, f"coevoer-edge, version {__version__}\n")
 
 
-def test_unknown_command() -> None:
-    result = cli("trian")
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [
+        ("trian", "did you mean train?"),
+        ("evalaute", "did you mean evaluate?"),
+        ("frobnicate", "valid: export, run, parity, bench, evaluate, train, distill, conformance."),
+    ],
+)
+def test_a_mistyped_command_gets_a_hint(typed: str, hint: str) -> None:
+    result = cli(typed)
     assert result.exit_code == 2
-    assert result.stderr == (
-        "Usage: coevoer-edge [OPTIONS] COMMAND [ARGS]...\nTry 'coevoer-edge --help' for help.\n\n"
-        "Error: No such command 'trian'.\n"
-    )
+    assert result.stderr.endswith(f"Error: There is no command '{typed}'; {hint}\n")
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("-h",), ("run", "-h"), ("train", "-h"), ("conformance", "-h")])
+def test_short_help(arguments: tuple[str, ...]) -> None:
+    short, long = cli(*arguments), cli(*(word.replace("-h", "--help") for word in arguments))
+    assert short.exit_code == 0
+    assert short.stdout == long.stdout
+
+
+def test_python_m_of_the_package() -> None:
+    command = [sys.executable, "-m", "coevoer_edge", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stdout == f"python -m coevoer_edge, version {__version__}\n"
+
+
+def test_every_help_text_is_a_sentence() -> None:
+    """Each option's help begins with a capital, a name or a value, and ends with a full stop before any [default]."""
+    for name in COMMANDS:
+        command = main.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and (text := parameter.help):
+                assert text.partition("  [default")[0].endswith("."), f"{name} {parameter.opts[0]}: {text}"
 
 
 def test_no_command_shows_the_help() -> None:

@@ -65,7 +65,7 @@ def test_every_module_that_is_run_exists():
     missing = [
         f"{name}: {module}"
         for name, text in pages().items()
-        for module in re.findall(r"-m ((?:coevoer_edge|derive)(?:\.\w+)*)", text)
+        for module in re.findall(r"-m ((?:coevoer_edge|derive)(?:\.[a-z_]+)*\b)", text)
         for path in [ROOT / module.replace(".", "/")]
         if not path.with_suffix(".py").is_file() and not (path / "__main__.py").is_file()
     ]

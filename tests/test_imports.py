@@ -48,6 +48,7 @@ BUILDING = (
     "evaluate",
     "bench",
     "cli",
+    "__main__",
 )
 """Checkpoint -> exported program -> quantized program -> lowered file -> bundle -> runtime -> parity."""
 

@@ -20,27 +20,31 @@ from coevoer_edge.terminal.console import Command, Steps
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
-    help="CPU threads; MediaPipe keeps its own choice.  [default: the backend's choice]",
+    help="CPU threads; MediaPipe chooses its own number.  [default: the backend's choice]",
 )
 @click.option(
     "--peer",
     "peers",
     type=click.Choice(PEERS),
     multiple=True,
-    help="Time this too: MediaPipe Holistic on the same frames, or the bundles' networks in eager PyTorch, float32. "
-    "May be repeated.",
+    help="Time this as well: MediaPipe Holistic on the same frames, or the bundles' networks in eager PyTorch, "
+    "float32. May be repeated.",
 )
 @click.option(
     "--mediapipe-python",
     type=click.Path(path_type=Path),
-    help="The Python that has mediapipe 0.10.21, which cannot live beside numpy 2.  [default: this one]",
+    help="The Python interpreter that has mediapipe 0.10.21, which needs numpy 1.  [default: this one]",
 )
 @click.option(
-    "--starts", type=click.IntRange(min=1), default=3, show_default=True, help="Process starts for cold start."
+    "--starts",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Process starts per cold-start time.",
 )
-@click.option("--markdown", is_flag=True, help="The table as Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Print no progress.")
 def command(
     bundles: tuple[Path, ...],
     rounds: int,
@@ -54,8 +58,8 @@ def command(
 ) -> None:
     """Time bundles side by side: the network alone, and the whole pipeline from a video's frame to a mesh.
 
-    Every row runs in a process of its own; they take turns, so that what else the machine does meets all of them
-    alike. The first row of each kind is the yardstick. Compare ratios: times are of this machine and this minute.
+    Every row runs in a process of its own, and the processes take turns, so that background load affects all rows
+    equally. The first row of each kind is the baseline of the ratios. Compare ratios: times depend on the machine.
     """
     from coevoer_edge.bench.report import BenchRequest, as_table, bench
     from coevoer_edge.bench.table import as_markdown, as_text
@@ -68,8 +72,8 @@ def command(
         mediapipe_python=mediapipe_python or Path(sys.executable),
         starts=starts,
     )
-    report = bench(request, Steps(3, quiet=quiet))
-    click.echo((as_markdown if markdown else as_text)(report))
+    report = bench(request, Steps(3, quiet=quiet, json_only=as_json))
+    click.echo((as_markdown if markdown else as_text)(report), err=as_json)
     if as_json:
         click.echo(json.dumps(as_table(report)))
 

@@ -69,10 +69,7 @@ class Bundle:
         from coevoer_edge.bundle.manifest import Manifest  # late: its many tables take time to define
 
         path = Path(path)
-        if not path.is_dir():
-            raise BundleError(
-                f"There is no bundle folder {str(path)!r}; `python -m coevoer_edge.export --target onnx` writes one."
-            )
+        refuse_other_files(path)
         if missing := [name for name in (MANIFEST, SUMS) if not (path / name).is_file()]:
             raise BundleError(f"{path} is not a bundle: it has no {' and no '.join(missing)}.")
         _verify(path)
@@ -82,6 +79,34 @@ class Bundle:
             if not file.exists():
                 raise BundleError(f"{path}: the manifest names {file.name}, which is not there.")
         return opened
+
+
+_ARTIFACTS = (".onnx", ".pte", ".mlpackage")
+_CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+
+
+def refuse_other_files(path: Path) -> None:
+    """Refuse what is given in place of a bundle folder, and say what to give.
+
+    Raises:
+        BundleError: an artifact alone, a checkpoint, another file, or nothing.
+    """
+    if path.suffix in _ARTIFACTS and path.exists():
+        raise BundleError(f"{path} is the artifact of a bundle; give the folder that holds it, {path.parent}.")
+    if path.suffix in _CHECKPOINTS:
+        raise BundleError(
+            f"{path} is a checkpoint and not a bundle; export it first, with "
+            f"`python -m coevoer_edge.export --target onnx --checkpoint {path}`."
+        )
+    if path.is_file():
+        raise BundleError(
+            f"{path} is a file and not a bundle folder. The bundle comes first, and then what it runs on: "
+            f"`python -m coevoer_edge.run BUNDLE {path}`."
+        )
+    if not path.is_dir():
+        raise BundleError(
+            f"There is no bundle folder {str(path)!r}; `python -m coevoer_edge.export --target onnx` writes one."
+        )
 
 
 @contextmanager

@@ -11,20 +11,20 @@ from coevoer_edge.training.session import Settings, shared_options
 
 
 @click.command(cls=Command, name="distill")
+@click.option("--teacher", required=True, help="Weights (.safetensors), or an embedded model.")
+@click.option("--student", required=True, help="Weights to continue from, or a model to begin at random.")
 @click.option(
-    "--teacher", required=True, help="Weights (.safetensors), or a model whose weights come with the package."
+    "--cache", type=click.Path(path_type=Path), help="Keep the outputs of the teacher; needs --no-augmentation."
 )
-@click.option("--student", required=True, help="coevoer-t, -s, -b or -l to begin, or weights to go on from.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Keep the teacher's answers; with --no-augmentation.")
-@click.option("--qat", is_flag=True, help="Train with the INT8 recipe's rounding; with --precision fp32.")
+@click.option("--qat", is_flag=True, help="Train with the rounding of the INT8 recipe; needs --precision fp32.")
 @shared_options
 def command(teacher: str, student: str, cache: Path | None, qat: bool, **options: Any) -> None:
-    """Teach a small network what a large one sees.
+    """Teach a small network (student) what a large one has learnt (teacher).
 
-    Writes a run folder, as train does. The student's files fit export and run.
+    The run folder is like that of train. The weights of the student fit export and evaluate.
     """
     distill(teacher, student, Settings(**options), cache=cache, qat=qat)
 
 
 if __name__ == "__main__":
-    command()
+    command(prog_name="python -m coevoer_edge.distill")

@@ -19,13 +19,13 @@ from coevoer_edge.terminal.device import DEVICE_HELP
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path),
-    help="An exported artifact. With --model or --checkpoint, its float parent is evaluated too, and the loss shown.",
+    help="An exported bundle. With --model or --checkpoint, its float parent is evaluated as well, and the loss shown.",
 )
 @click.option("--data", default=SYNTHETIC, show_default=True, help="The test data.")
 @click.option(
     "--limit",
     type=click.IntRange(min=1),
-    help="N samples: the first N / 2 of each of two domains.  [default: all]",
+    help="Number of samples, an equal share from each domain.  [default: all]",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @click.option("--device", help=DEVICE_HELP)
@@ -41,11 +41,11 @@ from coevoer_edge.terminal.device import DEVICE_HELP
     "--beside",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Weights to draw beside in the figures; repeatable.",
+    help="Weights to show beside in the figures. May be repeated.",
 )
-@click.option("--photographs", type=click.Path(path_type=Path), help="Folder of photos to draw overlays of, too.")
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
-@click.option("--quiet", is_flag=True, help="Nothing but errors and the JSON.")
+@click.option("--photographs", type=click.Path(path_type=Path), help="Folder of photos to show in the figures.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
     model: str | None,
     checkpoint: Path | None,
@@ -61,10 +61,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Measure hands, face and body of a network against a dataset, by default the student on the synthetic test split.
+    """Measure body, hands and face of a network against a data set.
 
-    MPVPE and PA-MPVPE are aligned as in OSX. The split has two domains: the look of the training images, and one that
-    training never saw.
+    Without options, the embedded network is measured on the synthetic test split, which has two domains: the look of
+    the training images, and a look that training never saw. MPVPE and PA-MPVPE are aligned as in OSX.
     """
     from coevoer_edge.evaluate.evaluator import EvaluateRequest, evaluate
 
@@ -85,9 +85,9 @@ def command(
         quiet=quiet,
     )
     if not quiet:
-        click.echo(found.text)
+        click.echo(found.text, err=as_json)
         for file in found.pictures:
-            click.echo(f"Wrote {file}")
+            click.echo(f"Wrote {file}", err=as_json)
     if as_json:
         click.echo(json.dumps(found.table, allow_nan=False))
 

@@ -78,9 +78,11 @@ def run(
         PlatformError: a bundle, a camera or an extra that does not run here.
     """
     from coevoer_edge.errors import InputError
+    from coevoer_edge.media.source import refuse_unusable
     from coevoer_edge.run.stream import is_stream
     from coevoer_edge.terminal.console import Steps
 
+    refuse_unusable(source)
     stream = is_stream(source)
     streams_only = {"every": every, "max_frames": max_frames, "smooth": smooth, "focal_px": focal_px, "view": view}
     for name, value in ({"passes": passes} if stream else streams_only).items():

@@ -14,23 +14,26 @@ import click
 from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.estimator import DEFAULT_PASSES
 from coevoer_edge.media.camera_device import camera_number
+from coevoer_edge.media.source import refuse_unusable
 from coevoer_edge.output.results import UNTRAINED
 from coevoer_edge.run.images import Outcome
 from coevoer_edge.run.images import run_images as run
 from coevoer_edge.run.stream import StreamOptions, is_stream, refuse_problem, run_stream, stream_lines, stream_summary
-from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.console import INTERRUPTED, Command, Steps
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
 
 __all__ = ["UNTRAINED", "command", "is_stream", "run", "run_stream"]
 
-_INTERRUPTED = 130  # what shells say of a program that Ctrl-C ended
-
 
 def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json: bool) -> None:
     """Say what was written of images, on stdout; raise `CheckFailed` when some were left out."""
     failed = [outcome for outcome in outcomes if outcome.error]
+    if not bundle.manifest.trained:
+        steps.result(UNTRAINED)
+    for file in (file for outcome in outcomes for file in outcome.files):
+        steps.result(f"Wrote {file}")
     if as_json:
         summary = {
             "trained": bundle.manifest.trained,
@@ -39,11 +42,6 @@ def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json
             "failed": [{"image": str(o.image), "error": o.error} for o in failed],
         }
         click.echo(json.dumps(summary, indent=1))
-    else:
-        if not bundle.manifest.trained:
-            steps.result(UNTRAINED)
-        for file in (file for outcome in outcomes for file in outcome.files):
-            steps.result(f"Wrote {file}")
     if failed:
         raise CheckFailed(
             f"{len(failed)} of {len(outcomes)} images could not be used: {', '.join(o.image.name for o in failed)}."
@@ -66,25 +64,32 @@ def _refuse_misplaced(context: click.Context, stream: bool) -> None:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("source", type=str)
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
-@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
+@click.option("--body", type=click.Path(path_type=Path), help="Your own SMPLX_NEUTRAL.npz instead of the open body.")
 @click.option(
     "--passes",
     type=click.IntRange(min=1),
     default=DEFAULT_PASSES,
     show_default=True,
-    help="Images: runs of the network; 1 looks at the whole frame, each further one at the body found before.",
+    help="Images: how often the network looks. The first look is at the whole frame, each further one at the body that "
+    "was found before.",
 )
 @click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Video: use each N-th frame.")
 @click.option("--max-frames", type=click.IntRange(min=1), help="Video: stop after that many frames.")
-@click.option("--no-smoothing", is_flag=True, help="Video: every frame as the network says it.")
+@click.option("--no-smoothing", is_flag=True, help="Video: disable temporal smoothing.")
 @click.option(
     "--focal-px",
     type=click.FloatRange(min=0, min_open=True),
-    help="Video: focal length of the real lens in pixels of the frame, for places in the world; the frame's diagonal.",
+    help="Video: focal length of the real lens in pixels of the frame, for positions in the world.  "
+    "[default: the frame's diagonal]",
 )
-@click.option("--view", is_flag=True, help="Video: show it in a viewer while it runs, and keep the recording (.rrd).")
+@click.option(
+    "--view",
+    is_flag=True,
+    help="Video: show the result in the Rerun viewer, and write its recording.",
+)
+@click.option("--no-overlay", is_flag=True, help="Write no overlay picture or video.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
-@click.option("--json", "as_json", is_flag=True, help="Print a summary as JSON on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def command(
@@ -99,33 +104,43 @@ def command(
     no_smoothing: bool,
     focal_px: float | None,
     view: bool,
+    no_overlay: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Run BUNDLE on SOURCE and write SMPL-X parameters, overlays and meshes.
 
-    SOURCE is an image, a folder of images, a video file, or camera[:N]. A video gives one overlay video, the parameters
-    of every frame (.npz; .jsonl with ARKit weights and VRM rotations) and animations (.bvh, .glb).
+    SOURCE is an image, a folder of images, a video file, camera, or camera:N. A video gives an overlay video, the
+    parameters of every frame (.npz, and .jsonl with ARKit weights and VRM rotations) and animations (.bvh, .glb).
     """
-    steps, stream = Steps(2, quiet=quiet), is_stream(source)
+    refuse_unusable(source)
+    steps, stream = Steps(2, quiet=quiet, json_only=as_json), is_stream(source)
     _refuse_misplaced(context, stream)
     if not stream:
-        opened, images = run(bundle, source, output_dir, body=body, passes=passes, overwrite=overwrite, steps=steps)
+        opened, images = run(
+            bundle,
+            source,
+            output_dir,
+            body=body,
+            passes=passes,
+            overlay=not no_overlay,
+            overwrite=overwrite,
+            steps=steps,
+        )
         _report(opened, images, steps, as_json)
         return
-    options = StreamOptions(every, max_frames, not no_smoothing, focal_px, view)
+    options = StreamOptions(every, max_frames, not no_smoothing, focal_px, view, overlay=not no_overlay)
     opened, outcome = run_stream(
         bundle, source, output_dir, body=body, options=options, overwrite=overwrite, steps=steps
     )
+    for line in stream_lines(opened, outcome):
+        steps.result(line)
     if as_json:
         click.echo(json.dumps(stream_summary(opened, outcome), indent=1))
-    else:
-        for line in stream_lines(opened, outcome):
-            steps.result(line)
     refuse_problem(outcome)
     if outcome.interrupted and camera_number(source) is None:
-        context.exit(_INTERRUPTED)
+        context.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

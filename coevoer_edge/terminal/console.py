@@ -8,12 +8,14 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar
 
 import click
 
+from coevoer_edge import __version__
 from coevoer_edge.errors import CheckFailed, CoEvoerError
 from coevoer_edge.terminal.extras import missing_extra
 
@@ -26,11 +28,22 @@ PLAIN_LINES = 20  # a longer list of items gets about this many lines where ther
 _WAIT_S = 60  # between two signs of life where there is no terminal
 
 
-class Command(click.Command):
-    """A click command that prints a `CoEvoerError` without traceback: exit code 1 for `CheckFailed`, else 2.
+HELP_OPTIONS = ["-h", "--help"]
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+OWN_FAULT = 70
+"""Exit code after an error that is none of the user's (EX_SOFTWARE of sysexits.h): never 1, which is a failed check."""
 
-    The failed import of a package that an extra brings is such an error, too.
+
+class Command(click.Command):
+    """A click command with our exit codes: 1 for `CheckFailed`, 2 for every other `CoEvoerError`, without traceback.
+
+    Ctrl-C ends with 130. An error that is a fault of ours ends with 70, its traceback, and where to report it.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.context_settings.setdefault("help_option_names", HELP_OPTIONS)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click's own usage errors pass through (exit code 2)."""
@@ -41,8 +54,25 @@ class Command(click.Command):
         except ModuleNotFoundError as error:
             missing = missing_extra(error, self.name or "")
             if missing is None:
-                raise
+                _tell_own_fault(ctx)
             raise _UserError(str(missing)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception:
+            _tell_own_fault(ctx)
+
+
+def _tell_own_fault(ctx: click.Context) -> NoReturn:
+    traceback.print_exc()
+    click.echo(
+        f"This is a fault of CoEvoer Edge {__version__}, not of your input. Please report it with the lines above: "
+        "https://github.com/coevoer-edge/coevoer-edge/issues",
+        err=True,
+    )
+    ctx.exit(OWN_FAULT)
 
 
 class _UserError(click.ClickException):

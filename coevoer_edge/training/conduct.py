@@ -21,6 +21,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.model import CoEvoer, build, checkpoint
 from coevoer_edge.model.build import refuse_unknown
 from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.device import find_device
 from coevoer_edge.training.augment import Augmenter
 from coevoer_edge.training.engine import Criterion, Evaluate, RunOptions, Trainer
 from coevoer_edge.training.growth import grow
@@ -78,16 +79,21 @@ def conduct(
     elif is_first_process():
         folder.refuse_occupied()
     recipe = chosen_recipe(settings, None if state is None else state["recipe"])
+    emulated = recipe.precision == "bf16" and emulates_bfloat16(torch.device(find_device(settings.device)))
+    fall_back = emulated and settings.precision is None and state is None
+    if fall_back:
+        recipe = replace(recipe, precision="fp32")
     network = _network(settings)
     body = BodyModel.open(settings.body)
 
-    steps = Steps(3, quiet=settings.quiet or not is_first_process())
+    steps = Steps(3, quiet=settings.quiet or not is_first_process(), json_only=settings.as_json)
     parameters = sum(p.numel() for p in network.parameters())
     steps.step(f"Build {network.name}, {parameters / 1e6:.1f} M parameters; recipe {recipe.name}, {recipe.precision}")
+    if fall_back:
+        steps.note("This processor only emulates bf16, so the network trains in fp32.", style="bold yellow")
+    elif emulated:
+        steps.note("This processor only emulates bf16, which is many times slower than fp32.", style="bold yellow")
     fabric = launch(settings, recipe)
-    if recipe.precision == "bf16" and emulates_bfloat16(fabric.device):
-        warning = "this processor emulates bf16, many times slower than fp32: add --precision fp32"
-        steps.note(warning, style="bold yellow")
     seed = settings.seed or 0
     average = _average_of(fabric) if fabric.world_size > 1 else alone
     trainee, criterion = assemble(Parts(network, body, recipe, fabric, average, seed))

@@ -9,6 +9,7 @@ that is resumed goes on as if it had never stopped, and the number of processes 
 import contextlib
 import copy
 import math
+import os
 import signal
 import threading
 import time
@@ -35,6 +36,9 @@ from coevoer_edge.training.schedule import Batches, Order, StepSampler, learning
 
 Evaluate = Callable[[CoEvoer], dict[str, float]]
 """Figures of a network on data held back: what `Trainer` logs at every `evaluate_every` steps."""
+
+
+_STOPPING = b"\nStopping: this step is finished first, and a checkpoint is written. Once more ends it at once.\n"
 
 
 class Criterion(Protocol):
@@ -303,7 +307,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
-        """SIGTERM and the first Ctrl-C end the run after the present step, with a checkpoint."""
+        """SIGTERM and the first Ctrl-C end the run after the present step, with a checkpoint; a second one, at once."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -312,6 +316,8 @@ class Trainer:
         def ask(number: int, frame: object) -> None:
             self._asked_to_stop = True
             signal.signal(number, before[number])  # a second one takes effect at once
+            if self.fabric.is_global_zero:
+                os.write(2, _STOPPING)  # a print may be under way, which a handler must not enter again
 
         for number in before:
             signal.signal(number, ask)

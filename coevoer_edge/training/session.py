@@ -91,23 +91,33 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of both commands, each under the name of a field of `Settings`."""
     path = click.Path(path_type=Path)
     options = (
-        click.option("--recipe", help=f"{', '.join(names())}, or your own .toml.  [default: scratch]"),
+        click.option("--recipe", help=f"{', '.join(names())}, or your own .toml file.  [default: scratch]"),
         click.option("--data", default="synthetic", show_default=True, help="Data set: synthetic, or a folder."),
-        click.option("--steps", type=click.IntRange(min=1), help="Instead of the recipe's number."),
-        click.option("--batch-size", type=click.IntRange(min=1), help="Of all processes together."),
-        click.option("--precision", help="fp32 or bf16, instead of the recipe's."),
-        switch_off("augmentation", "Show every image as it is."),
-        click.option("--seed", type=click.IntRange(min=0), help="Of weights, order, augmentation.  [default: 0]"),
+        click.option("--steps", type=click.IntRange(min=1), help="Override the recipe's number of steps."),
+        click.option(
+            "--batch-size", type=click.IntRange(min=1), help="Override the recipe's batch size (all processes)."
+        ),
+        click.option("--precision", help="Override the recipe's precision: fp32 or bf16."),
+        switch_off("augmentation", "Augment no image."),
+        click.option(
+            "--seed", type=click.IntRange(min=0), help="Seed for weights, order and augmentation.  [default: 0]"
+        ),
         click.option("--device", help=DEVICE_HELP),
-        click.option("--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Processes."),
-        click.option("--num-workers", type=click.IntRange(min=0), default=0, help="Data loading processes, each."),
-        click.option("--body", type=path, help="Your SMPLX_NEUTRAL.npz; without it, the open body."),
-        click.option("-o", "--output-dir", type=path, help="[default: runs/{model}]"),
+        click.option(
+            "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Number of processes."
+        ),
+        click.option("--num-workers", type=click.IntRange(min=0), default=0, help="Data loading processes of each."),
+        click.option("--body", type=path, help="Your own SMPLX_NEUTRAL.npz instead of the open body."),
+        click.option("-o", "--output-dir", type=path, help="Run folder.  [default: runs/{model}]"),
         click.option("--resume", is_flag=True, help="Continue the run in the output folder."),
-        click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop with a checkpoint."),
+        click.option(
+            "--max-minutes", type=click.FloatRange(min=0, min_open=True), help="Stop then, with a checkpoint."
+        ),
         click.option("--compile", is_flag=True, help="Compile the network (torch.compile)."),
-        click.option("--json", "as_json", is_flag=True, help="End with one line of JSON."),
-        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there."
+        ),
+        click.option("--quiet", is_flag=True, help="Print errors only."),
     )
     for option in reversed(options):
         command = option(command)

@@ -35,7 +35,7 @@ def test_two_bundles_side_by_side(bundles: list[Bundle]) -> None:
     result = cli(*(b.path for b in bundles), "--rounds", 2, "--starts", 1, "--threads", THREADS, "--json", "--quiet")
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
-    table = json.loads(result.stdout.splitlines()[-1])
+    table = json.loads(result.stdout)
     rows: list[dict[str, Any]] = table["rows"]
     assert [(row["kind"], row["name"], row["runtime"]) for row in rows] == [
         ("network", "tiny-onnx-fp32", "onnxruntime"),

@@ -173,11 +173,27 @@ def test_no_folder(tmp_path: Path) -> None:
     )
 
 
-def test_file_in_place_of_a_folder(sound: Path) -> None:
+def test_artifact_in_place_of_its_folder(sound: Path) -> None:
     path = sound / ARTIFACT
-    assert (
-        refusal(path)
-        == f"There is no bundle folder '{path}'; `python -m coevoer_edge.export --target onnx` writes one."
+    assert refusal(path) == f"{path} is the artifact of a bundle; give the folder that holds it, {sound}."
+
+
+@pytest.mark.parametrize("name", ["mine.safetensors", "mine.pth", "mine.ckpt"])
+def test_checkpoint_in_place_of_a_bundle(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"weights")
+    assert refusal(path) == (
+        f"{path} is a checkpoint and not a bundle; export it first, with "
+        f"`python -m coevoer_edge.export --target onnx --checkpoint {path}`."
+    )
+
+
+def test_photo_in_place_of_a_bundle(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(b"jpeg")
+    assert refusal(path) == (
+        f"{path} is a file and not a bundle folder. The bundle comes first, and then what it runs on: "
+        f"`python -m coevoer_edge.run BUNDLE {path}`."
     )
 
 

@@ -61,7 +61,7 @@ def cli(*arguments) -> Result:
 
 def last_json(result: Result) -> dict:
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout.strip().splitlines()[-1])
+    return json.loads(result.stdout)
 
 
 def test_without_arguments(world):

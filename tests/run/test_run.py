@@ -299,14 +299,6 @@ def test_errors_become_exit_codes(error, code):
     assert CliRunner().invoke(group, ["failing"]).exit_code == code
 
 
-def test_faults_of_ours_are_not_hidden():
-    @click.command(cls=Command)
-    def failing():
-        raise ZeroDivisionError
-
-    assert isinstance(CliRunner().invoke(failing).exception, ZeroDivisionError)
-
-
 def test_long_lists_get_few_plain_lines(capsys):
     assert list(Steps(1).track(range(1000))) == list(range(1000))
     assert len(capsys.readouterr().err.splitlines()) == 20

@@ -2,6 +2,9 @@
 
 import json
 import re
+import signal
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -44,7 +47,7 @@ def test_train_then_resume(tmp_path):
     out = tmp_path / "run"
     first = run(train, *SHORT, "--steps", 1, "--no-enhancer", "-o", out, "--json")
     assert first.exit_code == 0, first.output
-    assert json.loads(first.stdout.splitlines()[-1])["step"] == 1
+    assert json.loads(first.stdout)["step"] == 1
     assert f"Next: python -m coevoer_edge.evaluate --checkpoint {out / 'weights.safetensors'}" in first.output
     _, origin = checkpoint.load(out / "weights.safetensors")
     assert (origin.model, origin.trained, origin.enhancer) == ("coevoer-t", True, False)
@@ -198,3 +201,57 @@ def test_each_option_of_the_commands_is_a_setting():
         "cache",
         "qat",
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "precision", "said"),
+    [
+        ((), "fp32", "This processor only emulates bf16, so the network trains in fp32."),
+        (("--precision", "bf16"), "bf16", "This processor only emulates bf16, which is many times slower than fp32."),
+        (("--precision", "fp32"), "fp32", None),
+    ],
+)
+def test_an_emulated_bf16_gives_way_to_fp32(tmp_path, monkeypatch, options, precision, said):
+    monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: True)
+    seen = []
+
+    def no_launch(settings, recipe):
+        seen.append(recipe.precision)
+        raise InputError("Far enough.")
+
+    monkeypatch.setattr(conduct, "launch", no_launch)
+    result = run(train, "--device", "cpu", *options, "-o", tmp_path / "run")
+    assert seen == [precision]
+    assert (said in result.stderr) if said else ("emulates" not in result.stderr)
+
+
+def test_a_native_bf16_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: False)
+    seen = []
+
+    def no_launch(settings, recipe):
+        seen.append(recipe.precision)
+        raise InputError("Far enough.")
+
+    monkeypatch.setattr(conduct, "launch", no_launch)
+    assert "emulates" not in run(train, "--device", "cpu", "-o", tmp_path / "run").stderr
+    assert seen == ["bf16"]
+
+
+def test_ctrl_c_answers_at_once_and_leaves_a_checkpoint(tmp_path):
+    """The first one is acknowledged before the step ends, and the run can be resumed."""
+    arguments = ["--device", "cpu", "--batch-size", "2", "--precision", "fp32", "--steps", "100000"]
+    command = [sys.executable, "-m", "coevoer_edge.train", *arguments, "-o", str(tmp_path / "run")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as child:
+        said = []
+        for line in child.stderr:
+            said.append(line)
+            if "step 1 of" in line:
+                child.send_signal(signal.SIGINT)
+            if "Stopping" in line:
+                break
+        rest = child.stderr.read()
+        code = child.wait(timeout=120)
+    assert "Stopping: this step is finished first, and a checkpoint is written." in said[-1], said
+    assert code == 0, rest
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
