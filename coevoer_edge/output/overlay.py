@@ -29,6 +29,8 @@ BOX_COLOR: Color = (255, 214, 10)
 DETAIL_PX = 1024
 """Longer side of the part of a photo that is rendered for the mesh; what is larger is stretched."""
 
+_RIM_COLOR: Color = (20, 20, 20)  # around joints and bones
+_INKS = (_RIM_COLOR, LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR)
 _LAMP, _AMBIENT, _DIRECT = (-0.45, -0.55, -1.0), 0.3, 0.75
 _SUPERSAMPLE_UP_TO_PX = 2048  # longer side of the painted area; above it one sample a pixel is fine enough
 
@@ -104,7 +106,7 @@ def _blend(under: Pixels, light: NDArray[np.float32], cover: NDArray[np.float32]
     kept, shown = 1 - cover * opacity, light * np.float32(opacity)
     for channel, value in enumerate(color):  # rows of three numbers would take three times as long
         mixed = under[..., channel] * kept + shown * np.float32(value)
-        under[..., channel] = np.rint(mixed).clip(0, 255)
+        under[..., channel] = np.rint(mixed)  # at most 255: light is multiplied by cover
 
 
 def draw_joints(image: Pixels, joints_cam: ArrayLike, camera: Camera) -> Pixels:
@@ -125,7 +127,7 @@ def draw_joints(image: Pixels, joints_cam: ArrayLike, camera: Camera) -> Pixels:
         for pass_px, dark in ((0.7 * unit, True), (0.0, False)):  # a dark rim keeps it readable on any photo
             for j in sorted(shown):
                 fine = j in FINGER_JOINTS
-                fill = (20, 20, 20) if dark else _side_color(j)
+                fill = _INKS.index(_RIM_COLOR if dark else _side_color(j)) + 1
                 if PARENTS[j] in shown:
                     width = ((0.8 if fine else 1.6) * unit + pass_px) * scale
                     draw.line([*at[PARENTS[j]], *at[j]], fill=fill, width=max(1, round(width)))
@@ -216,19 +218,21 @@ def _check_image(image: NDArray[Any]) -> None:
 def _project(points_cam: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
     """(N, 3) m to (N, 2) px; NaN for points behind the camera, which have no place in the picture."""
     points_px = np.full((len(points_cam), 2), np.nan)
-    seen = np.isfinite(points_cam).all(1) & (points_cam[:, 2] > NEAR_M)
+    x, y, z = points_cam.T  # rows of three would take three times as long
+    seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > NEAR_M)
     points_px[seen] = camera.project(points_cam[seen])
     return points_px
 
 
 def _area(points_px: NDArray[np.float64], image: Pixels, margin_px: float = 0.0) -> tuple[int, int, int, int] | None:
     """Whole-pixel box x0 y0 x1 y1 of the points within the image; None where they do not touch it."""
-    seen = points_px[np.isfinite(points_px).all(1)]
-    if not len(seen):
+    finite = np.isfinite(points_px[:, 0]) & np.isfinite(points_px[:, 1])
+    if not finite.any():
         return None
     size = np.array([image.shape[1], image.shape[0]])
-    x0, y0 = np.floor(seen.min(0) - margin_px).clip(0, size).astype(int)
-    x1, y1 = np.ceil(seen.max(0) + margin_px).clip(0, size).astype(int)
+    seen = [axis[finite] for axis in points_px.T]
+    x0, y0 = np.floor([axis.min() - margin_px for axis in seen]).clip(0, size).astype(int)
+    x1, y1 = np.ceil([axis.max() + margin_px for axis in seen]).clip(0, size).astype(int)
     return (int(x0), int(y0), int(x1), int(y1)) if x0 < x1 and y0 < y1 else None
 
 
@@ -238,18 +242,29 @@ def _paint(
     margin_px: float,
     paint: Callable[[ImageDraw.ImageDraw, int, NDArray[np.float64]], None],
 ) -> Pixels:
-    """Let `paint(draw, scale, origin_px)` draw on the part of the image that holds the points, with smooth edges."""
+    """Let `paint(draw, scale, origin_px)` draw on the part of the image that holds the points, with smooth edges.
+
+    It draws with numbers: 1 is the first of `_INKS`. Only pixels that hold ink are blended with the photo.
+    """
     out = image.copy()
     area = _area(points_px, image, margin_px)
     if area is None:
         return out
     x0, y0, x1, y1 = area
     scale = 2 if max(x1 - x0, y1 - y0) <= _SUPERSAMPLE_UP_TO_PX else 1
-    layer = Image.new("RGBA", ((x1 - x0) * scale, (y1 - y0) * scale))
+    layer = Image.new("L", ((x1 - x0) * scale, (y1 - y0) * scale))
     paint(ImageDraw.Draw(layer), scale, np.array([x0, y0], np.float64))
-    small = layer.reduce(scale)
-    under = Image.fromarray(out[y0:y1, x0:x1]).convert("RGBA")
-    out[y0:y1, x0:x1] = np.asarray(Image.alpha_composite(under, small).convert("RGB"))
+    inks = np.asarray(layer)
+    samples = [inks[row::scale, column::scale] for row in range(scale) for column in range(scale)]
+    inked = np.divmod(np.flatnonzero(np.bitwise_or.reduce(samples)), x1 - x0)
+    colors = np.array([(0, 0, 0), *_INKS], np.float32)
+    total, cover = np.zeros((len(inked[0]), 3), np.float32), np.zeros((len(inked[0]), 1), np.float32)
+    for sample in samples:
+        ink = sample[inked]
+        total += colors.take(ink, 0)
+        cover += (ink > 0)[:, None]
+    part = out[y0:y1, x0:x1]
+    part[inked] = np.rint(part[inked] * (1 - cover / len(samples)) + total / len(samples))
     return out
 
 

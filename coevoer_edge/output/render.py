@@ -17,7 +17,7 @@ LIMIT_PX = 1 << 16  # a face with a vertex farther out than this is dropped
 
 _ONE = 256
 _HALF = 128
-_EMPTY = np.iinfo(np.int64).max
+_EMPTY = 0x7F800000_FFFFFFFF  # of a key: depth infinity and triangle -1
 _CREASE = 0.03  # of the range of depths in sight: a step between neighbours that is an edge
 _FINER = 2  # samples along each side of a pixel that holds an edge
 
@@ -49,10 +49,58 @@ class Triangles:
 class ScreenView:
     """What each of N samples sees. Empty samples hold triangle -1 and depth infinity."""
 
-    x_px: Int64Array  # N: the sample's pixel
-    y_px: Int64Array  # N
-    triangle: Int64Array  # N
+    x_px: NDArray[np.integer]  # N: the sample's pixel
+    y_px: NDArray[np.integer]  # N
+    triangle: NDArray[np.int32]  # N
     depth: NDArray[np.float32]  # N, m
+
+
+@dataclass(frozen=True)
+class _Squares:
+    """K squares of 2 x 2 pixels that are looked at, row by row; their samples are theirs, square by square."""
+
+    rows: Int64Array  # K
+    columns: Int64Array  # K
+    before: Int64Array  # (height / 2) (width / 2) + 1: how many squares come before this one, wanted or not
+    width: int  # squares in a row
+
+    @classmethod
+    def of(cls, blocks: NDArray[np.bool_]) -> "_Squares":
+        before = np.zeros(blocks.size + 1, np.int64)
+        np.cumsum(blocks, out=before[1:])
+        rows, columns = np.divmod(np.flatnonzero(blocks), blocks.shape[1])
+        return cls(rows, columns, before, blocks.shape[1])
+
+    def count(self, row_px: Int64Array, left_px: Int64Array, right_px: Int64Array) -> Int64Array:
+        """How many squares each of R spans of pixels meets, ends included."""
+        row = row_px // _FINER * self.width
+        return np.asarray(self.before[row + right_px // _FINER + 1] - self.before[row + left_px // _FINER])
+
+    def touched(self, first_px: Int64Array, last_px: Int64Array) -> NDArray[np.bool_]:
+        """(M,): whose box of pixels, from `first_px` (2, M) to `last_px`, meets a square, by a summed-area table."""
+        whole = self.before[1:].reshape(-1, self.width)
+        height, width = whole.shape
+        padded = np.zeros((height + 1, width + 1), np.int64)
+        np.cumsum(whole - self.before[:-1:width, None], 0, out=padded[1:, 1:])
+        table = padded.ravel()
+        limit = np.array([[width], [height]])
+        (x0, y0), (x1, y1) = np.minimum(first_px // _FINER, limit), np.clip(last_px // _FINER + 1, 0, limit)
+        above, below = y0 * (width + 1), y1 * (width + 1)
+        count = table.take(below + x1) - table.take(above + x1) - table.take(below + x0) + table.take(above + x0)
+        return np.asarray(count > 0)
+
+    def of_spans(
+        self, row_px: Int64Array, left_px: Int64Array, right_px: Int64Array
+    ) -> tuple[Int64Array, Int64Array, Int64Array]:
+        """Of R spans of pixels, ends included: each wanted pixel's sample, its span, and how far right of `left_px`."""
+        first = self.before[row_px // _FINER * self.width + left_px // _FINER]
+        count = self.count(row_px, left_px, right_px)
+        span = np.arange(len(count)).repeat(count)
+        square = np.arange(len(span)) + (first - (count.cumsum() - count)).repeat(count)
+        along = (self.columns[square] * _FINER - left_px[span])[:, None] + np.arange(_FINER)
+        sample = (square * _FINER**2 + row_px[span] % _FINER * _FINER)[:, None] + np.arange(_FINER)
+        kept = (along >= 0) & (along <= (right_px - left_px)[span, None])
+        return sample[kept], span.repeat(kept.sum(1)), along[kept]
 
 
 def render_light(
@@ -98,17 +146,17 @@ def set_up(
     with np.errstate(invalid="ignore"):
         usable = (depth > NEAR_M) & np.isfinite(depth) & (np.abs(x_px) < LIMIT_PX) & (np.abs(y_px) < LIMIT_PX)
     corner = np.ascontiguousarray(faces.T)  # 3 F
-    x, y = (np.rint(np.where(usable, values * _ONE, 0))[corner] for values in (x_px, y_px))
+    x, y = (np.rint(np.where(usable, values * _ONE, 0)).take(corner) for values in (x_px, y_px))
     area = (x[1] - x[0]) * (y[2] - y[0]) - (x[2] - x[0]) * (y[1] - y[0])
     facing = area < 0 if cull_backfaces else area != 0
     face = np.flatnonzero(facing if usable.all() else facing & usable[corner].all(0))
-    x, y, area, corner = x[:, face], y[:, face], area[face], corner[:, face]
+    x, y, area, corner = x.take(face, 1), y.take(face, 1), area.take(face), corner.take(face, 1)
     with np.errstate(all="ignore"):
         inverse = 1 / depth
 
     def plane(values: NDArray[np.floating]) -> Float64Array:
         """(V,) values at vertices to their value at corner 0 and their change by x and by y."""
-        first, second, third = np.asarray(values, np.float64)[corner]
+        first, second, third = np.asarray(values, np.float64).take(corner)
         by_x = ((y[2] - y[0]) * (second - first) - (y[1] - y[0]) * (third - first)) / area
         by_y = ((x[1] - x[0]) * (third - first) - (x[2] - x[0]) * (second - first)) / area
         return np.stack([first, by_x, by_y])
@@ -122,15 +170,13 @@ def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bo
     `blocks` (height / 2, width / 2) names the squares of 2 x 2 pixels that are looked at; the samples are theirs then,
     square by square. A pixel exactly on an edge belongs to the face right of or below it (top-left rule).
     """
-    slot_of = None
+    squares = None
     if blocks is None:
-        y_px, x_px = (part.ravel() for part in np.indices((height, width)))
+        y_px, x_px = (part.ravel() for part in np.indices((height, width), np.int32))
     else:
-        rows, columns = np.nonzero(blocks)
-        y_px = (rows[:, None] * _FINER + (0, 0, 1, 1)).ravel()
-        x_px = (columns[:, None] * _FINER + (0, 1, 0, 1)).ravel()
-        slot_of = np.full(blocks.shape, -1, np.int64)
-        slot_of[rows, columns] = np.arange(len(rows)) * _FINER**2
+        squares = _Squares.of(blocks)
+        y_px = (squares.rows[:, None] * _FINER + (0, 0, 1, 1)).ravel()
+        x_px = (squares.columns[:, None] * _FINER + (0, 1, 0, 1)).ravel()
     buffer = np.full(len(x_px), _EMPTY, np.int64)
     corners = [(values[0], values[1], values[2]) for values in (triangles.x, triangles.y)]
     low = np.stack([np.minimum(np.minimum(a, b), c) for a, b, c in corners])
@@ -138,14 +184,13 @@ def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bo
     first = np.maximum(np.ceil((low - _HALF) / _ONE), 0).astype(np.int64)  # its centre is the first at or after `low`
     last = np.minimum(np.floor((high - _HALF) / _ONE), [[width - 1], [height - 1]]).astype(np.int64)
     inside = (first[0] <= last[0]) & (first[1] <= last[1])
-    if blocks is not None:
-        inside &= _touching(first, last, blocks)
+    if squares is not None:
+        inside &= squares.touched(first, last)
     chosen = np.flatnonzero(inside)
     if len(chosen):
-        _cover(buffer, triangles, chosen, first[:, chosen], last[:, chosen], width, slot_of)
-    triangle = np.where(buffer == _EMPTY, -1, buffer & 0xFFFFFFFF)
-    depth = (buffer >> 32).astype(np.int32).view(np.float32)
-    depth[triangle < 0] = np.inf
+        _cover(buffer, triangles, chosen, first.take(chosen, 1), last.take(chosen, 1), width, squares)
+    triangle = np.ascontiguousarray(buffer.view("<i4")[0::2])
+    depth = np.ascontiguousarray(buffer.view("<f4")[1::2])
     return ScreenView(x_px, y_px, triangle, depth)
 
 
@@ -156,25 +201,13 @@ def vertex_normals(vertices: NDArray[np.floating], faces: NDArray[np.integer]) -
     """
     axes = np.ascontiguousarray(np.asarray(vertices, np.float32).T)  # 3 V
     first, second, third = np.ascontiguousarray(faces.T)
-    a = axes[:, first]
-    u, v = axes[:, second] - a, axes[:, third] - a  # 3 F
+    a = axes.take(first, 1)
+    u, v = axes.take(second, 1) - a, axes.take(third, 1) - a  # 3 F
     cross = np.stack([u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]])
-    corners = np.concatenate([first, second, third])
-    total = np.stack([np.bincount(corners, np.tile(row, 3), axes.shape[1]) for row in cross])
+    corners = np.concatenate([first, second, third]).astype(np.intp)
+    total = np.stack([np.bincount(corners, np.tile(row, 3), axes.shape[1]) for row in cross.astype(np.float64)])
     length = np.sqrt((total**2).sum(0))
     return np.asarray((total / np.maximum(length, np.finfo(np.float64).tiny)).T, np.float32)
-
-
-def _touching(first: Int64Array, last: Int64Array, blocks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(M,): whose box of pixels, from `first` to `last`, meets a wanted square, by a summed-area table."""
-    height, width = blocks.shape
-    padded = np.zeros((height + 1, width + 1), np.int32)
-    padded[1:, 1:] = blocks.cumsum(0, dtype=np.int32).cumsum(1, dtype=np.int32)
-    table = padded.ravel()
-    limit = np.array([[width], [height]])
-    (x0, y0), (x1, y1) = np.minimum(first // _FINER, limit), np.clip(last // _FINER + 1, 0, limit)
-    above, below = y0 * (width + 1), y1 * (width + 1)
-    return np.asarray(table[below + x1] - table[above + x1] - table[below + x0] + table[above + x0] > 0)
 
 
 def _cover(
@@ -184,7 +217,7 @@ def _cover(
     first: Int64Array,
     last: Int64Array,
     width: int,
-    slot_of: Int64Array | None,
+    squares: _Squares | None,
 ) -> None:
     """Find the pixels whose centre lies in each chosen triangle; keep the nearest (depth, triangle) in `buffer`.
 
@@ -192,45 +225,61 @@ def _cover(
     1/256 px and C divided by 256 and rounded down, its sign is exact. So is the span of each row on which all three are
     at least 0, since quotients of such integers in float64 are rounded by less than their distance from the next one.
     """
-    x, y = triangles.x[:, chosen], triangles.y[:, chosen]
-    a = (y - y[[1, 2, 0]]) * triangles.turn[chosen]  # 3 n
-    b = (x[[1, 2, 0]] - x) * triangles.turn[chosen]
+    x, y, turn = triangles.x.take(chosen, 1), triangles.y.take(chosen, 1), triangles.turn.take(chosen)
+    a = (y - y[[1, 2, 0]]) * turn  # 3 n
+    b = (x[[1, 2, 0]] - x) * turn
     c = a * (first[0] * _ONE + _HALF - x) + b * (first[1] * _ONE + _HALF - y)
     c -= ~((a > 0) | ((a == 0) & (b > 0)))  # top-left rule: a centre on any other edge is outside
     c = np.floor(c / _ONE)
+    # Order the edges: the first bounds rows on the left, the second on the right, the third on either side or neither.
+    most, least = _place_of_the_largest(a), _place_of_the_largest(-a)
+    order = np.stack([most, least, 3 - most - least]) * len(chosen) + np.arange(len(chosen))
+    a, b, c = a.take(order), b.take(order), c.take(order)
+    on_the_left, not_on_the_right = -1.0 * (a[2] > 0), np.array((0, np.inf)).take(a[2] > 0)
     rows = last[1] - first[1] + 1
     which = np.arange(len(chosen)).repeat(rows)  # R: rows of all triangles
-    dy = (np.arange(len(which)) - (rows.cumsum() - rows).repeat(rows)).astype(np.float64)
-    left, right = np.zeros(len(which)), (last[0] - first[0]).astype(np.float64).repeat(rows)
-    for a_i, b_i, c_i in zip(a, b, c, strict=True):
-        edge, slope = b_i.repeat(rows) * dy + c_i.repeat(rows), a_i.repeat(rows)
-        with np.errstate(all="ignore"):
-            crossing = -edge / slope
-        np.maximum(left, np.ceil(crossing), out=left, where=slope > 0)
-        np.minimum(right, np.floor(crossing), out=right, where=slope < 0)
-        right[(slope == 0) & (edge < 0)] = -1
+    dy = np.arange(len(which)) - (rows.cumsum() - rows).take(which)
+    if squares is not None:
+        some = np.flatnonzero(squares.count(first[1].take(which) + dy, first[0].take(which), last[0].take(which)))
+        which, dy = which.take(some), dy.take(some)
+    dy = dy.astype(np.float64)
+
+    def bound(i: int) -> Float64Array:
+        """The last whole dx at which edge i is not behind the row's point, counted against its slope."""
+        return np.asarray(np.floor((b[i].take(which) * dy + c[i].take(which)) / np.abs(a[i]).take(which)))
+
+    with np.errstate(all="ignore"):  # a level third edge: not a number or infinity for all of the row, or -infinity
+        left, right, third = -bound(0), bound(1), bound(2)
+        left = np.fmax(np.maximum(left, 0), third * on_the_left.take(which))
+        right = np.minimum(right, (last[0] - first[0]).astype(np.float64).take(which))
+        right = np.fmin(right, third + not_on_the_right.take(which))
     some = np.flatnonzero(right >= left)
-    which, dy, left = which[some], dy[some].astype(np.int64), left[some].astype(np.int64)
-    length = right[some].astype(np.int64) - left + 1
-    inverse, by_x, by_y = triangles.inverse_depth[:, chosen]
+    which, dy = which.take(some), dy.take(some).astype(np.int64)
+    left, right = left.take(some).astype(np.int64), right.take(some).astype(np.int64)
+    inverse, by_x, by_y = triangles.inverse_depth.take(chosen, 1)
     start = inverse + by_x * (first[0] * _ONE + _HALF - x[0]) + by_y * (first[1] * _ONE + _HALF - y[0])
-    at_left = start[which] + (by_x * _ONE)[which] * left + (by_y * _ONE)[which] * dy
-    px, py = first[0][which] + left, first[1][which] + dy
-    end = length.cumsum()
-    along = np.arange(int(end[-1]) if len(end) else 0) - (end - length).repeat(length)  # from the left end of its row
-    row = np.arange(len(length)).repeat(length)
-    if slot_of is None:
-        slot = (py * width + px).repeat(length) + along
+    by_x, by_y = (by_x * _ONE).take(which), (by_y * _ONE).take(which)
+    at_left = start.take(which) + by_x * left + by_y * dy
+    px, py = first[0].take(which) + left, first[1].take(which) + dy
+    if squares is None:
+        length = right - left + 1
+        row = np.arange(len(length)).repeat(length)
+        along = np.arange(len(row))  # counted on through all rows
+        begin = length.cumsum() - length
+        at_left -= by_x * begin
+        slot = (py * width + px - begin).take(row) + along
     else:
-        at = px.repeat(length) + along
-        slot = slot_of[(py // _FINER).repeat(length), at // _FINER]
-        kept = np.flatnonzero(slot >= 0)
-        slot, along, row, at = slot[kept], along[kept], row[kept], at[kept]
-        slot += py[row] % _FINER * _FINER + at % _FINER
-    depth = (1 / (at_left[row] + (by_x * _ONE)[which][row] * along)).astype(np.float32)
+        slot, row, along = squares.of_spans(py, px, px + right - left)
+    depth = (1 / (at_left.take(row) + by_x.take(row) * along)).astype(np.float32)
     keys = np.empty((len(depth), 2), np.int32)  # the depth is positive, so that its bits sort as an integer's
-    keys[:, 1], keys[:, 0] = depth.view(np.int32), chosen[which][row]
+    keys[:, 1], keys[:, 0] = depth.view(np.int32), chosen.take(which).astype(np.int32).take(row)
     np.minimum.at(buffer, slot, keys.view("<i8")[:, 0])
+
+
+def _place_of_the_largest(rows: Float64Array) -> Int64Array:
+    """`argmax(0)` of (3, n), which takes six times as long; which one of equals does not matter."""
+    second = (rows[1] > rows[0]).astype(np.int64)
+    return np.asarray(second + (2 - second) * (rows[2] > np.maximum(rows[0], rows[1])))
 
 
 def _lit(view: ScreenView, triangles: Triangles) -> NDArray[np.float32]:
@@ -238,8 +287,9 @@ def _lit(view: ScreenView, triangles: Triangles) -> NDArray[np.float32]:
     at_corner, by_x, by_y = triangles.light
     constant = at_corner + by_x * (_HALF - triangles.x[0]) + by_y * (_HALF - triangles.y[0])
     place = np.flatnonzero(view.triangle >= 0)
-    which = view.triangle[place]
-    value = constant[which] + (by_x * _ONE)[which] * view.x_px[place] + (by_y * _ONE)[which] * view.y_px[place]
+    which = view.triangle.take(place)
+    value = constant.take(which) + (by_x * _ONE).take(which) * view.x_px.take(place)
+    value += (by_y * _ONE).take(which) * view.y_px.take(place)
     shown = np.zeros(len(view.triangle), np.float32)
     shown[place] = value.clip(0, 1)
     return shown
