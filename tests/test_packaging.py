@@ -13,6 +13,8 @@ import pytest
 
 from coevoer_edge.data.folder import DEFAULT_COUNTS
 
+MAX_WHEEL_BYTES = 40_000_000
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "coevoer_edge"
 RECIPES = {p.relative_to(ROOT).as_posix() for kind in ("export", "quantization") for p in (ROOT / kind).rglob("*.toml")}
@@ -78,9 +80,23 @@ def test_the_wheel_carries_every_file_of_the_package(unpacked_wheel):
 def test_the_wheel_carries_body_weights_and_images(unpacked_wheel):
     package = unpacked_wheel / "coevoer_edge"
     assert (package / "body/open_body.npz").is_file()
-    assert list(package.glob("weights/*.safetensors"))
+    assert {path.name for path in package.glob("weights/*.safetensors")} == {
+        *("blazepose-trunk.safetensors", "coevoer-t.safetensors"),
+        "coevoer-s.golden.safetensors",  # the teacher's outputs, not its weights
+    }
     for kind, count in DEFAULT_COUNTS.items():
         assert len(list((package / "data/default_set" / kind).glob("*.jpg"))) == count
+
+
+def test_the_wheel_is_no_larger_than_its_limit(wheel):
+    assert wheel.stat().st_size <= MAX_WHEEL_BYTES
+
+
+@pytest.mark.parametrize("distribution", ["unpacked_wheel", "unpacked_sdist"])
+def test_the_weights_of_the_teacher_do_not_ship(request, distribution):
+    folder = request.getfixturevalue(distribution)
+    assert [name for name in files_in(folder) if "teacher/" in name or name.endswith("coevoer-s.safetensors")] == []
+    assert sum((folder / name).stat().st_size for name in files_in(folder)) < 2 * MAX_WHEEL_BYTES
 
 
 def test_the_wheel_says_its_licence(unpacked_wheel):

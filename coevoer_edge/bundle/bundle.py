@@ -126,11 +126,20 @@ def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
         yield unfinished
         sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(unfinished).items())
         (unfinished / SUMS).write_text(sums, encoding="utf-8")
+        _open_to_all(unfinished)
         if folder.exists():
             shutil.rmtree(folder)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Give everything below the mode of the folder itself, which the umask decides: some converters write through
+    temporary folders, which only their owner can read."""
+    mode = folder.stat().st_mode & 0o777
+    for path in folder.rglob("*"):
+        path.chmod(mode if path.is_dir() else mode & 0o666)
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:

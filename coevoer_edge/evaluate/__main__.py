@@ -14,7 +14,7 @@ from coevoer_edge.terminal.device import DEVICE_HELP
 
 
 @click.command(cls=Command, name="evaluate")
-@click.option("--model", help="coevoer-t (default), -s, -b or -l; its weights come with the package.")
+@click.option("--model", help="coevoer-t (default); -s, -b and -l need --checkpoint.")
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
 @click.option(
     "--bundle",

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from coevoer_edge.errors import CheckpointError
 from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
 from coevoer_edge.model.build import blank, refuse_unknown
+from coevoer_edge.model.foreign import refuse_foreign
 
 DEFAULT_MODEL = "coevoer-t"
-DEFAULT_REFERENCE = "coevoer-s"
-"""What the default model's weights were distilled from."""
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 _SHOWN = 5  # key names in an error
@@ -62,7 +62,7 @@ def refuse_unembedded(model: str) -> None:
     refuse_unknown(model)
     if model not in embedded_models():
         raise CheckpointError(
-            f"No weights for {model!r} come with this version, only for {', '.join(embedded_models())}; "
+            f"No weights for {model!r} come with the package, only for {', '.join(embedded_models())}; "
             "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
         )
 
@@ -96,15 +96,25 @@ def load_named(name_or_file: str | Path) -> tuple[CoEvoer, Checkpoint]:
     """Load a file, or the weights of the model of that name that come with the package.
 
     Raises:
-        CheckpointError: as `load` and `load_embedded`.
+        CheckpointError: as `load`; no weights of that model come with the package.
         InputError: neither a file nor a model.
     """
-    return load(name_or_file) if is_file(name_or_file) else load_embedded(str(name_or_file))
+    if is_file(name_or_file):
+        return load(name_or_file)
+    model = str(name_or_file)
+    refuse_unknown(model)
+    if model not in embedded_models():
+        raise CheckpointError(
+            f"No weights for {model!r} come with the package, only for {', '.join(embedded_models())}; "
+            f"give the path of a .safetensors file instead."
+        )
+    return load_embedded(model)
 
 
 def is_file(name_or_file: str | Path) -> bool:
-    """Whether it stands for a file: it is one, or says so by its ending."""
-    return Path(name_or_file).suffix == ".safetensors" or Path(name_or_file).is_file()
+    """Whether it stands for a file and not for a model: it has an ending, or is there and is no model's name."""
+    path = Path(name_or_file)
+    return bool(path.suffix) or path.is_file() or (path.exists() and str(name_or_file) not in MODEL_NAMES)
 
 
 def peek(path: str | Path, model: str | None = None) -> str:
@@ -117,10 +127,14 @@ def peek(path: str | Path, model: str | None = None) -> str:
 
 
 def save(network: CoEvoer, path: str | Path, *, trained: bool, enhancer: bool = True, foreground: bool = True) -> None:
-    """Write weights as fp16 safetensors with the metadata that `load` reads."""
+    """Write weights as fp16 safetensors with the metadata that `load` reads.
+
+    As bytes: the library's `save_file` leaves a file that only its owner can read.
+    """
     flags = {"trained": trained, "enhancer": enhancer, "foreground": foreground}
     metadata = {"model": network.name} | {key: str(value).lower() for key, value in flags.items()}
-    save_file({key: value.half().contiguous() for key, value in network.state_dict().items()}, path, metadata)
+    weights = {key: value.half().contiguous() for key, value in network.state_dict().items()}
+    Path(path).write_bytes(to_bytes(weights, metadata))
 
 
 def _embedded(model: str) -> Path:
@@ -128,8 +142,7 @@ def _embedded(model: str) -> Path:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        raise CheckpointError(f"No checkpoint {str(path)!r}; give the path of a .safetensors file.")
+    refuse_foreign(path)
     try:
         with safe_open(path, "pt") as file:
             return file.metadata() or {}

@@ -41,8 +41,8 @@ def parity(
 
     Args:
         bundles: one bundle folder, or several of one export, which are then compared with each other too.
-        reference: weights of the full network (.safetensors), or a model whose weights come with the package; None for
-            the teacher of the default model, and for nothing where the weights are your own.
+        reference: weights of the full network (.safetensors). None for the stored outputs of the default model's
+            teacher on the golden images, and for nothing on other images or where the weights are your own.
         checkpoint: the weights that were exported, if they are your own.
         calibration_data: the folder that `export` was given as `data`.
         data: a folder of photographs, or a dataset as `evaluate` takes it; None for the embedded golden images.

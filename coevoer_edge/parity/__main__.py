@@ -23,8 +23,8 @@ _MOST = 12  # violations in the error; all of them stand in the reports
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--reference",
-    help="Weights of the full network, or a model whose weights come with the package.  [default: the teacher of the "
-    "embedded coevoer-t, coevoer-s; for your own weights none]",
+    help="Weights of the full network (.safetensors).  [default: the stored outputs of the embedded model's teacher, "
+    "coevoer-s, on the golden set; none for other images and for your own weights]",
 )
 @click.option("--checkpoint", type=click.Path(path_type=Path), help="The weights that were exported, if your own.")
 @click.option("--calibration-data", type=click.Path(path_type=Path), help="The folder that export --data was given.")

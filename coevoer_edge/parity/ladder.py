@@ -15,6 +15,7 @@ from torch.export import ExportedProgram
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.bundle import Bundle
 from coevoer_edge.data.folder import ImageSet
+from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.golden import error_ratio
 from coevoer_edge.evaluation.meshes import MeasuringBody
 from coevoer_edge.model import CoEvoer, checkpoint
@@ -25,6 +26,7 @@ from coevoer_edge.parity.budget import WORST_VERTEX, Budget
 from coevoer_edge.parity.layers import lowering_layers, quantization_layers
 from coevoer_edge.parity.result import STEPS, Ladder, LayerLoss, Loss, Rung, RungName, Statistics, Violation
 from coevoer_edge.parity.samples import Samples, open_samples
+from coevoer_edge.parity.stored import TEACHER, StoredReference
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.runtime.protocol import Outputs
 from coevoer_edge.terminal.console import Steps
@@ -42,7 +44,7 @@ class ParityRequest:
     """What to measure. What cannot be made again from a bundle's manifest is given here."""
 
     bundles: tuple[Path, ...]
-    reference: str | None = None  # the full network: a file or an embedded model; None: the default model's teacher
+    reference: str | None = None  # the full network: a file or a model; None: the default model's teacher, as stored
     checkpoint: Path | None = None  # the student's weights, where they do not come with the package
     calibration_data: Path | None = None  # folder of its calibration images, where they were not the default set
     data: str | None = None  # None: the golden set; a folder of photos, or a dataset as `evaluate` takes it
@@ -81,7 +83,7 @@ class _Loaded:
 
     student: CoEvoer
     student_from: Checkpoint
-    reference: tuple[CoEvoer, Checkpoint] | None
+    reference: tuple[CoEvoer, Checkpoint] | StoredReference | None
     calibration: ImageSet | None
 
 
@@ -118,7 +120,8 @@ def climb(request: ParityRequest, steps: Steps | None = None) -> Climb:
     steps.step("Read images")
     samples = open_samples(request.data, request.limit, body_model if request.body else None)
     steps.note(samples.source)
-    made = _networks(bundles[0], loaded, samples, steps)
+    stored = _stored_answers(loaded.reference, samples, steps, asked=request.reference is not None)
+    made = _networks(bundles[0], loaded, stored, samples, steps)
     artifacts = []
     for bundle in bundles:
         steps.step(f"Run {bundle.manifest.artifact}")
@@ -148,15 +151,45 @@ def climb(request: ParityRequest, steps: Steps | None = None) -> Climb:
 
 def _load(bundle: Bundle, request: ParityRequest) -> _Loaded:
     student, found = rungs.load_student(bundle, request.checkpoint)
-    reference = request.reference
-    if reference is None and request.checkpoint is None and found.trained and found.model == checkpoint.DEFAULT_MODEL:
-        reference = checkpoint.DEFAULT_REFERENCE
-    full = None if reference is None else checkpoint.load_named(reference)
-    return _Loaded(student, found, full, rungs.calibration_images(bundle, request.calibration_data))
+    reference = _load_reference(request, found)
+    return _Loaded(student, found, reference, rungs.calibration_images(bundle, request.calibration_data))
 
 
-def _networks(bundle: Bundle, loaded: _Loaded, samples: Samples, steps: Steps) -> _Made:
-    """The float networks and the quantized program, made again, checked, and run."""
+def _load_reference(request: ParityRequest, student: Checkpoint) -> tuple[CoEvoer, Checkpoint] | StoredReference | None:
+    """The network that is asked for; else, for the embedded student, the stored outputs of its teacher."""
+    if request.reference is not None and request.reference != TEACHER:
+        return checkpoint.load_named(request.reference)
+    embedded = request.checkpoint is None and student.trained and student.model == checkpoint.DEFAULT_MODEL
+    return StoredReference.open() if embedded or request.reference == TEACHER else None
+
+
+def _stored_answers(reference: object, samples: Samples, steps: Steps, *, asked: bool) -> Answers | None:
+    """What a stored reference answers to the images; None where it has no answer, or is a network.
+
+    Raises:
+        InputError: it was asked for by name, and does not know the images.
+    """
+    if not isinstance(reference, StoredReference):
+        return None
+    outputs = reference.answers(samples.images)
+    if outputs is not None:
+        return Answers(reference.rung, outputs)
+    only = f"only the outputs of {TEACHER} on the default golden images come with the package"
+    advice = f"add --reference FILE with its weights (derive/teacher/{TEACHER}.safetensors in the repository)"
+    if asked:
+        raise InputError(f"--reference {TEACHER} is not possible on these images, because {only}; {advice}.")
+    steps.note(
+        f"The ladder starts at the student, because {only}; to measure distillation on other images, {advice}.",
+        style="bold yellow",
+    )
+    return None
+
+
+def _networks(bundle: Bundle, loaded: _Loaded, stored: Answers | None, samples: Samples, steps: Steps) -> _Made:
+    """The float networks and the quantized program, made again, checked, and run.
+
+    `stored`: what a reference answered that is not run here.
+    """
     student, found, calibration = loaded.student, loaded.student_from, loaded.calibration
     steps.step("Make the quantized program again")
     if not found.trained:
@@ -172,11 +205,14 @@ def _networks(bundle: Bundle, loaded: _Loaded, samples: Samples, steps: Steps) -
 
     networks: dict[RungName, Answers] = {}
     label = f"torch {torch.__version__} cpu"
-    if loaded.reference is None:
-        steps.step(f"Run the student, {found.model}")
-    else:
+    if isinstance(loaded.reference, tuple):
         steps.step(f"Run the reference, {loaded.reference[1].model}, and the student, {found.model}")
         networks["reference"] = _reference(*loaded.reference, samples, steps)
+    else:
+        steps.step(f"Run the student, {found.model}")
+        if stored is not None:
+            steps.note(f"the outputs of the reference, {stored.rung.model}, come with the package")
+            networks["reference"] = stored
     rung = Rung("student", found.model, rungs.weights_label(found), label, "network")
     networks["student"] = Answers(rung, rungs.run(student, _tracked(samples, steps)))
     steps.step("Run the quantized program")

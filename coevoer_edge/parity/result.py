@@ -32,7 +32,8 @@ class Rung:
     model: str  # coevoer-t
     source: str  # file name and digest of its weights, or of the artifact
     runtime: str  # what ran it: torch cpu, onnxruntime 1.31.0, Core ML reference interpreter, ...
-    kind: Literal["network", "runtime", "reference"]  # "reference": interprets the file, is not what runs on a device
+    kind: Literal["network", "stored", "runtime", "reference"]
+    """"reference": interprets the file, is not what runs on a device; "stored": outputs from a file, not run here."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from coevoer_edge import contract
@@ -60,7 +60,7 @@ class AnswerCache:
             name: (value if name in contract.OUTPUT_NAMES else value.half()).cpu().contiguous()
             for name, value in answer.items()
         }
-        save_file(as_stored, beside)
+        beside.write_bytes(save(as_stored))  # `save_file` leaves files that only their owner can read
         beside.replace(path)
 
     def _path(self, index: int) -> Path:

@@ -111,6 +111,20 @@ def test_opens(sound: Path) -> None:
     assert repr(opened) == f"<Bundle {sound}: coevoer-t, onnx, w8a8, untrained, {size_mb:.1f} MB>"
 
 
+def test_everything_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
+    """Core ML's converter leaves a folder that only its owner can read."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with bundle.writing(tmp_path / NAME, overwrite=False) as unfinished:
+        fill(unfinished, manifest())
+        (unfinished / ARTIFACT).chmod(0o600)
+        (unfinished / "inside").mkdir(mode=0o700)
+        (unfinished / "inside" / "weight.bin").touch(mode=0o600)
+    modes = {path.is_dir(): path.stat().st_mode for path in (tmp_path / "file", tmp_path / "folder")}
+    for path in (tmp_path / NAME, *(tmp_path / NAME).rglob("*")):
+        assert path.stat().st_mode == modes[path.is_dir()], path
+
+
 def test_a_renamed_and_moved_folder_opens(sound: Path, tmp_path: Path) -> None:
     moved = shutil.copytree(sound, tmp_path / "app" / "model")
     assert Bundle.open(moved).manifest == manifest()

@@ -155,7 +155,7 @@ def test_default_output_folder(tmp_path: Path) -> None:
 
 def test_model_without_embedded_weights(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--model", "coevoer-b", "--quiet") == (
-        "No weights for 'coevoer-b' come with this version, only for coevoer-s, coevoer-t; "
+        "No weights for 'coevoer-b' come with the package, only for coevoer-t; "
         "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
     )
     assert list(tmp_path.iterdir()) == []

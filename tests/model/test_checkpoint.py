@@ -80,6 +80,13 @@ def test_the_file_is_half_precision(network: CoEvoer, file: Path) -> None:
         torch.testing.assert_close(weights[key].float(), value, rtol=HALF, atol=2.0**-25)
 
 
+def test_others_can_read_the_file_where_the_folder_lets_them(network: CoEvoer, tmp_path: Path) -> None:
+    beside = tmp_path / "plain"
+    beside.touch()
+    checkpoint.save(network, tmp_path / "mine.safetensors", trained=True)
+    assert (tmp_path / "mine.safetensors").stat().st_mode == beside.stat().st_mode
+
+
 def test_second_trip_changes_nothing_more(file: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     checkpoint.save(checkpoint.load(file)[0], again, trained=True)
@@ -132,8 +139,16 @@ def test_missing_file(of: object, tmp_path: Path) -> None:
     assert str(error.value) == f"No checkpoint '{path}'; give the path of a .safetensors file."
 
 
-def test_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    assert refusal(tmp_path) == f"No checkpoint '{tmp_path}'; give the path of a .safetensors file."
+def test_folder_in_place_of_a_file(file: Path, tmp_path: Path) -> None:
+    assert refusal(tmp_path) == f"{tmp_path} is a folder; give {file}."
+    two = file.with_name("two.safetensors")
+    two.touch()
+    assert refusal(tmp_path) == f"{tmp_path} is a folder; give the path of a .safetensors file."
+    (tmp_path / "manifest.json").touch()
+    assert refusal(tmp_path) == (
+        f"{tmp_path} is a folder; it is a bundle, whose weights cannot be read back; "
+        "give the .safetensors file that it was exported from."
+    )
 
 
 def test_truncated_file(file: Path) -> None:
@@ -159,10 +174,72 @@ def test_empty_file(tmp_path: Path) -> None:
     assert refusal(path).startswith(f"{path} is not a readable .safetensors file (")
 
 
-def test_pickle_is_never_unpickled(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pt"
+@pytest.mark.parametrize("name", ["mine.pth", "mine.pt", "mine.ckpt", "mine.bin", "mine.safetensors"])
+def test_pickle_is_never_unpickled_and_told_how_to_convert(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
     torch.save({"weight": torch.zeros(1)}, path)
-    assert refusal(path).startswith(f"{path} is not a readable .safetensors file (")
+    found = refusal(path)
+    first = f"{path} is a PyTorch checkpoint, which can run code when it is opened. Convert it once, in Python:"
+    assert found.splitlines()[0] == first
+    assert f'torch.load("{path}", map_location="cpu", weights_only=True)' in found
+    assert found.endswith("the names of its tensors as keys; then give the new file.")
+
+
+def test_pickle_of_an_older_torch(network: CoEvoer, tmp_path: Path) -> None:
+    path = tmp_path / "old.weights"
+    torch.save(network.state_dict(), path, _use_new_zipfile_serialization=False)
+    assert refusal(path).startswith(f"{path} is a PyTorch checkpoint")
+
+
+@pytest.mark.parametrize("inside", ["", "state_dict", "model"])
+def test_the_lines_that_convert_a_checkpoint_give_a_file_that_loads(
+    network: CoEvoer, tmp_path: Path, inside: str
+) -> None:
+    """The message's own lines, run as a user would run them."""
+    path = tmp_path / "mine.pth"
+    state = network.state_dict()
+    torch.save({inside: state, "epoch": 3} if inside else state, path)
+    exec("\n".join(line.strip() for line in refusal(path).splitlines() if line.startswith("    ")), {})
+    loaded, origin = checkpoint.load(tmp_path / "mine.safetensors")
+    assert (origin.model, origin.trained) == (MODEL, True)
+    assert torch.equal(loaded.body_tokens.weight, network.body_tokens.weight.half().float())
+
+
+def test_the_checkpoint_of_a_run_folder_names_the_weights_beside_it(tmp_path: Path) -> None:
+    path, weights = tmp_path / "checkpoint.pt", tmp_path / "weights.safetensors"
+    torch.save({"step": 1}, path)
+    weights.touch()
+    assert refusal(path) == (
+        f"{path} is what --resume continues from, not weights; give {weights}, which lies beside it."
+    )
+
+
+def test_pointer_of_git_lfs(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 71546036\n")
+    assert refusal(path) == (
+        f"{path} is a pointer of Git LFS, not the weights themselves; fetch them with: git lfs pull."
+    )
+
+
+@pytest.mark.parametrize("text", ["<!DOCTYPE html>\n<html>", "\n<html lang='en'>", "<?xml version='1.0'?><Error/>"])
+def test_web_page(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    path.write_text(text)
+    assert refusal(path) == (
+        f"{path} is a web page, not weights: the download saved a page in place of the file. "
+        "Open the link in a browser, and download the file itself."
+    )
+
+
+@pytest.mark.parametrize("name", ["coevoer-t.onnx", "coevoer-t.pte", "coevoer-t.mlpackage"])
+def test_exported_network(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.mkdir() if name.endswith(".mlpackage") else path.write_bytes(b"\x08\x0a")
+    assert refusal(path) == (
+        f"{path} is an exported network, whose weights cannot be read back; "
+        "give the .safetensors file that it was exported from."
+    )
 
 
 def test_missing_keys(file: Path) -> None:
@@ -244,14 +321,12 @@ def test_unknown_model(file: Path, metadata: dict[str, str], model: str | None) 
 
 
 def test_embedded_models() -> None:
-    assert checkpoint.embedded_models() == ("coevoer-s", MODEL)
-    assert {checkpoint.DEFAULT_MODEL, checkpoint.DEFAULT_REFERENCE} == set(checkpoint.embedded_models())
+    assert checkpoint.embedded_models() == (MODEL,) == (checkpoint.DEFAULT_MODEL,)
 
 
-@pytest.mark.parametrize("model", ["coevoer-s", MODEL])
-def test_embedded_weights_are_trained(model: str) -> None:
-    network, origin = checkpoint.load_embedded(model)
-    assert (origin.model, origin.source, origin.trained) == (model, f"{model}.safetensors", True)
+def test_embedded_weights_are_trained() -> None:
+    network, origin = checkpoint.load_embedded(MODEL)
+    assert (origin.model, origin.source, origin.trained) == (MODEL, f"{MODEL}.safetensors", True)
     assert len(origin.sha256) == 64
     assert (origin.enhancer, origin.foreground) == (True, True)
     assert not network.training
@@ -264,26 +339,35 @@ def test_the_default_is_embedded() -> None:
 
 def test_by_name_or_file(file: Path, tmp_path: Path) -> None:
     assert checkpoint.load_named(file)[1].source == checkpoint.load_named(str(file))[1].source == file.name
-    with pytest.raises(CheckpointError, match="No checkpoint"):
-        checkpoint.load_named(str(tmp_path / "other.safetensors"))
+    for missing in ("other.safetensors", "other.pth"):
+        with pytest.raises(CheckpointError, match=r"^No checkpoint"):
+            checkpoint.load_named(str(tmp_path / missing))
+    with pytest.raises(CheckpointError, match="is a folder; give "):
+        checkpoint.load_named(str(tmp_path))
+    with pytest.raises(CheckpointError) as error:
+        checkpoint.load_named("coevoer-s")
+    assert str(error.value) == (
+        "No weights for 'coevoer-s' come with the package, only for coevoer-t; "
+        "give the path of a .safetensors file instead."
+    )
     with pytest.raises(InputError, match=f"Unknown model 'other'; valid: {VALID}."):
         checkpoint.load_named("other")
 
 
-@pytest.mark.parametrize("model", ["coevoer-b", "coevoer-l"])
+@pytest.mark.parametrize("model", ["coevoer-s", "coevoer-b", "coevoer-l"])
 def test_model_without_embedded_weights(model: str) -> None:
     assert model in MODEL_NAMES
     with pytest.raises(CheckpointError) as error:
         checkpoint.load_embedded(model)
     assert str(error.value) == (
-        f"No weights for '{model}' come with this version, only for coevoer-s, coevoer-t; "
+        f"No weights for '{model}' come with the package, only for coevoer-t; "
         "give --checkpoint FILE, or --untrained for seeded random weights (to measure size and speed)."
     )
 
 
 def test_untrained(small: None) -> None:
     network, origin = checkpoint.untrained(MODEL, seed=3)
-    assert origin == Checkpoint(MODEL, "random initialisation, seed 3", "", trained=False)
+    assert origin == Checkpoint(MODEL, "random initialisation, seed 3", "", trained=False, seed=3)
     assert not network.training
     same, other = checkpoint.untrained(MODEL, seed=3)[0], checkpoint.untrained(MODEL, seed=4)[0]
     assert torch.equal(network.body_tokens.weight, same.body_tokens.weight)

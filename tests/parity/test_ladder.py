@@ -20,13 +20,14 @@ from coevoer_edge.errors import CheckFailed, CheckpointError, CoEvoerError, Inpu
 from coevoer_edge.evaluation.golden import error_ratio
 from coevoer_edge.evaluation.meshes import MeasuringBody
 from coevoer_edge.export import exporter
-from coevoer_edge.export.__main__ import _parity as parity_line
+from coevoer_edge.export.__main__ import _checks as checks_of
 from coevoer_edge.model import CoEvoer, checkpoint
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import FIGURES, Budget, Limit
 from coevoer_edge.parity.ladder import Climb, ParityRequest, climb, number_of_steps
 from coevoer_edge.parity.pictures import draw
 from coevoer_edge.parity.samples import open_samples
+from coevoer_edge.parity.stored import StoredReference
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 from coevoer_edge.runtime.protocol import Outputs
 from coevoer_edge.terminal.console import Steps
@@ -220,10 +221,9 @@ def climbed(request_: ParityRequest) -> Climb:
 
 
 def test_skipped_parity_is_said(bundle: Bundle) -> None:
-    assert bundle.manifest.parity == {"verdict": "skipped"}
+    assert bundle.manifest.parity.lowering is None
     assert "Not measured (`export --skip-parity`)" in (bundle.path / "MODEL_CARD.md").read_text(encoding="utf-8")
-    measure_it = f"python -m coevoer_edge.parity {bundle.path}"
-    assert parity_line(bundle) == f"parity skipped; measure it with: {measure_it}"
+    assert checks_of(bundle) == [f"Not measured. Measure it with: python -m coevoer_edge.parity {bundle.path}"]
 
 
 def test_every_step_is_measured(climbed: Climb) -> None:
@@ -290,6 +290,88 @@ def test_nothing_is_quantized(bundle: Bundle, weights: Path, monkeypatch: pytest
     assert ladder.export.figures == ladder.losses["lowering"].figures
     assert ladder.export.before.name == "student"
     assert (ladder.error_ratio, ladder.verdict) == ({}, "pass")
+
+
+# The reference of the default model: outputs of its teacher that come with the package.
+
+
+def noted(request: ParityRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[Climb, list[str]]:
+    """Climb, and what was noted on the way."""
+    notes: list[str] = []
+    monkeypatch.setattr(Steps, "note", lambda self, text, style="": notes.append(text))
+    return climb(request), notes
+
+
+@pytest.fixture
+def as_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny network stands for the trained default model whose weights come with the package."""
+    found = rungs.load_student
+    monkeypatch.setattr(checkpoint, "DEFAULT_MODEL", "tiny")
+    monkeypatch.setattr(checkpoint, "embedded_models", lambda: ("tiny",))
+
+    def trained(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, checkpoint.Checkpoint]:
+        network, origin = found(bundle, file)
+        return network, replace(origin, trained=True)
+
+    monkeypatch.setattr(rungs, "load_student", trained)
+
+
+@pytest.fixture
+def embedded(bundle: Bundle, weights: Path, monkeypatch: pytest.MonkeyPatch, as_default: None) -> ParityRequest:
+    monkeypatch.setattr(checkpoint, "load_embedded", lambda model: checkpoint.load(weights))
+    return ParityRequest((bundle.path,), limit=1)
+
+
+def test_the_default_models_reference_is_its_teachers_stored_outputs(
+    embedded: ParityRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, notes = noted(embedded, monkeypatch)
+    reference = found.networks["reference"]
+    assert (reference.rung.model, reference.rung.kind) == ("coevoer-s", "stored")
+    assert "the outputs of the reference, coevoer-s, come with the package" in notes
+    stored = StoredReference.open().answers(found.samples.images)
+    assert stored is not None
+    for answer, kept in zip(reference.outputs, stored, strict=True):
+        assert all(np.array_equal(answer[name], kept[name]) for name in contract.OUTPUT_NAMES)
+    (ladder,) = found.ladders
+    assert ladder.losses["distillation"].before == reference.rung
+    assert ladder.losses["distillation"].figures["mpvpe_mm.all"].count == 2
+    assert list(draw(found, 0, BodyModel.open())[0].tiles)[:3] == ["image", "reference", "student"]
+
+
+def test_other_images_begin_at_the_student_and_say_why(
+    embedded: ParityRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ASTRONAUT, tmp_path)
+    found, notes = noted(replace(embedded, data=str(tmp_path), layers=True), monkeypatch)
+    assert list(found.networks) == ["student", "quantized"]
+    (ladder,) = found.ladders
+    assert "distillation" not in ladder.losses
+    assert ladder.quantization_layers
+    assert [note for note in notes if "starts at" in note] == [
+        "The ladder starts at the student, because only the outputs of coevoer-s on the default golden images come "
+        "with the package; to measure distillation on other images, add --reference FILE with its weights "
+        "(derive/teacher/coevoer-s.safetensors in the repository)."
+    ]
+
+
+def test_a_stored_reference_that_is_asked_for_by_name(bundle: Bundle, weights: Path, tmp_path: Path) -> None:
+    request = ParityRequest((bundle.path,), reference="coevoer-s", checkpoint=weights, limit=1)
+    assert climb(request).networks["reference"].rung.kind == "stored"
+    shutil.copy(ASTRONAUT, tmp_path)
+    assert refusal(replace(request, data=str(tmp_path)), of=climb) == (
+        "--reference coevoer-s is not possible on these images, because only the outputs of coevoer-s on the default "
+        "golden images come with the package; add --reference FILE with its weights "
+        "(derive/teacher/coevoer-s.safetensors in the repository)."
+    )
+
+
+def test_own_weights_have_no_reference_unless_it_is_given(
+    bundle: Bundle, weights: Path, as_default: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, notes = noted(ParityRequest((bundle.path,), checkpoint=weights, limit=1), monkeypatch)
+    assert list(found.networks) == ["student", "quantized"]
+    assert not [note for note in notes if "coevoer-s" in note]
 
 
 # What cannot be made again.

@@ -120,6 +120,9 @@ def test_cached_answers_are_asked_once(tmp_path, record, teacher):
     third = asked_teacher()
     third(record.image, [5, 6])
     assert third.tapped.asked == 1
+    (tmp_path / "plain").touch()
+    kept = [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode for path in kept} == {(tmp_path / "plain").stat().st_mode}
 
 
 def test_a_cache_of_other_answers_is_refused(tmp_path):

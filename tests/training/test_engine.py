@@ -155,6 +155,15 @@ def test_numbered_checkpoints_are_kept(tmp_path):
     ]
 
 
+def test_every_file_of_a_run_has_the_mode_that_the_umask_gives(tmp_path):
+    """They are written beside and renamed; none is left readable by its owner alone."""
+    (tmp_path / "plain").touch()
+    trainer_of(one_process(), replace(RECIPE, keep_every=1), tmp_path / "run").fit(until=2)
+    files = list((tmp_path / "run").iterdir())
+    assert {WEIGHTS, CHECKPOINT} < {path.name for path in files}
+    assert {path.stat().st_mode for path in files} == {(tmp_path / "plain").stat().st_mode}
+
+
 def test_workers_give_the_same_batches(tmp_path):
     losses = []
     for workers in (0, 1):

@@ -24,6 +24,7 @@ _UNITS = {
 }
 _ROLES = {
     "network": "network",
+    "stored": "stored outputs: they come with the package, the network was not run here",
     "runtime": "runtime",
     "reference": "reference: interprets the file, is not what runs on a device",
 }
