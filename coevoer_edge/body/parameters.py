@@ -20,7 +20,7 @@ ROTATIONS = tuple(name for name, shape in _SHAPES.items() if shape[-2:] == (3, 3
 _ROWS = dict(zip(ROTATIONS, pairwise(accumulate((_SHAPES[name][0] for name in ROTATIONS), initial=0)), strict=True))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SmplxParameters:
     """Pose, shape and expression of one body; rotations as matrices, each joint to its parent.
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MANIFEST, GOLDEN, CARD, SUMS = "manifest.json", "golden.npz", "MODEL_CARD.md", "SHA256SUMS"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """An opened bundle."""
 

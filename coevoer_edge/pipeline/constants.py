@@ -4,7 +4,6 @@ In: the `pipeline` table of a manifest, or nothing for the defaults. Out: `Pipel
 the page; a test holds the page's tables against these defaults.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
@@ -72,6 +71,8 @@ class Pipeline:
 
     def to_table(self) -> dict[str, Any]:
         """As the manifest carries it."""
+        import json  # late: slow to load, and only exports write the table
+
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
     @classmethod

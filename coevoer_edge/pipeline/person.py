@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from coevoer_edge.pipeline.image import ImageSource
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mesh:
     """Triangles between vertices; outward faces run counterclockwise."""
 
@@ -69,7 +69,7 @@ class PersonViews(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Person:
     """One person in the full image, upright as `read_image` gives it.
 

@@ -100,7 +100,7 @@ class Sight(NamedTuple):
         )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TrackedFrame:
     """What became of one frame of a stream."""
 
