@@ -19,7 +19,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.answers import PARAMETERS, answer, decisions, numbers_of
 from coevoer_edge.conformance.kit import EXPECTED, KIT_PATH, TOLERANCES, Case, Kit, Tensors
 from coevoer_edge.conformance.stage import Actor, Place, Stage, as_outputs, noisy, oracle
-from coevoer_edge.data.synthetic.motion import SyntheticMotion
+from coevoer_edge.data.synthetic.gestures import SyntheticMotion
 from coevoer_edge.data.synthetic.person import draw_person
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE

@@ -12,7 +12,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import Actor, Place, Stage
-from coevoer_edge.data.synthetic.motion import SyntheticMotion
+from coevoer_edge.data.synthetic.gestures import SyntheticMotion
 
 _UPRIGHT = axis_angle_to_matrix((np.pi, 0, 0))
 

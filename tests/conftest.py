@@ -12,7 +12,7 @@ from filelock import FileLock
 from torch.export import ExportedProgram
 
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.model.program import capture
+from coevoer_edge.model.captured_program import capture
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.pt2e import quantize
 from coevoer_edge.quantization.recipe import QuantizationRecipe

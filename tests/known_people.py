@@ -12,7 +12,7 @@ from coevoer_edge.body.keypoints import NUM_KEYPOINTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.data.record import Record
-from coevoer_edge.evaluation.meshes import MeasuringBody
+from coevoer_edge.evaluation.measuring_body import MeasuringBody
 from coevoer_edge.evaluation.metrics import project
 from coevoer_edge.model import CoEvoerOutputs
 

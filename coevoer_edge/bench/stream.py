@@ -76,7 +76,7 @@ def draw_stream(count: int = FRAMES) -> Stream:
 
 def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
     """Frames, and who is in each. The picture is 192 x 256 px, enlarged; its edges go on to the frame's."""
-    from coevoer_edge.data.synthetic.motion import SyntheticMotion
+    from coevoer_edge.data.synthetic.gestures import SyntheticMotion
     from coevoer_edge.data.synthetic.people import SyntheticPeople
     from coevoer_edge.data.synthetic.view import View
     from coevoer_edge.model.threads import one_thread

@@ -83,7 +83,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     from coevoer_edge.data.sources import open_test
     from coevoer_edge.evaluation.domains import choose
     from coevoer_edge.evaluation.measure import evaluate as measure
-    from coevoer_edge.evaluation.meshes import MeasuringBody
+    from coevoer_edge.evaluation.measuring_body import MeasuringBody
 
     place, figures = find_device(request.device), request.figures
     _check_folder(figures)
@@ -209,7 +209,7 @@ def _difference(artifact: dict[str, Any], parent: dict[str, Any]) -> dict[str, A
 
 def _report(subjects: list[Evaluated], tables: list[dict[str, Any]], data: str, body: "BodyModel") -> str:
     """The paper's Table 1 with ours below it."""
-    from coevoer_edge.evaluation.published import PAPER, TABLE_1
+    from coevoer_edge.evaluation.paper_tables import PAPER, TABLE_1
     from coevoer_edge.evaluation.tables import Section, as_text, row_of
 
     sections = [Section(f"Published, on UBody: {PAPER}, Table 1", TABLE_1)]

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from coevoer_edge.errors import InputError
-from coevoer_edge.evaluation.published import FULL, PAPER, TABLE_4, VARIANT_1, VARIANT_2
+from coevoer_edge.evaluation.paper_tables import FULL, PAPER, TABLE_4, VARIANT_1, VARIANT_2
 from coevoer_edge.evaluation.tables import Section, as_markdown, as_text, row_of
 from coevoer_edge.terminal.console import Command
 

@@ -22,7 +22,7 @@ from coevoer_edge.body.keypoints import FINGERTIP_NAMES, KEYPOINT_NAMES, LANDMAR
 from coevoer_edge.body.layer import PELVIS
 from coevoer_edge.data.record import KNOWN, Record, RecordSource, VertexSource
 from coevoer_edge.errors import InputError
-from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody, Meshes
+from coevoer_edge.evaluation.measuring_body import ANCHORS, MeasuringBody, Meshes
 from coevoer_edge.evaluation.metrics import (
     box_iou,
     geodesic_deg,

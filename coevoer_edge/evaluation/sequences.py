@@ -15,7 +15,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import NOISE_DEG, NOISE_DEPTH, NOISE_PX, Actor, Place, Stage
-from coevoer_edge.data.synthetic.motion import SyntheticMotion
+from coevoer_edge.data.synthetic.gestures import SyntheticMotion
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA
 from coevoer_edge.pipeline.person import frame_camera, on_so3
 from coevoer_edge.runtime.protocol import Runtime

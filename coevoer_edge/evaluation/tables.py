@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from coevoer_edge.evaluation.published import PublishedRow, Triple
+from coevoer_edge.evaluation.paper_tables import PublishedRow, Triple
 
 _SETS = ("all", "hand", "face")
 _HEAD = ("All", "Hand", "Face")

@@ -16,7 +16,7 @@ from torch.fx import Node
 from coevoer_edge.bundle.manifest import FusionEntry
 from coevoer_edge.errors import CheckFailed
 from coevoer_edge.lowering.recipe import ExportRecipe
-from coevoer_edge.model.program import GEMMS, count_attentions
+from coevoer_edge.model.captured_program import GEMMS, count_attentions
 
 _QUANTIZED = torch.ops.quantized_decomposed
 DEQUANTIZE_ACTIVATION = _QUANTIZED.dequantize_per_tensor.default

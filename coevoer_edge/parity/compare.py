@@ -21,7 +21,7 @@ from coevoer_edge.body.rotations import nearest_rotation
 from coevoer_edge.data.record import Record
 from coevoer_edge.evaluation.golden import over
 from coevoer_edge.evaluation.measure import measure_batch, pose_angles
-from coevoer_edge.evaluation.meshes import ANCHORS, MeasuringBody
+from coevoer_edge.evaluation.measuring_body import ANCHORS, MeasuringBody
 from coevoer_edge.evaluation.metrics import mean_of_known, move_to, project
 from coevoer_edge.model import CoEvoerOutputs
 from coevoer_edge.parity.budget import FIGURES

@@ -17,10 +17,10 @@ from coevoer_edge.bundle import Bundle
 from coevoer_edge.data.folder import ImageSet
 from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.golden import error_ratio
-from coevoer_edge.evaluation.meshes import MeasuringBody
+from coevoer_edge.evaluation.measuring_body import MeasuringBody
 from coevoer_edge.model import CoEvoer, checkpoint
+from coevoer_edge.model.captured_program import capture
 from coevoer_edge.model.checkpoint import Checkpoint
-from coevoer_edge.model.program import capture
 from coevoer_edge.parity import compare, rungs
 from coevoer_edge.parity.budget import WORST_VERTEX, Budget
 from coevoer_edge.parity.layers import lowering_layers, quantization_layers

@@ -26,7 +26,7 @@ from torch.fx import Interpreter, Node
 from coevoer_edge import contract
 from coevoer_edge.errors import InputError
 from coevoer_edge.lowering.facts import DEQUANTIZE_ACTIVATION, is_from
-from coevoer_edge.model.program import ATTENTION, GEMMS
+from coevoer_edge.model.captured_program import ATTENTION, GEMMS
 from coevoer_edge.model.threads import one_thread
 from coevoer_edge.parity.result import LayerLoss
 from coevoer_edge.pipeline.image import Pixels

@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule
 
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.model.program import capture, example_input
+from coevoer_edge.model.captured_program import capture, example_input
 from coevoer_edge.model.threads import one_thread
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.bias_correction import correct, mean_outputs

@@ -13,7 +13,7 @@ from torch.fx import GraphModule, Node
 from torchao.quantization.pt2e.quantizer import QuantizationAnnotation, QuantizationSpec, Quantizer
 from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 
-from coevoer_edge.model.program import GEMMS
+from coevoer_edge.model.captured_program import GEMMS
 from coevoer_edge.quantization.observers import SMALLEST_SCALE, HalfPerChannelMinMax
 from coevoer_edge.quantization.ranges import activation_observer
 from coevoer_edge.quantization.recipe import QuantizationRecipe

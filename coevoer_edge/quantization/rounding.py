@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from coevoer_edge.model.program import GEMMS
+from coevoer_edge.model.captured_program import GEMMS
 from coevoer_edge.quantization.observers import SMALLEST_SCALE
 from coevoer_edge.quantization.quantizer import module_path
 

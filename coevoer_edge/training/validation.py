@@ -8,7 +8,7 @@ import torch
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.data.sources import open_validation
 from coevoer_edge.evaluation.measure import SETS, evaluate
-from coevoer_edge.evaluation.meshes import MeasuringBody
+from coevoer_edge.evaluation.measuring_body import MeasuringBody
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.training.engine import Evaluate
 

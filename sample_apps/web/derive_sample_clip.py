@@ -25,8 +25,8 @@ from coevoer_edge.body.layer import PELVIS, BodyLayer, SmplxBatch, all_coefficie
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.data.synthetic.background import paint_backgrounds
+from coevoer_edge.data.synthetic.gestures import Motion
 from coevoer_edge.data.synthetic.look import Look, draw_look
-from coevoer_edge.data.synthetic.motion import Motion
 from coevoer_edge.data.synthetic.picture import Painter
 
 HERE = Path(__file__).parent

@@ -10,7 +10,7 @@ from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.errors import InputError
 from coevoer_edge.evaluation.measure import Result, evaluate, join
-from coevoer_edge.evaluation.meshes import MeasuringBody
+from coevoer_edge.evaluation.measuring_body import MeasuringBody
 
 MM = ("mpvpe_mm", "pa_mpvpe_mm", "mpvpe_in_crop_mm", "pa_mpvpe_in_crop_mm", "mpjpe_mm")
 TEN_DEG = torch.from_numpy(axis_angle_to_matrix((0, 0, np.radians(10)))).float()

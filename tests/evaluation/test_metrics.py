@@ -9,7 +9,7 @@ import torch
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.body.rotations import geodesic_deg as numpy_geodesic_deg
 from coevoer_edge.evaluation.measure import vertex_errors
-from coevoer_edge.evaluation.meshes import Meshes
+from coevoer_edge.evaluation.measuring_body import Meshes
 from coevoer_edge.evaluation.metrics import (
     box_iou,
     geodesic_deg,

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from coevoer_edge.evaluation.ablation import ablation, command, read_result
-from coevoer_edge.evaluation.published import TABLE_1, TABLE_2, TABLE_3, TABLE_4, PublishedRow
+from coevoer_edge.evaluation.paper_tables import TABLE_1, TABLE_2, TABLE_3, TABLE_4, PublishedRow
 from coevoer_edge.evaluation.tables import Section, as_markdown, as_text, row_of
 
 

@@ -13,7 +13,7 @@ from coevoer_edge.lowering.passes import (
     decompose_for_xnnpack,
     layer_norm_as_means,
 )
-from coevoer_edge.model.program import ATTENTION, count_attentions
+from coevoer_edge.model.captured_program import ATTENTION, count_attentions
 from coevoer_edge.pipeline.image import Pixels
 
 OPERATOR = 1e-5  # largest difference of one operator, float32, values of RMS 1; measured 1e-6

@@ -18,7 +18,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import SUMS, Bundle
 from coevoer_edge.errors import CheckFailed, CheckpointError, CoEvoerError, InputError
 from coevoer_edge.evaluation.golden import error_ratio
-from coevoer_edge.evaluation.meshes import MeasuringBody
+from coevoer_edge.evaluation.measuring_body import MeasuringBody
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import _checks as checks_of
 from coevoer_edge.model import CoEvoer, checkpoint

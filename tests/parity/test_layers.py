@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from coevoer_edge import contract
 from coevoer_edge.errors import InputError
 from coevoer_edge.model import CoEvoer
-from coevoer_edge.model.program import capture
+from coevoer_edge.model.captured_program import capture
 from coevoer_edge.parity.layers import lowering_layers, quantization_layers
 from coevoer_edge.parity.result import LayerLoss
 from coevoer_edge.pipeline.image import Pixels

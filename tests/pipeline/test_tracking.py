@@ -11,7 +11,7 @@ from fakes import FACING, FakeRuntime, outputs_of
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.conformance.stage import Actor, Place, Stage, oracle
-from coevoer_edge.data.synthetic.motion import SyntheticMotion
+from coevoer_edge.data.synthetic.gestures import SyntheticMotion
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError
 from coevoer_edge.estimator import Estimator, TrackedFrame
 from coevoer_edge.pipeline.camera import ASPECT, Crop

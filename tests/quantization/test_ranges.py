@@ -5,7 +5,7 @@ import tiny
 import torch
 from torch import Tensor
 
-from coevoer_edge.model.program import GEMMS
+from coevoer_edge.model.captured_program import GEMMS
 from coevoer_edge.quantization.pt2e import quantize
 from coevoer_edge.quantization.ranges import activation_observer
 from coevoer_edge.quantization.recipe import QuantizationRecipe
