@@ -23,7 +23,7 @@ from torch.export import ExportedProgram
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
-from coevoer_edge.evaluation.golden import measure
+from coevoer_edge.evaluation.golden import golden_parity
 from coevoer_edge.parity.layers import lowering_layers
 from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.quantization.recipe import QuantizationRecipe
@@ -63,7 +63,7 @@ class Gate:
 
     def __call__(self, run: Run, recipe: QuantizationRecipe = RECIPE) -> list[str]:
         outputs = [run(picture) for picture in self.pictures]
-        found = measure(self.exact, self.quantized, outputs, NoBody(), "seeded fault", "runtime")
+        found = golden_parity(self.exact, self.quantized, outputs, NoBody(), "seeded fault", "runtime")
         return found.faults(recipe)
 
 
