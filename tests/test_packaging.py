@@ -154,6 +154,16 @@ def test_the_sdist_builds_the_same_wheel(wheel, unpacked_sdist, tmp_path):
 
 def test_torch_is_pinned_to_a_minor_version():
     """An open range pulls the newest CUDA build, and PT2E graphs are tied to a minor version."""
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    (torch,) = (d for d in dependencies if re.match(r"torch\W", d))
-    assert re.fullmatch(r"torch==\d+\.\d+\.(\*|\d+)", torch)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {
+        name: [d for d in needed if re.match(r"torch\W", d)]
+        for name, needed in project["optional-dependencies"].items()
+    }
+    assert {name for name, torch in extras.items() if torch} == {"executorch", "train"}
+    assert all(re.fullmatch(r"torch==\d+\.\d+\.(\*|\d+)", d) for torch in extras.values() for d in torch)
+
+
+def test_an_installation_without_extras_brings_no_exporter_and_no_trainer():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.match(r"[\w-]+", d).group() for d in project["dependencies"]}
+    assert not names & {"torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript", "lightning-fabric", "av"}
