@@ -146,7 +146,7 @@ class Estimator:
         views = self._views((width, height), _file_name(image), pixels)
         person = self._person(pixels, Crop.whole_frame(width, height), views)
         for _ in range(self.passes - 1):
-            crop = next_crop(person.joints_cam, person.joints_px, width, height)
+            crop = next_crop(person, width, height, self._tracker.rule)
             if crop is None:
                 break
             person = self._person(pixels, crop, views)

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from PIL import Image
 
 from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.errors import BundleError, CoEvoerError, InputError
 from coevoer_edge.estimator import Estimator
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, Crop
+from coevoer_edge.pipeline.constants import PIPELINE
 from coevoer_edge.pipeline.image import extract_crop, load_image
 from coevoer_edge.pipeline.tracking import next_crop
 
@@ -61,7 +65,7 @@ def test_second_pass_follows_the_body(body, image):
     runtime = FakeRuntime([outputs_of((0.3, 0.1, 60.0)), outputs_of((0.0, 0.0, 45.0))])
     person = Estimator(runtime, body, trained=True)(image)
     first = Estimator(FakeRuntime(runtime.answers), body, trained=True, passes=1)(image)
-    expected = next_crop(first.joints_cam, first.joints_px, 512, 512)
+    expected = next_crop(first, 512, 512)
     assert len(runtime.seen) == 2
     assert person.crop == expected != first.crop
     np.testing.assert_array_equal(runtime.seen[1], extract_crop(image, expected))
@@ -80,29 +84,62 @@ def test_useless_body_is_not_followed(body, image, translation):
     assert person.crop == Crop.whole_frame(512, 512)
 
 
-def test_next_crop_is_clipped_to_the_image():
+def seen(joints_px, translation_m=(0, 0, 1), joints_cam=None):
+    """As much of a person as a next crop follows from."""
+    joints_cam = np.ones((55, 3)) if joints_cam is None else joints_cam
+    return SimpleNamespace(translation_m=np.array(translation_m, float), joints_cam=joints_cam, joints_px=joints_px)
+
+
+@pytest.mark.parametrize(("depth_m", "followed"), [(0.5, True), (0.0, False), (-0.5, False), (np.nan, False)])
+def test_next_crop_wants_the_origin_and_the_joints_before_the_camera(depth_m, followed):
+    joints_px = np.random.default_rng(0).uniform(0, 100, (55, 2))
+    assert (next_crop(seen(joints_px, (0, 0, depth_m)), 100, 100) is not None) == followed
     joints_cam = np.ones((55, 3))
+    joints_cam[15, 2] = depth_m
+    assert (next_crop(seen(joints_px, joints_cam=joints_cam), 100, 100) is not None) == followed
+
+
+def test_an_image_whose_body_has_its_origin_behind_the_camera_gets_no_second_look(body, image):
+    """The origin lies above the pelvis: with a body that leans back over the camera it alone is behind it (6 b)."""
+    face_down = outputs_of((0.0, 0.0, -0.02))
+    face_down["global_orient"][...] = axis_angle_to_matrix((-np.pi / 2, 0, 0))  # y up becomes z into the scene
+    person = Estimator(FakeRuntime([face_down]), body, trained=True, passes=1)(image)
+    assert person.translation_m[2] < 0
+    runtime = FakeRuntime([face_down])
+    Estimator(runtime, body, trained=True, passes=2)(image)
+    assert len(runtime.seen) == 1
+
+
+def test_an_image_follows_the_bundles_own_rule(body, image):
+    """`smallest_overlap` and `smallest_crop` are the manifest's, for images as for streams."""
+    strict = replace(PIPELINE, smallest_crop=0.99)
+    runtime = FakeRuntime([outputs_of((0.3, 0.1, 60.0))])
+    Estimator(runtime, body, trained=True, pipeline=strict)(image)
+    assert len(runtime.seen) == 1
+
+
+def test_next_crop_is_clipped_to_the_image():
     joints_px = np.random.default_rng(0).uniform((-100, 20), (90, 80), (55, 2))
     joints_px[[0, 15]] = (-100, 20), (90, 80)
-    crop = next_crop(joints_cam, joints_px, 100, 100)
+    crop = next_crop(seen(joints_px), 100, 100)
     assert crop == Crop.around((0, 20, 90, 80))
 
 
 def test_next_crop_leaves_the_legs():
-    joints_cam, joints_px = np.ones((55, 3)), np.full((55, 2), 50.0)
+    joints_px = np.full((55, 2), 50.0)
     joints_px[0], joints_px[15] = (40, 60), (60, 30)
     legs = [1, 2, 4, 5, 7, 8, 10, 11]
     joints_px[legs] = 5000.0
     joints_px[legs[0]] = np.nan
-    assert next_crop(joints_cam, joints_px, 100, 100) == Crop.around((40, 30, 60, 60))
+    assert next_crop(seen(joints_px), 100, 100) == Crop.around((40, 30, 60, 60))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_next_crop_wants_finite_joints(bad):
     joints_px = np.random.default_rng(0).uniform(0, 100, (55, 2))
-    assert next_crop(np.ones((55, 3)), joints_px, 100, 100) is not None
+    assert next_crop(seen(joints_px), 100, 100) is not None
     joints_px[20] = bad
-    assert next_crop(np.ones((55, 3)), joints_px, 100, 100) is None
+    assert next_crop(seen(joints_px), 100, 100) is None
 
 
 def test_rotations_are_projected(body, image):

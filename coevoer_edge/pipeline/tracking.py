@@ -26,23 +26,17 @@ _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
 _ROUNDING = 1e-6  # tiles that fit exactly are not one more for a rounding error
 
 
-def next_crop(
-    joints_cam: Float64Array,
-    joints_px: Float64Array,
-    image_width_px: int,
-    image_height_px: int,
-    rule: Pipeline = PIPELINE,
-) -> Crop | None:
-    """The crop that follows a predicted body by `CROP_RULE`, or None when the body is no usable guide.
+def next_crop(seen: Person, image_width_px: int, image_height_px: int, rule: Pipeline = PIPELINE) -> Crop | None:
+    """The crop that follows a body as the network saw it, or None when the body is no usable guide.
 
-    `joints_cam` is (55, 3), m; `joints_px` (55, 2). The box of the upper body (pelvis upwards, with hands and face) is
-    clipped to the image, as OSX does (common/utils/preprocessing.py sanitize_bbox), so that the crop spends no pixels
-    on what is out of sight. None when a followed joint is not finite or not in front of the camera, when less than
+    The box of the upper body (pelvis upwards, with hands and face) is clipped to the image, as OSX does
+    (common/utils/preprocessing.py sanitize_bbox), so that the crop spends no pixels on what is out of sight. None when
+    the body's origin or a followed joint is not in front of the camera, when such a joint is not finite, when less than
     `smallest_overlap` of the box lies in the image, or when the crop would be below `smallest_crop` of the whole
     frame's.
     """
-    depth_m, points = joints_cam[_FOLLOWED, 2], joints_px[_FOLLOWED]
-    if not (np.isfinite(points).all() and (depth_m > 0).all()):
+    depth_m, points = seen.joints_cam[_FOLLOWED, 2], seen.joints_px[_FOLLOWED]
+    if not (seen.translation_m[2] > 0 and np.isfinite(points).all() and (depth_m > 0).all()):
         return None
     frame = np.array((image_width_px, image_height_px), np.float64)
     low, high = points.min(0), points.max(0)
@@ -146,8 +140,8 @@ class Tracker:
             raise InputError(f"The frame's timestamp is {timestamp_ms} ms; give a finite number of milliseconds.")
         if self._last_ms is not None and timestamp_ms <= self._last_ms:
             raise InputError(
-                f"The frame's timestamp is {timestamp_ms:g} ms, the last one was {self._last_ms:g} ms; timestamps of a "
-                "stream grow. Leave the frame out, or begin another stream."
+                f"The frame's timestamp is {timestamp_ms:g} ms, the last one was {self._last_ms:g} ms; timestamps must "
+                "increase. Leave the frame out, or begin another stream."
             )
         gap = self._last_ms is not None and timestamp_ms - self._last_ms > self.rule.max_gap_ms
         if gap or self._size != (width_px, height_px):
@@ -181,9 +175,7 @@ class Tracker:
     def _guided(self, person: Person, width_px: int, height_px: int) -> Crop | None:
         """The crop that follows, where the person is a guide."""
         least = self.rule.keep_visibility if self.state == "tracking" else self.rule.acquire_visibility
-        if person.visibility[0] < least or not person.translation_m[2] > 0:
-            return None
-        return next_crop(person.joints_cam, person.joints_px, width_px, height_px, self.rule)
+        return None if person.visibility[0] < least else next_crop(person, width_px, height_px, self.rule)
 
     def _follow(self, crop: Crop, sight: Sight) -> None:
         if self._sight is not None:

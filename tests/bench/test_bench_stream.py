@@ -59,7 +59,7 @@ def test_the_answers_are_about_the_person_in_the_picture(stream: Stream) -> None
     with Estimator(Answering(stream), BodyModel.open(), trained=False, smooth=False) as estimator:
         person = estimator.detect_for_video(stream.frames[0], 0).person
     assert person is not None
-    crop = next_crop(person.joints_cam, person.joints_px, 640, 480)
+    crop = next_crop(person, 640, 480)
     assert crop is not None
     moved = np.abs(stream.frames[-1].astype(int) - stream.frames[0]).max(-1) > 60
     rows, columns = np.nonzero(moved)

@@ -257,7 +257,7 @@ def test_times_that_do_not_grow_are_refused_and_change_nothing(body):
     stage = Stage([somebody(13, lambda t: Place(0.5, 0.65, 0.22))], body)
     estimator, _ = play(stage, [0.0, 33.0, 66.0])
     for time_ms in (66.0, 40.0):
-        message = f"The frame's timestamp is {time_ms:g} ms, the last one was 66 ms; timestamps of a stream grow."
+        message = f"The frame's timestamp is {time_ms:g} ms, the last one was 66 ms; timestamps must increase."
         with pytest.raises(InputError, match=re.escape(message)):
             estimator.detect_for_video(BLACK, time_ms)
     for time_ms in (float("nan"), float("inf")):

@@ -29,7 +29,7 @@ Json rows(const std::vector<double>& values, std::size_t row) {
 
 }  // namespace
 
-std::string to_json(const coevoer::Result& result, double mesh_ms, const std::string& image,
+std::string to_json(const coevoer::EstimatorResult& result, double mesh_ms, const std::string& image,
                     const coevoer::Manifest& manifest) {
   Json json;
   json["image"] = image;

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "coevoer/landmarker.hpp"
+#include "coevoer/estimator.hpp"
 
 // One result with its times; arrays in rows as docs/pipeline.md names them.
-std::string to_json(const coevoer::Result& result, double mesh_ms, const std::string& image,
+std::string to_json(const coevoer::EstimatorResult& result, double mesh_ms, const std::string& image,
                     const coevoer::Manifest& manifest);
 
 // (V, 3) vertices in the camera frame, m, turned half about x for viewers: y up, z towards the viewer.

@@ -4,16 +4,16 @@
 #include <string>
 
 #include "coevoer/coevoer.h"
-#include "coevoer/landmarker.hpp"
+#include "coevoer/estimator.hpp"
 #include "coevoer/values.hpp"
 
-struct coevoer_landmarker {
-  explicit coevoer_landmarker(coevoer::LandmarkerOptions options) : landmarker(std::move(options)) {}
-  coevoer::Landmarker landmarker;
+struct coevoer_estimator {
+  explicit coevoer_estimator(coevoer::EstimatorOptions options) : estimator(std::move(options)) {}
+  coevoer::Estimator estimator;
 };
 
 struct coevoer_result {
-  coevoer::Result result;
+  coevoer::EstimatorResult result;
 };
 
 namespace coevoer {
@@ -88,8 +88,8 @@ class ForeignNetwork final : public Network {
   coevoer_network network_{};
 };
 
-LandmarkerOptions options_of(const coevoer_options& o) {
-  LandmarkerOptions options;
+EstimatorOptions options_of(const coevoer_options& o) {
+  EstimatorOptions options;
   options.engine.bundle = given(o.bundle, "the bundle's folder");
   if (o.smaller_bundle != nullptr) options.engine.smaller_bundle = o.smaller_bundle;
   if (o.mode < COEVOER_IMAGE || o.mode > COEVOER_LIVE_STREAM)
@@ -106,7 +106,7 @@ LandmarkerOptions options_of(const coevoer_options& o) {
                                                                           const char* message) {
     listener(context, status, result, message);
   };
-  options.listener.result = [call](const Result& result) { call(COEVOER_OK, new coevoer_result{result}, ""); };
+  options.listener.result = [call](const EstimatorResult& result) { call(COEVOER_OK, new coevoer_result{result}, ""); };
   options.listener.error = [call](const Error& error) {
     call(static_cast<coevoer_status>(error.kind()), nullptr, error.what());
   };
@@ -133,47 +133,47 @@ coevoer_options coevoer_default_options(void) {
   return {};
 }
 
-coevoer_status coevoer_open(const coevoer_options* options, coevoer_landmarker** landmarker) {
+coevoer_status coevoer_open(const coevoer_options* options, coevoer_estimator** estimator) {
   return guarded([&] {
-    *given(landmarker, "the place for the landmarker") = nullptr;
-    *landmarker = new coevoer_landmarker(coevoer::options_of(*given(options, "options")));
+    *given(estimator, "the place for the estimator") = nullptr;
+    *estimator = new coevoer_estimator(coevoer::options_of(*given(options, "options")));
   });
 }
 
-coevoer_status coevoer_detect(coevoer_landmarker* l, const coevoer_frame* frame, coevoer_result** result) {
+coevoer_status coevoer_detect(coevoer_estimator* l, const coevoer_frame* frame, coevoer_result** result) {
   return guarded([&] {
     *given(result, "the place for the result") = nullptr;
-    *result = new coevoer_result{given(l, "the landmarker")->landmarker.detect(frame_of(frame))};
+    *result = new coevoer_result{given(l, "the estimator")->estimator.detect(frame_of(frame))};
   });
 }
 
-coevoer_status coevoer_detect_for_video(coevoer_landmarker* l, const coevoer_frame* frame, double timestamp_ms,
+coevoer_status coevoer_detect_for_video(coevoer_estimator* l, const coevoer_frame* frame, double timestamp_ms,
                                         coevoer_result** result) {
   return guarded([&] {
     *given(result, "the place for the result") = nullptr;
-    auto& landmarker = given(l, "the landmarker")->landmarker;
-    *result = new coevoer_result{landmarker.detect_for_video(frame_of(frame), timestamp_ms)};
+    auto& estimator = given(l, "the estimator")->estimator;
+    *result = new coevoer_result{estimator.detect_for_video(frame_of(frame), timestamp_ms)};
   });
 }
 
-coevoer_status coevoer_detect_async(coevoer_landmarker* l, const coevoer_frame* frame, double timestamp_ms) {
-  return guarded([&] { given(l, "the landmarker")->landmarker.detect_async(frame_of(frame), timestamp_ms); });
+coevoer_status coevoer_detect_async(coevoer_estimator* l, const coevoer_frame* frame, double timestamp_ms) {
+  return guarded([&] { given(l, "the estimator")->estimator.detect_async(frame_of(frame), timestamp_ms); });
 }
 
-coevoer_status coevoer_set_pressure(coevoer_landmarker* l, int32_t thermal, int32_t low_memory) {
+coevoer_status coevoer_set_pressure(coevoer_estimator* l, int32_t thermal, int32_t low_memory) {
   return guarded([&] {
     if (thermal < COEVOER_NOMINAL || thermal > COEVOER_CRITICAL)
       throw coevoer::Error(coevoer::ErrorKind::usage,
                            "the thermal state is " + std::to_string(thermal) + "; give 0 (nominal) to 3 (critical)");
-    given(l, "the landmarker")->landmarker.set_pressure(static_cast<coevoer::Thermal>(thermal), low_memory != 0);
+    given(l, "the estimator")->estimator.set_pressure(static_cast<coevoer::Thermal>(thermal), low_memory != 0);
   });
 }
 
-coevoer_status coevoer_close(coevoer_landmarker* l) {
-  return guarded([&] { given(l, "the landmarker")->landmarker.close(); });
+coevoer_status coevoer_close(coevoer_estimator* l) {
+  return guarded([&] { given(l, "the estimator")->estimator.close(); });
 }
 
-void coevoer_free(coevoer_landmarker* l) { delete l; }
+void coevoer_free(coevoer_estimator* l) { delete l; }
 
 double coevoer_result_timestamp_ms(const coevoer_result* r) { return r->result.timestamp_ms; }
 coevoer_state coevoer_result_state(const coevoer_result* r) { return static_cast<coevoer_state>(r->result.state); }
@@ -201,33 +201,33 @@ size_t coevoer_result_values(const coevoer_result* r, const char* name, double* 
   return found.size();
 }
 
-size_t coevoer_num_joints(const coevoer_landmarker* l) { return l->landmarker.manifest().joint_names.size(); }
+size_t coevoer_num_joints(const coevoer_estimator* l) { return l->estimator.manifest().joint_names.size(); }
 
-const char* coevoer_joint_name(const coevoer_landmarker* l, size_t joint) {
-  const auto& names = l->landmarker.manifest().joint_names;
+const char* coevoer_joint_name(const coevoer_estimator* l, size_t joint) {
+  const auto& names = l->estimator.manifest().joint_names;
   return joint < names.size() ? names[joint].c_str() : nullptr;
 }
 
-size_t coevoer_num_vertices(const coevoer_landmarker* l) { return l->landmarker.body().num_vertices(); }
+size_t coevoer_num_vertices(const coevoer_estimator* l) { return l->estimator.body().num_vertices(); }
 
-const int32_t* coevoer_faces(const coevoer_landmarker* l, size_t* num_faces) {
-  const auto& faces = l->landmarker.body().faces();
+const int32_t* coevoer_faces(const coevoer_estimator* l, size_t* num_faces) {
+  const auto& faces = l->estimator.body().faces();
   if (num_faces != nullptr) *num_faces = faces.size() / 3;
   return faces.data();
 }
 
-coevoer_status coevoer_mesh(const coevoer_landmarker* l, const coevoer_result* r, float* vertices, size_t capacity) {
+coevoer_status coevoer_mesh(const coevoer_estimator* l, const coevoer_result* r, float* vertices, size_t capacity) {
   return guarded([&] {
-    const auto& landmarker = given(l, "the landmarker")->landmarker;
+    const auto& estimator = given(l, "the estimator")->estimator;
     if (!given(r, "the result")->result.person)
       throw coevoer::Error(coevoer::ErrorKind::usage, "the result has no person; ask coevoer_result_has_person first");
-    const std::size_t count = 3 * landmarker.body().num_vertices();
+    const std::size_t count = 3 * estimator.body().num_vertices();
     if (vertices == nullptr || capacity < count)
       throw coevoer::Error(coevoer::ErrorKind::usage, "the mesh takes " + std::to_string(count) +
                                                           " floats; there is place for " +
                                                           std::to_string(vertices ? capacity : 0));
     std::vector<float> mesh;
-    landmarker.mesh(*r->result.person, mesh);
+    estimator.mesh(*r->result.person, mesh);
     std::copy(mesh.begin(), mesh.end(), vertices);
   });
 }

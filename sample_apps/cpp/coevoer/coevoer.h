@@ -27,7 +27,7 @@ typedef enum { COEVOER_RGB = 0, COEVOER_RGBA = 1, COEVOER_BGRA = 2 } coevoer_pix
 typedef enum { COEVOER_SEARCHING = 0, COEVOER_TRACKING = 1 } coevoer_state;
 typedef enum { COEVOER_NOMINAL = 0, COEVOER_FAIR = 1, COEVOER_SERIOUS = 2, COEVOER_CRITICAL = 3 } coevoer_thermal;
 
-typedef struct coevoer_landmarker coevoer_landmarker;
+typedef struct coevoer_estimator coevoer_estimator;
 typedef struct coevoer_result coevoer_result;
 
 /* Of a live stream, on its own thread, one call at a time. With COEVOER_OK the result belongs to the listener, who
@@ -69,14 +69,14 @@ const char* coevoer_last_error(void);
 /* All fields zero. */
 coevoer_options coevoer_default_options(void);
 
-coevoer_status coevoer_open(const coevoer_options* options, coevoer_landmarker** landmarker);
-coevoer_status coevoer_detect(coevoer_landmarker*, const coevoer_frame*, coevoer_result** result);
-coevoer_status coevoer_detect_for_video(coevoer_landmarker*, const coevoer_frame*, double timestamp_ms,
+coevoer_status coevoer_open(const coevoer_options* options, coevoer_estimator** estimator);
+coevoer_status coevoer_detect(coevoer_estimator*, const coevoer_frame*, coevoer_result** result);
+coevoer_status coevoer_detect_for_video(coevoer_estimator*, const coevoer_frame*, double timestamp_ms,
                                         coevoer_result** result);
-coevoer_status coevoer_detect_async(coevoer_landmarker*, const coevoer_frame*, double timestamp_ms);
-coevoer_status coevoer_set_pressure(coevoer_landmarker*, int32_t thermal, int32_t low_memory);
-coevoer_status coevoer_close(coevoer_landmarker*); /* waits for the frames of a live stream */
-void coevoer_free(coevoer_landmarker*);            /* closes first; NULL is harmless */
+coevoer_status coevoer_detect_async(coevoer_estimator*, const coevoer_frame*, double timestamp_ms);
+coevoer_status coevoer_set_pressure(coevoer_estimator*, int32_t thermal, int32_t low_memory);
+coevoer_status coevoer_close(coevoer_estimator*); /* waits for the frames of a live stream */
+void coevoer_free(coevoer_estimator*);            /* closes first; NULL is harmless */
 
 double coevoer_result_timestamp_ms(const coevoer_result*);
 coevoer_state coevoer_result_state(const coevoer_result*); /* after a frame of a stream */
@@ -94,14 +94,14 @@ void coevoer_result_free(coevoer_result*);
  * name, or without a person. */
 size_t coevoer_result_values(const coevoer_result*, const char* name, double* values, size_t capacity);
 
-size_t coevoer_num_joints(const coevoer_landmarker*);
-const char* coevoer_joint_name(const coevoer_landmarker*, size_t joint); /* NULL: there is none */
-size_t coevoer_num_vertices(const coevoer_landmarker*);
-const int32_t* coevoer_faces(const coevoer_landmarker*,
-                             size_t* num_faces); /* 3 a face; lives as long as the landmarker */
+size_t coevoer_num_joints(const coevoer_estimator*);
+const char* coevoer_joint_name(const coevoer_estimator*, size_t joint); /* NULL: there is none */
+size_t coevoer_num_vertices(const coevoer_estimator*);
+const int32_t* coevoer_faces(const coevoer_estimator*,
+                             size_t* num_faces); /* 3 a face; lives as long as the estimator */
 
 /* (V, 3) vertices in the camera frame, m. COEVOER_USAGE without a person, or for a capacity below 3 V floats. */
-coevoer_status coevoer_mesh(const coevoer_landmarker*, const coevoer_result*, float* vertices, size_t capacity);
+coevoer_status coevoer_mesh(const coevoer_estimator*, const coevoer_result*, float* vertices, size_t capacity);
 
 #ifdef __cplusplus
 }

@@ -49,10 +49,10 @@ Engine::Engine(EngineOptions options)
   load();
 }
 
-Result Engine::image(const Frame& frame) {
+EstimatorResult Engine::image(const Frame& frame) {
   check_frame(frame);
   const View& view = manifest().view;
-  Result result = begin(frame, Crop::whole_frame(frame.size, view));
+  EstimatorResult result = begin(frame, Crop::whole_frame(frame.size, view));
   std::optional<Person> person;
   for (int look = 0; look < 2; ++look) {
     const Decoded decoded = run(frame, result.crop, result.timings);
@@ -70,10 +70,10 @@ Result Engine::image(const Frame& frame) {
   return result;
 }
 
-Result Engine::video(const Frame& frame, double timestamp_ms) {
+EstimatorResult Engine::video(const Frame& frame, double timestamp_ms) {
   check_frame(frame);
   const Manifest& m = manifest();
-  Result result = begin(frame, tracker_.look(timestamp_ms, frame.size));
+  EstimatorResult result = begin(frame, tracker_.look(timestamp_ms, frame.size));
   if (tracker_.state() == State::searching) smoother_.reset();
   result.timestamp_ms = timestamp_ms;
   const Decoded decoded = run(frame, result.crop, result.timings);
@@ -97,8 +97,8 @@ void Engine::start_stream() {
   smoother_.reset();
 }
 
-Result Engine::begin(const Frame& frame, const Crop& crop) const {
-  Result result;
+EstimatorResult Engine::begin(const Frame& frame, const Crop& crop) const {
+  EstimatorResult result;
   result.frame = frame.size;
   result.crop = crop;
   return result;

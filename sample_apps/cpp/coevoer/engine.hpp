@@ -19,7 +19,7 @@ struct Timings {
   double crop_ms = 0, network_ms = 0, decode_ms = 0;  // of all crops looked at; decode: with tracking and smoothing
 };
 
-struct Result {
+struct EstimatorResult {
   double timestamp_ms = 0;         // 0 for an image
   State state = State::searching;  // after the frame of a stream
   Size frame;
@@ -48,11 +48,11 @@ class Engine {
 
   // Two looks: the whole frame, then the crop that follows the body seen there; where that body is no usable guide the
   // first look stays. Streams go on unchanged.
-  Result image(const Frame& frame);
+  EstimatorResult image(const Frame& frame);
 
   // The next frame of the stream. Raises Error(usage) for a bad frame or a timestamp that does not grow, and then
   // nothing changes; Error(network) where the network breaks its contract: the frame counts as neither seen nor missed.
-  Result video(const Frame& frame, double timestamp_ms);
+  EstimatorResult video(const Frame& frame, double timestamp_ms);
 
   void start_stream();  // nobody is followed, times start anew
 
@@ -65,7 +65,7 @@ class Engine {
  private:
   Decoded run(const Frame& frame, const Crop& crop, Timings& timings);
   void load();
-  Result begin(const Frame& frame, const Crop& crop) const;
+  EstimatorResult begin(const Frame& frame, const Crop& crop) const;
 
   EngineOptions options_;
   Bundle bundle_;

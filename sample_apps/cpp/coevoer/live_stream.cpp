@@ -79,7 +79,7 @@ void LiveStream::work() {
 
 void LiveStream::deliver(const Waiting& waiting) const {
   try {
-    Result result = process_(waiting.frame, waiting.timestamp_ms);
+    EstimatorResult result = process_(waiting.frame, waiting.timestamp_ms);
     result.dropped = waiting.dropped;
     listener_.result(result);
   } catch (const Error& error) {

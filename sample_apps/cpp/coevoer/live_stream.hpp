@@ -19,13 +19,13 @@ namespace coevoer {
 // Called on the stream's own thread, one call at a time: a result, or the error that a frame ended with. Must not
 // throw, and must not close the stream.
 struct Listener {
-  std::function<void(const Result&)> result;
+  std::function<void(const EstimatorResult&)> result;
   std::function<void(const Error&)> error;
 };
 
 class LiveStream {
  public:
-  using Process = std::function<Result(const Frame&, double timestamp_ms)>;
+  using Process = std::function<EstimatorResult(const Frame&, double timestamp_ms)>;
 
   LiveStream(Process process, Listener listener);
   ~LiveStream();

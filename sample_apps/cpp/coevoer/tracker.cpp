@@ -10,6 +10,7 @@
 namespace coevoer {
 
 std::optional<Crop> next_crop(const Person& seen, Size frame, const Manifest& manifest) {
+  if (!(seen.translation.z() > 0)) return std::nullopt;
   Box box{INFINITY, INFINITY, -INFINITY, -INFINITY};
   for (const std::size_t k : manifest.next_crop_joints) {
     const Vec2& p = seen.joints_px[k];
@@ -39,7 +40,7 @@ void Tracker::check_time(double timestamp_ms) const {
   if (!std::isfinite(timestamp_ms))
     throw Error(ErrorKind::usage, text.str() + "; give a finite number of milliseconds");
   if (last_ms_ && timestamp_ms <= *last_ms_) {
-    text << ", the last one was " << *last_ms_ << " ms; timestamps of a stream grow. Leave the frame out, or begin "
+    text << ", the last one was " << *last_ms_ << " ms; timestamps must increase. Leave the frame out, or begin "
          << "another stream";
     throw Error(ErrorKind::usage, text.str());
   }
@@ -63,7 +64,7 @@ bool Tracker::judge(const Person& seen) {
   if (!last_ms_) throw Error(ErrorKind::usage, "judge() comes after look()");
   const TrackingRules& rules = manifest_->tracking;
   const double least = state_ == State::tracking ? rules.keep_visibility : rules.acquire_visibility;
-  if (seen.person_visibility >= least && seen.translation.z() > 0) {
+  if (seen.person_visibility >= least) {
     if (const auto crop = next_crop(seen, size_, *manifest_)) {
       Sight now = sight(seen);
       if (!sight_ || may_be(now, *sight_)) {

@@ -41,7 +41,7 @@ struct Opened {
   App app;
   std::string folder = bundle_folder().string();
   coevoer_options options = coevoer_default_options();
-  coevoer_landmarker* landmarker = nullptr;
+  coevoer_estimator* estimator = nullptr;
 
   explicit Opened(coevoer_mode mode, coevoer_listener listener = nullptr, void* context = nullptr) {
     options.bundle = folder.c_str();
@@ -50,10 +50,10 @@ struct Opened {
     options.loader_context = &app;
     options.listener = listener;
     options.listener_context = context;
-    REQUIRE(coevoer_open(&options, &landmarker) == COEVOER_OK);
+    REQUIRE(coevoer_open(&options, &estimator) == COEVOER_OK);
   }
   ~Opened() {
-    coevoer_free(landmarker);
+    coevoer_free(estimator);
     CHECK(app.alive == 0);  // every network was released
   }
   Opened(const Opened&) = delete;
@@ -71,25 +71,25 @@ TEST_CASE("C: a person in numbers, and the mesh") {
   const Grey grey(640, 480);
   const coevoer_frame frame = frame_of(grey);
   coevoer_result* result = nullptr;
-  REQUIRE(coevoer_detect(opened.landmarker, &frame, &result) == COEVOER_OK);
+  REQUIRE(coevoer_detect(opened.estimator, &frame, &result) == COEVOER_OK);
   REQUIRE(coevoer_result_has_person(result));
-  const std::size_t joints = coevoer_num_joints(opened.landmarker);
+  const std::size_t joints = coevoer_num_joints(opened.estimator);
   std::vector<double> values(3 * joints);
   CHECK(coevoer_result_values(result, "joints_cam", values.data(), values.size()) == 3 * joints);
   CHECK(values[2] > 1);  // in front of the camera
   CHECK(coevoer_result_values(result, "body_pose", nullptr, 0) == 21 * 9);
   CHECK(coevoer_result_values(result, "camera", values.data(), values.size()) == 3);
   CHECK(coevoer_result_values(result, "nothing", values.data(), values.size()) == 0);
-  CHECK(std::string(coevoer_joint_name(opened.landmarker, 0)) == "pelvis");
-  CHECK(coevoer_joint_name(opened.landmarker, joints) == nullptr);
+  CHECK(std::string(coevoer_joint_name(opened.estimator, 0)) == "pelvis");
+  CHECK(coevoer_joint_name(opened.estimator, joints) == nullptr);
 
-  const std::size_t vertices = coevoer_num_vertices(opened.landmarker);
+  const std::size_t vertices = coevoer_num_vertices(opened.estimator);
   std::vector<float> mesh(3 * vertices);
-  CHECK(coevoer_mesh(opened.landmarker, result, mesh.data(), mesh.size()) == COEVOER_OK);
-  CHECK(coevoer_mesh(opened.landmarker, result, mesh.data(), mesh.size() - 1) == COEVOER_USAGE);
+  CHECK(coevoer_mesh(opened.estimator, result, mesh.data(), mesh.size()) == COEVOER_OK);
+  CHECK(coevoer_mesh(opened.estimator, result, mesh.data(), mesh.size() - 1) == COEVOER_USAGE);
   CHECK(contains(coevoer_last_error(), "the mesh takes"));
   std::size_t faces = 0;
-  const int32_t* corners = coevoer_faces(opened.landmarker, &faces);
+  const int32_t* corners = coevoer_faces(opened.estimator, &faces);
   for (std::size_t i = 0; i < 3 * faces; ++i) REQUIRE(static_cast<std::size_t>(corners[i]) < vertices);
   double numbers[4];
   coevoer_result_crop(result, numbers);
@@ -103,45 +103,45 @@ TEST_CASE("C: nobody is a result, misuse and failures are statuses with words") 
   coevoer_frame frame = frame_of(grey);
   coevoer_result* result = nullptr;
   opened.app.visibility = 0.1;
-  REQUIRE(coevoer_detect_for_video(opened.landmarker, &frame, 0, &result) == COEVOER_OK);
+  REQUIRE(coevoer_detect_for_video(opened.estimator, &frame, 0, &result) == COEVOER_OK);
   CHECK_FALSE(coevoer_result_has_person(result));
   CHECK(coevoer_result_values(result, "betas", nullptr, 0) == 0);
-  std::vector<float> mesh(3 * coevoer_num_vertices(opened.landmarker));
-  CHECK(coevoer_mesh(opened.landmarker, result, mesh.data(), mesh.size()) == COEVOER_USAGE);
+  std::vector<float> mesh(3 * coevoer_num_vertices(opened.estimator));
+  CHECK(coevoer_mesh(opened.estimator, result, mesh.data(), mesh.size()) == COEVOER_USAGE);
   coevoer_result_free(result);
 
-  CHECK(coevoer_detect_for_video(opened.landmarker, &frame, 0, &result) == COEVOER_USAGE);
+  CHECK(coevoer_detect_for_video(opened.estimator, &frame, 0, &result) == COEVOER_USAGE);
   CHECK(result == nullptr);
-  CHECK(contains(coevoer_last_error(), "timestamps of a stream grow"));
-  CHECK(coevoer_detect(opened.landmarker, &frame, &result) == COEVOER_USAGE);
-  CHECK(coevoer_detect_for_video(opened.landmarker, nullptr, 10, &result) == COEVOER_USAGE);
+  CHECK(contains(coevoer_last_error(), "timestamps must increase"));
+  CHECK(coevoer_detect(opened.estimator, &frame, &result) == COEVOER_USAGE);
+  CHECK(coevoer_detect_for_video(opened.estimator, nullptr, 10, &result) == COEVOER_USAGE);
   CHECK(coevoer_detect_for_video(nullptr, &frame, 10, &result) == COEVOER_USAGE);
-  CHECK(coevoer_set_pressure(opened.landmarker, 9, 0) == COEVOER_USAGE);
+  CHECK(coevoer_set_pressure(opened.estimator, 9, 0) == COEVOER_USAGE);
   frame.format = 5;
-  CHECK(coevoer_detect_for_video(opened.landmarker, &frame, 10, &result) == COEVOER_USAGE);
+  CHECK(coevoer_detect_for_video(opened.estimator, &frame, 10, &result) == COEVOER_USAGE);
   frame.format = COEVOER_RGB;
   opened.app.fails = true;
-  CHECK(coevoer_detect_for_video(opened.landmarker, &frame, 20, &result) == COEVOER_NETWORK);
+  CHECK(coevoer_detect_for_video(opened.estimator, &frame, 20, &result) == COEVOER_NETWORK);
   CHECK(contains(coevoer_last_error(), "failed with code 7"));
-  CHECK(coevoer_close(opened.landmarker) == COEVOER_OK);
-  CHECK(coevoer_detect_for_video(opened.landmarker, &frame, 30, &result) == COEVOER_USAGE);
+  CHECK(coevoer_close(opened.estimator) == COEVOER_OK);
+  CHECK(coevoer_detect_for_video(opened.estimator, &frame, 30, &result) == COEVOER_USAGE);
 }
 
 TEST_CASE("C: opening fails in words") {
   coevoer_options options = coevoer_default_options();
-  coevoer_landmarker* landmarker = nullptr;
-  CHECK(coevoer_open(&options, &landmarker) == COEVOER_USAGE);
+  coevoer_estimator* estimator = nullptr;
+  CHECK(coevoer_open(&options, &estimator) == COEVOER_USAGE);
   options.bundle = "/nowhere";
-  CHECK(coevoer_open(&options, &landmarker) == COEVOER_BUNDLE);
+  CHECK(coevoer_open(&options, &estimator) == COEVOER_BUNDLE);
   CHECK(contains(coevoer_last_error(), "no bundle folder /nowhere"));
   const std::string folder = bundle_folder().string();
   options.bundle = folder.c_str();
   options.loader = [](void*, const char*, coevoer_network*) -> int32_t { return 1; };
-  CHECK(coevoer_open(&options, &landmarker) == COEVOER_BUNDLE);
+  CHECK(coevoer_open(&options, &estimator) == COEVOER_BUNDLE);
   CHECK(contains(coevoer_last_error(), "the app's runtime cannot load"));
   options.mode = 4;
-  CHECK(coevoer_open(&options, &landmarker) == COEVOER_USAGE);
-  CHECK(landmarker == nullptr);
+  CHECK(coevoer_open(&options, &estimator) == COEVOER_USAGE);
+  CHECK(estimator == nullptr);
   coevoer_free(nullptr);
 }
 
@@ -159,9 +159,9 @@ TEST_CASE("C: a live stream gives its results away") {
   Opened opened(COEVOER_LIVE_STREAM, listener, &heard);
   const Grey grey(320, 240);
   const coevoer_frame frame = frame_of(grey);
-  for (int i = 0; i < 10; ++i) CHECK(coevoer_detect_async(opened.landmarker, &frame, 33 * i) == COEVOER_OK);
-  CHECK(coevoer_detect_async(opened.landmarker, &frame, 0) == COEVOER_USAGE);
-  CHECK(coevoer_close(opened.landmarker) == COEVOER_OK);
+  for (int i = 0; i < 10; ++i) CHECK(coevoer_detect_async(opened.estimator, &frame, 33 * i) == COEVOER_OK);
+  CHECK(coevoer_detect_async(opened.estimator, &frame, 0) == COEVOER_USAGE);
+  CHECK(coevoer_close(opened.estimator) == COEVOER_OK);
   CHECK(heard.results >= 1);
   CHECK(heard.errors == 0);
 }

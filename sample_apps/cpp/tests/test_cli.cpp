@@ -83,19 +83,19 @@ TEST_CASE("pictures: PNG over white, and what is no picture") {
 }
 
 TEST_CASE("writers: JSON holds the person in rows, OBJ the mesh turned to y up") {
-  coevoer::LandmarkerOptions options;
+  coevoer::EstimatorOptions options;
   options.engine.bundle = bundle_folder();
   options.engine.loader = sees_bright();
-  coevoer::Landmarker landmarker(options);
-  const coevoer::Manifest& manifest = landmarker.manifest();
-  const auto result = landmarker.detect(somebody(64, 48).frame());
+  coevoer::Estimator estimator(options);
+  const coevoer::Manifest& manifest = estimator.manifest();
+  const auto result = estimator.detect(somebody(64, 48).frame());
   const auto json = nlohmann::json::parse(to_json(result, 0.5, "a.jpg", manifest));
   CHECK(json["person"]["body_pose"].size() == 21);
   CHECK(json["person"]["body_pose"][0].size() == 3);
   CHECK(json["person"]["joints_px"].size() == json["joint_names"].size());
   CHECK(json["person"]["joints_cam"][0][2] == result.person->joints_cam[0].z());
   CHECK(json["trained"] == manifest.trained);
-  const auto empty = nlohmann::json::parse(to_json(coevoer::Result{}, 0, "b", manifest));
+  const auto empty = nlohmann::json::parse(to_json(coevoer::EstimatorResult{}, 0, "b", manifest));
   CHECK(empty["person"].is_null());
 
   CHECK(contains(

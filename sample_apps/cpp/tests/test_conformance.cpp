@@ -201,7 +201,7 @@ TEST_CASE("kit: track") {
     std::vector<double> crops, states, accepted, orient, translation, joints;
     for (; frame < times.size(); ++frame) {
       const Size size = c.size("frame_sizes", frame);
-      const Result result = engine.video(Grey(size.width, size.height, 0).frame(), times[frame]);
+      const EstimatorResult result = engine.video(Grey(size.width, size.height, 0).frame(), times[frame]);
       append(crops, numbers(result.crop));
       states.push_back(static_cast<double>(result.state));
       accepted.push_back(result.person.has_value());

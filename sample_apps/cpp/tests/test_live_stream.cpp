@@ -44,12 +44,12 @@ class Gate {
 // What came back, and from which thread.
 struct Heard {
   std::mutex mutex;
-  std::vector<Result> results;
+  std::vector<EstimatorResult> results;
   std::vector<std::string> errors;
   std::vector<std::thread::id> threads;
 
   Listener listener() {
-    return {[this](const Result& result) {
+    return {[this](const EstimatorResult& result) {
               const std::lock_guard lock(mutex);
               results.push_back(result);
               threads.push_back(std::this_thread::get_id());
@@ -62,8 +62,8 @@ struct Heard {
   }
 };
 
-Result echo(const Frame& frame, double timestamp_ms) {
-  Result result;
+EstimatorResult echo(const Frame& frame, double timestamp_ms) {
+  EstimatorResult result;
   result.timestamp_ms = timestamp_ms;
   result.frame = frame.size;
   result.person_visibility = frame.pixels[0];  // to see whose pixels they were
@@ -156,7 +156,7 @@ TEST_CASE("live stream: closing from the listener is refused, not a deadlock") {
         gate.enter();
         return echo(frame, t);
       },
-      {[&](const Result&) { said.set_value(error_of(ErrorKind::usage, [&] { self->close(); })); },
+      {[&](const EstimatorResult&) { said.set_value(error_of(ErrorKind::usage, [&] { self->close(); })); },
        [](const Error&) {}});
   self = &stream;
   stream.push(Grey(8, 6).frame(), 0, 0);

@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "bundles.hpp"
-#include "coevoer/landmarker.hpp"
+#include "coevoer/estimator.hpp"
 #include "coevoer/resample.hpp"
 #include "coevoer/safetensors.hpp"
 #include "people.hpp"
@@ -112,19 +112,19 @@ TEST_CASE("network: another target, and an artifact with other tensors than the 
 
 TEST_CASE("network: a stream and a live stream run through it") {
   const Grey grey(640, 480);
-  LandmarkerOptions options;
+  EstimatorOptions options;
   options.engine = {bundle_folder(), {}, load_executorch, true};
   options.mode = RunningMode::video;
-  Landmarker video(options);
+  Estimator video(options);
   for (int i = 0; i < 3; ++i) {
-    const Result result = video.detect_for_video(grey.frame(), 33 * i);
+    const EstimatorResult result = video.detect_for_video(grey.frame(), 33 * i);
     CHECK(std::isfinite(result.person_visibility));
     CHECK(result.trained == video.manifest().trained);
   }
   std::atomic<int> heard = 0;
   options.mode = RunningMode::live_stream;
-  options.listener = {[&](const Result&) { ++heard; }, [](const Error& error) { FAIL(error.what()); }};
-  Landmarker live(options);
+  options.listener = {[&](const EstimatorResult&) { ++heard; }, [](const Error& error) { FAIL(error.what()); }};
+  Estimator live(options);
   for (int i = 0; i < 3; ++i) live.detect_async(grey.frame(), 33 * i);
   live.close();
   CHECK(heard >= 1);

@@ -6,7 +6,8 @@ import { toProjection } from "../src/app/overlay.js";
 import { Clock } from "../src/app/player.js";
 import { vertexNormals } from "../src/app/surface.js";
 import { convertTranslation, cropCamera, frameCamera, project } from "../src/coevoer/camera.js";
-import { Estimator, type Frame } from "../src/coevoer/estimator.js";
+import { FramePipeline, type Frame } from "../src/coevoer/frame-pipeline.js";
+import { nextCrop, type Seen } from "../src/coevoer/tracker.js";
 import { extractCrop, toTensor } from "../src/coevoer/image.js";
 import { Body } from "../src/coevoer/body.js";
 import { readSafetensors } from "../src/coevoer/safetensors.js";
@@ -71,8 +72,8 @@ describe("body", () => {
   const body = new Body(readSafetensors(bundleFile(manifest.body_model.file), manifest.body_model.file), manifest);
 
   it("has faces that look outward", () => {
-    const estimator = new Estimator(manifest, body, oracle(), { smooth: false, mesh: true, passes: 1 });
-    return estimator.detect(black(192, 256)).then(({ person }) => {
+    const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: false, mesh: true, passes: 1 });
+    return pipeline.detect(black(192, 256)).then(({ person }) => {
       const vertices = person!.vertices!;
       const normals = new Float32Array(vertices.length);
       vertexNormals(vertices, body.faces, normals);
@@ -85,25 +86,44 @@ describe("body", () => {
 
   it("moves as a whole with its root", async () => {
     const options = { smooth: false, mesh: true, passes: 1 };
-    const still = (await new Estimator(manifest, body, oracle(), options).detect(black(192, 256))).person!;
+    const still = (await new FramePipeline(manifest, body, oracle(), options).detect(black(192, 256))).person!;
     const moved = body.vertices(body.skeleton(still.parameters), still.parameters, [1, 2, 3]);
     const origin = body.vertices(body.skeleton(still.parameters), still.parameters);
     for (let i = 0; i < moved.length; i += 501) expect(moved[i]! - origin[i]!).toBeCloseTo([1, 2, 3][i % 3]!, 5);
   });
 
   it("gives no person who is not visible enough", async () => {
-    const estimator = new Estimator(manifest, body, oracle(0.1), { smooth: true, mesh: false, passes: 1 });
-    const { person, state } = await estimator.detectForVideo(black(192, 256), 0);
+    const pipeline = new FramePipeline(manifest, body, oracle(0.1), { smooth: true, mesh: false, passes: 1 });
+    const { person, state } = await pipeline.detectForVideo(black(192, 256), 0);
     expect([person, state]).toEqual([null, "searching"]);
   });
 
   it("begins anew with resetStream", async () => {
-    const estimator = new Estimator(manifest, body, oracle(), { smooth: true, mesh: false, passes: 1 });
-    await estimator.detectForVideo(black(192, 256), 1000);
-    const again = estimator.detectForVideo(black(192, 256), 1000);
+    const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: true, mesh: false, passes: 1 });
+    await pipeline.detectForVideo(black(192, 256), 1000);
+    const again = pipeline.detectForVideo(black(192, 256), 1000);
     await expect(again).rejects.toThrow("timestamp is 1000 ms, the last one was 1000 ms");
-    estimator.resetStream();
-    await expect(estimator.detectForVideo(black(192, 256), 0)).resolves.toMatchObject({ timestampMs: 0 });
+    pipeline.resetStream();
+    await expect(pipeline.detectForVideo(black(192, 256), 0)).resolves.toMatchObject({ timestampMs: 0 });
+  });
+});
+
+describe("next crop", () => {
+  const joints = manifest.joint_names.length;
+  const jointsPx = Float64Array.from({ length: 2 * joints }, (_, i) => 20 + ((i * 37) % 60));
+  const camera = { focalPx: 100, principalPoint: [50, 50] as const };
+  const seen = (depth: number, headDepth = 1): Seen => {
+    const jointsCam = new Float64Array(3 * joints).fill(1);
+    jointsCam[3 * manifest.joint_names.indexOf("head") + 2] = headDepth;
+    return { visibility: 1, depth, jointsCam, jointsPx, camera } as unknown as Seen;
+  };
+
+  it("wants the body's origin and its joints in front of the camera", () => {
+    expect(nextCrop(seen(1), 100, 100, manifest)).not.toBeNull();
+    for (const depth of [0, -0.5, NaN]) {
+      expect(nextCrop(seen(depth), 100, 100, manifest)).toBeNull();
+      expect(nextCrop(seen(1, depth), 100, 100, manifest)).toBeNull();
+    }
   });
 });
 

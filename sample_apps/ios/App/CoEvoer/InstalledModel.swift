@@ -7,7 +7,7 @@ import Foundation
 
 enum InstalledModel {
   /// Opens and verifies the bundle, and the smaller one where there is one. Throws `CoEvoerError.bundle`.
-  static func open() throws -> BodyLandmarker {
+  static func open() throws -> Estimator {
     guard let folder = Foundation.Bundle.main.resourceURL?.appendingPathComponent("Model") else {
       throw CoEvoerError.bundle("the app has no resources; build it again")
     }
@@ -19,11 +19,11 @@ enum InstalledModel {
     let support = try FileManager.default.url(
       for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)
     let cache = CompiledModelCache(folder: support.appendingPathComponent("CompiledModels"))
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(
+    let estimator = try Estimator(
+      EstimatorOptions(
         bundle: larger, smallerBundle: FileManager.default.fileExists(atPath: smaller.path) ? smaller : nil,
         loader: CoreMLLoader(cache: cache), mode: .liveStream()))
-    try cache.clean(keeping: landmarker.bundles)
-    return landmarker
+    try cache.clean(keeping: estimator.bundles)
+    return estimator
   }
 }

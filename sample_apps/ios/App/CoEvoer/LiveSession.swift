@@ -1,4 +1,4 @@
-// Camera, landmarker and screen put together. What is decided here is decided in CoEvoerLive, where it is tested.
+// Camera, estimator and screen put together. What is decided here is decided in CoEvoerLive, where it is tested.
 
 import CoEvoerKit
 import CoEvoerLive
@@ -12,7 +12,7 @@ final class LiveSession {
   private(set) var readings = ""
   @ObservationIgnored let canvas = MeshCanvas()
   @ObservationIgnored private var camera: Camera?
-  @ObservationIgnored private var landmarker: BodyLandmarker?
+  @ObservationIgnored private var estimator: Estimator?
   @ObservationIgnored private var pressure = PressureMonitor()
   @ObservationIgnored private var rate = RateMeter()
   @ObservationIgnored private var isListening = false
@@ -21,10 +21,10 @@ final class LiveSession {
   func start() async {
     listen()
     do {
-      let landmarker = try await readyLandmarker()
-      status.handle(.modelReady(isTrained: landmarker.manifest.isTrained))
-      await startCamera(landmarker)
-      for await result in landmarker.results { show(result, landmarker.body) }
+      let estimator = try await readyEstimator()
+      status.handle(.modelReady(isTrained: estimator.manifest.isTrained))
+      await startCamera(estimator)
+      for await result in estimator.results { show(result, estimator.body) }
     } catch {
       status.handle(.modelFailed((error as? CoEvoerError)?.message ?? error.localizedDescription))
     }
@@ -35,22 +35,22 @@ final class LiveSession {
     if isVisible { camera?.resume() } else { camera?.pause() }
   }
 
-  private func readyLandmarker() async throws -> BodyLandmarker {
-    if let landmarker { return landmarker }
+  private func readyEstimator() async throws -> Estimator {
+    if let estimator { return estimator }
     status.handle(.modelPreparing)
     guard canvas != nil else { throw CoEvoerError.bundle("this device has no Metal") }
     // Digests take some tenths of a second: not on the main thread.
     let opened = try await Task.detached { try InstalledModel.open() }.value
     try await opened.load()
-    landmarker = opened
+    estimator = opened
     return opened
   }
 
-  private func startCamera(_ landmarker: BodyLandmarker) async {
+  private func startCamera(_ estimator: Estimator) async {
     if camera != nil { return }
     let camera = Camera { frame in
       // A frame whose time does not grow is left out, as the pipeline asks of readers of cameras.
-      try? landmarker.detectAsync(videoFrame: frame, timestampMs: frame.timestampMs)
+      try? estimator.detectAsync(videoFrame: frame, timestampMs: frame.timestampMs)
     } onEvent: { [weak self] event in
       Task { @MainActor in self?.status.handle(event) }
     }
@@ -97,7 +97,7 @@ final class LiveSession {
   /// With each result, so that what a warning holds for ends by itself.
   private func applyPressure(atS time: Double) {
     let (thermal, lowMemory) = pressure.pressure(atS: time)
-    landmarker?.setPressure(thermal: thermal, lowMemory: lowMemory)
+    estimator?.setPressure(thermal: thermal, lowMemory: lowMemory)
     status.handle(.pressure(thermal: thermal, lowMemory: lowMemory))
   }
 }

@@ -28,23 +28,23 @@ final class CoreMLTests: XCTestCase {
   }
 
   func testThroughThePipeline() async throws {
-    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: loader(), mode: .video))
-    try await landmarker.prewarm()
-    var state = await landmarker.modelState
+    let estimator = try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: loader(), mode: .video))
+    try await estimator.prewarm()
+    var state = await estimator.modelState
     XCTAssertEqual(state, .prewarmed)
     for i in 0..<3 {
-      let result = try await landmarker.detect(videoFrame: grey(640, 480), timestampMs: Double(i) * 33)
+      let result = try await estimator.detect(videoFrame: grey(640, 480), timestampMs: Double(i) * 33)
       XCTAssert(result.personVisibility.isFinite)
       print("  crop \(result.timings.cropMs) ms, network \(result.timings.networkMs) ms")
     }
-    await landmarker.close()
-    state = await landmarker.modelState
+    await estimator.close()
+    state = await estimator.modelState
     XCTAssertEqual(state, .prewarmed)
   }
 
   func testAPackageThatIsNoneIsRefusedThoughItsDigestIsRight() async throws {
     let copy = try TemporaryBundle()
-    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: copy.folder, loader: loader()))
-    await assertThrows(.bundle, "Core ML cannot compile") { try await landmarker.load() }
+    let estimator = try Estimator(EstimatorOptions(bundle: copy.folder, loader: loader()))
+    await assertThrows(.bundle, "Core ML cannot compile") { try await estimator.load() }
   }
 }

@@ -86,12 +86,12 @@ final class ConformanceTests: XCTestCase {
       let answers = try times.indices.map { try c.outputs(manifest, frame: $0, of: times.count) }
       let frame = Shelf(0)
       let loader = FakeLoader { _, _ in answers[frame.value] }
-      let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: loader, mode: .video))
+      let estimator = try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: loader, mode: .video))
       var given: [String: [Double]] = [:]
       for (i, time) in times.enumerated() {
         frame.change { $0 = i }
         let size = try c.size("frame_sizes", frame: i)
-        let result = try await landmarker.detect(videoFrame: nobody(size.width, size.height), timestampMs: time)
+        let result = try await estimator.detect(videoFrame: nobody(size.width, size.height), timestampMs: time)
         let person = result.person
         given["crops", default: []] += flat(result.crop)
         given["states", default: []].append(Double(result.state.rawValue))

@@ -31,8 +31,8 @@ private actor Gate {
   }
 }
 
-private func echo(_ frame: any Frame, _ timestampMs: Double) -> LandmarkerResult {
-  var result = LandmarkerResult(frameSize: frame.size, crop: Crop(x0: 0, y0: 0, width: 3, height: 4))
+private func echo(_ frame: any Frame, _ timestampMs: Double) -> EstimatorResult {
+  var result = EstimatorResult(frameSize: frame.size, crop: Crop(x0: 0, y0: 0, width: 3, height: 4))
   result.timestampMs = timestampMs
   return result
 }
@@ -155,34 +155,34 @@ final class LiveStreamTests: XCTestCase {
 
   func testLiveStreamEndToEnd() async throws {
     let heard = Shelf([LiveResult]())
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(
+    let estimator = try Estimator(
+      EstimatorOptions(
         bundle: bundleFolder(), loader: FakeLoader(),
         mode: .liveStream { result in heard.change { $0.append(result) } }))
     let frame = try somebody(320, 240)
-    for i in 0..<30 { try landmarker.detectAsync(videoFrame: frame, timestampMs: 33.3 * Double(i)) }
-    await landmarker.close()
+    for i in 0..<30 { try estimator.detectAsync(videoFrame: frame, timestampMs: 33.3 * Double(i)) }
+    await estimator.close()
     let results = heard.value
     XCTAssertEqual(results.reduce(0) { $0 + 1 + $1.dropped }, 30)
     for result in results { XCTAssertNotNil(try result.outcome.get().person) }
     XCTAssertEqual(results.last?.timestampMs, 33.3 * 29)
     var streamed: [Double] = []
-    for await result in landmarker.results { streamed.append(result.timestampMs) }  // the newest waits; then it ends
+    for await result in estimator.results { streamed.append(result.timestampMs) }  // the newest waits; then it ends
     XCTAssertEqual(streamed, [33.3 * 29])
-    assertThrows(.usage, "is closed") { try landmarker.detectAsync(videoFrame: frame, timestampMs: 1000) }
+    assertThrows(.usage, "is closed") { try estimator.detectAsync(videoFrame: frame, timestampMs: 1000) }
   }
 
   func testResultsCanBeReadAsTheyCome() async throws {
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(bundle: bundleFolder(), loader: FakeLoader(), mode: .liveStream()))
+    let estimator = try Estimator(
+      EstimatorOptions(bundle: bundleFolder(), loader: FakeLoader(), mode: .liveStream()))
     let frame = try somebody(320, 240)
-    var results = landmarker.results.makeAsyncIterator()
+    var results = estimator.results.makeAsyncIterator()
     for i in 0..<5 {
-      try landmarker.detectAsync(videoFrame: frame, timestampMs: Double(i))
+      try estimator.detectAsync(videoFrame: frame, timestampMs: Double(i))
       let next = await results.next()
       XCTAssertEqual(next?.timestampMs, Double(i))
     }
-    await landmarker.close()
+    await estimator.close()
     let end = await results.next()
     XCTAssertNil(end)
   }

@@ -14,18 +14,18 @@ final class PictureTests: XCTestCase {
     let times = try walk.numbers("timestamps_ms")
     let answers = try times.indices.map { try walk.outputs(manifest, frame: $0, of: times.count) }
     let shown = Shelf(0)
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(bundle: bundleFolder(), loader: FakeLoader { _, _ in answers[shown.value] }, mode: .video))
+    let estimator = try Estimator(
+      EstimatorOptions(bundle: bundleFolder(), loader: FakeLoader { _, _ in answers[shown.value] }, mode: .video))
     let size = try walk.size("frame_sizes")
     let frame = try grey(size.width, size.height, 60)
-    var result: LandmarkerResult?
+    var result: EstimatorResult?
     for i in 0..<10 {
       shown.change { $0 = i }
-      result = try await landmarker.detect(videoFrame: frame, timestampMs: times[i])
+      result = try await estimator.detect(videoFrame: frame, timestampMs: times[i])
     }
     let person = try XCTUnwrap(result?.person)
     var vertices: [Float] = []
-    try landmarker.mesh(person, into: &vertices)
+    try estimator.mesh(person, into: &vertices)
     let projected = stride(from: 0, to: vertices.count, by: 3).map {
       person.camera.project([Double(vertices[$0]), Double(vertices[$0 + 1]), Double(vertices[$0 + 2])])
     }

@@ -72,13 +72,13 @@ final class PressureTests: XCTestCase {
 
   func testTheSmallerModelAndBack() async throws {
     let (smaller, loader) = (try TemporaryBundle(), CountingLoader())
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(bundle: bundleFolder(), smallerBundle: smaller.folder, loader: loader, mode: .video))
+    let estimator = try Estimator(
+      EstimatorOptions(bundle: bundleFolder(), smallerBundle: smaller.folder, loader: loader, mode: .video))
     var time = 0.0
-    func show(_ thermal: Thermal, _ lowMemory: Bool) async throws -> LandmarkerResult {
-      landmarker.setPressure(thermal: thermal, lowMemory: lowMemory)
+    func show(_ thermal: Thermal, _ lowMemory: Bool) async throws -> EstimatorResult {
+      estimator.setPressure(thermal: thermal, lowMemory: lowMemory)
       time += 33
-      return try await landmarker.detect(videoFrame: somebody(), timestampMs: time)
+      return try await estimator.detect(videoFrame: somebody(), timestampMs: time)
     }
     let steps: [(Thermal, Bool, Bool)] = [
       (.nominal, false, false), (.fair, false, false), (.serious, false, true), (.critical, false, true),
@@ -93,30 +93,30 @@ final class PressureTests: XCTestCase {
     let record = loader.record.value
     XCTAssertEqual(record.loaded, try [bundleFolder().path, smaller.folder.path, bundleFolder().path])
     XCTAssertEqual(record.most, 1)
-    await landmarker.close()
+    await estimator.close()
     XCTAssertEqual(loader.record.value.alive, 0)
   }
 
   func testASmallerModelThatCannotBeLoadedIsAnErrorAndTriedAgain() async throws {
     let smaller = try TemporaryBundle()
     let loader = CountingLoader { $0 == 2 }
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(bundle: bundleFolder(), smallerBundle: smaller.folder, loader: loader, mode: .video))
+    let estimator = try Estimator(
+      EstimatorOptions(bundle: bundleFolder(), smallerBundle: smaller.folder, loader: loader, mode: .video))
     let frame = try somebody()
-    _ = try await landmarker.detect(videoFrame: frame, timestampMs: 0)
-    landmarker.setPressure(thermal: .serious, lowMemory: false)
+    _ = try await estimator.detect(videoFrame: frame, timestampMs: 0)
+    estimator.setPressure(thermal: .serious, lowMemory: false)
     await assertThrows(.memory, "too little memory") {
-      try await landmarker.detect(videoFrame: frame, timestampMs: 33)
+      try await estimator.detect(videoFrame: frame, timestampMs: 33)
     }
-    let result = try await landmarker.detect(videoFrame: frame, timestampMs: 66)
+    let result = try await estimator.detect(videoFrame: frame, timestampMs: 66)
     XCTAssert(result.isSmallerModel)
     XCTAssertNotNil(result.person)
   }
 
   func testWithoutASmallerModelOnlyTheRateIsLowered() async throws {
-    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: FakeLoader()))
-    landmarker.setPressure(thermal: .critical, lowMemory: true)
-    let result = try await landmarker.detect(image: somebody(64, 48))
+    let estimator = try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: FakeLoader()))
+    estimator.setPressure(thermal: .critical, lowMemory: true)
+    let result = try await estimator.detect(image: somebody(64, 48))
     XCTAssertFalse(result.isSmallerModel)
   }
 
@@ -128,8 +128,8 @@ final class PressureTests: XCTestCase {
     try other.write(file, bytes)
     try other.sign()
     assertThrows(.bundle, "another input, body or outputs") {
-      try BodyLandmarker(
-        LandmarkerOptions(bundle: bundleFolder(), smallerBundle: other.folder, loader: FakeLoader()))
+      try Estimator(
+        EstimatorOptions(bundle: bundleFolder(), smallerBundle: other.folder, loader: FakeLoader()))
     }
   }
 }

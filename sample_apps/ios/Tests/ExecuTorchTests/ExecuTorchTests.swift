@@ -17,12 +17,12 @@ final class ExecuTorchTests: XCTestCase {
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
     let names = files.filter { $0.hasSuffix(".bmp") }.sorted()
     XCTAssertGreaterThan(names.count, 2)
-    let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: ExecuTorchLoader()))
+    let estimator = try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: ExecuTorchLoader()))
     for name in names {
       let frame = try readBitmap(folder.appendingPathComponent(name))
       let file = folder.appendingPathComponent(name.replacingOccurrences(of: ".bmp", with: ".json"))
       let expected = try JSONDecoder().decode(CommandLineResult.self, from: Data(contentsOf: file))
-      let result = try await landmarker.detect(image: frame)
+      let result = try await estimator.detect(image: frame)
       let person = try XCTUnwrap(result.person)
       let crop = [result.crop.x0, result.crop.y0, result.crop.width, result.crop.height]
       let errors = [
@@ -48,13 +48,13 @@ final class ExecuTorchTests: XCTestCase {
 
   /// Nothing is asserted about times: the machine may be busy. README.md quotes what is printed.
   func testTimesOfAStream() async throws {
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(bundle: bundleFolder(), loader: ExecuTorchLoader(), mode: .video))
-    try await landmarker.load()
+    let estimator = try Estimator(
+      EstimatorOptions(bundle: bundleFolder(), loader: ExecuTorchLoader(), mode: .video))
+    try await estimator.load()
     let frame = try grey(1280, 720)
     var times: [Timings] = []
     for i in 0..<60 {
-      times.append(try await landmarker.detect(videoFrame: frame, timestampMs: Double(i) * 33).timings)
+      times.append(try await estimator.detect(videoFrame: frame, timestampMs: Double(i) * 33).timings)
     }
     let median = { (part: (Timings) -> Double) in times.map(part).sorted()[times.count / 2] }
     print(
@@ -66,21 +66,21 @@ final class ExecuTorchTests: XCTestCase {
 
   func testALiveStreamRunsThroughIt() async throws {
     let heard = Shelf([LiveResult]())
-    let landmarker = try BodyLandmarker(
-      LandmarkerOptions(
+    let estimator = try Estimator(
+      EstimatorOptions(
         bundle: bundleFolder(), loader: ExecuTorchLoader(),
         mode: .liveStream { result in heard.change { $0.append(result) } }))
-    try await landmarker.prewarm()
+    try await estimator.prewarm()
     for i in 0..<6 {
-      try landmarker.detectAsync(videoFrame: grey(640, 480), timestampMs: Double(i) * 33)
+      try estimator.detectAsync(videoFrame: grey(640, 480), timestampMs: Double(i) * 33)
       try await Task.sleep(for: .milliseconds(10))
     }
-    await landmarker.close()
+    await estimator.close()
     XCTAssertFalse(heard.value.isEmpty)
     for result in heard.value {
       let outcome = try result.outcome.get()
       XCTAssert(outcome.personVisibility.isFinite)
-      XCTAssertEqual(outcome.isTrained, landmarker.manifest.isTrained)
+      XCTAssertEqual(outcome.isTrained, estimator.manifest.isTrained)
     }
   }
 
@@ -91,9 +91,9 @@ final class ExecuTorchTests: XCTestCase {
       let copy = try TemporaryBundle()
       try copy.write(bundle.manifest.artifact, bytes)
       try copy.sign()
-      let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: copy.folder, loader: ExecuTorchLoader()))
-      await assertThrows(.bundle, "ExecuTorch cannot load") { try await landmarker.load() }
-      guard case .failed = await landmarker.modelState else { return XCTFail("the model has not failed") }
+      let estimator = try Estimator(EstimatorOptions(bundle: copy.folder, loader: ExecuTorchLoader()))
+      await assertThrows(.bundle, "ExecuTorch cannot load") { try await estimator.load() }
+      guard case .failed = await estimator.modelState else { return XCTFail("the model has not failed") }
     }
   }
 }

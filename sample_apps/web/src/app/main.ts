@@ -1,6 +1,6 @@
 /** The page: loads the bundle, opens a source, shows what comes out. */
 
-import { CoEvoer, CoEvoerError, type Detection, type Info } from "../coevoer/index.js";
+import { Estimator, CoEvoerError, type Detection, type Info } from "../coevoer/index.js";
 import { Notice } from "./notice.js";
 import { prepareOffline } from "./offline.js";
 import { MeshOverlay } from "./overlay.js";
@@ -28,11 +28,11 @@ class App {
   private readonly viewer: Viewer;
   private readonly state = part("state", HTMLSpanElement);
 
-  constructor(private readonly coevoer: CoEvoer) {
-    const { body } = coevoer.info;
+  constructor(private readonly estimator: Estimator) {
+    const { body } = estimator.info;
     const surface = new Surface(body.faces, body.restVertices);
     const canvas = part("mesh", HTMLCanvasElement);
-    this.stage = new Stage(coevoer.info, new MeshOverlay(canvas, surface), canvas);
+    this.stage = new Stage(estimator.info, new MeshOverlay(canvas, surface), canvas);
     this.viewer = new Viewer(part("viewer", HTMLCanvasElement), surface, new Surface(body.faces, body.restVertices));
     this.listen();
   }
@@ -57,20 +57,20 @@ class App {
     }
     stats.clear();
     this.stage.mirrored = source.kind === "video" && source.live;
-    await this.coevoer.resetStream();
+    await this.estimator.resetStream();
     notice.hide();
     if (source.kind === "image") await this.still(source.image);
     else this.play(source.video, source.live);
   }
 
   private play(video: HTMLVideoElement, live: boolean): void {
-    const gapMs = this.coevoer.info.manifest.pipeline.max_gap_ms + 1;
+    const gapMs = this.estimator.info.manifest.pipeline.max_gap_ms + 1;
     this.player = new Player(
       video,
       live,
       gapMs,
       async (frame, timestampMs) => {
-        const detection = await this.coevoer.detectForVideo(frame, timestampMs);
+        const detection = await this.estimator.detectForVideo(frame, timestampMs);
         const current = this.source?.kind === "video" && this.source.video === video;
         if (current) this.show(frame, detection);
         else frame.close(); // of a source that has been left meanwhile
@@ -82,7 +82,7 @@ class App {
   private async still(image: ImageBitmap): Promise<void> {
     try {
       const frame = await createImageBitmap(image); // the stage closes it; the source closes its own
-      this.show(frame, await this.coevoer.detect(frame));
+      this.show(frame, await this.estimator.detect(frame));
     } catch (error) {
       failed(error);
     }
@@ -198,7 +198,7 @@ function describe(info: Info): void {
 async function start(): Promise<void> {
   notice.wait("Loading", "Preparing the page.");
   part("offline", HTMLSpanElement).textContent = await prepareOffline();
-  const coevoer = await CoEvoer.createFromOptions({
+  const estimator = await Estimator.createFromOptions({
     bundle: BUNDLE,
     runtime: __RUNTIME_FOLDER__,
     delegate: (query.get("delegate") as "auto" | null) ?? "auto",
@@ -206,8 +206,8 @@ async function start(): Promise<void> {
     ...(query.has("threads") ? { threads: Number(query.get("threads")) } : {}),
     onProgress: (progress) => notice.progress(progress),
   });
-  describe(coevoer.info);
-  const app = new App(coevoer);
+  describe(estimator.info);
+  const app = new App(estimator);
   await app.open("sample", () => openClip(SAMPLE, "The sample clip"));
 }
 

@@ -7,7 +7,7 @@ import { Body } from "../coevoer/body.js";
 import { BundleReader, GOLDEN } from "../coevoer/bundle.js";
 import { CanvasReader } from "../coevoer/canvas.js";
 import { messageOf } from "../coevoer/errors.js";
-import { Estimator, type Frame } from "../coevoer/estimator.js";
+import { FramePipeline, type Frame } from "../coevoer/frame-pipeline.js";
 import { toTensor } from "../coevoer/image.js";
 import { readNpz } from "../coevoer/npz.js";
 import { createRuntime, defaultThreads, type Provider, type Runtime } from "../coevoer/runtime.js";
@@ -25,7 +25,7 @@ interface Opened {
   readonly check: SelfCheck;
   readonly reader: BundleReader;
   readonly tensor: Float32Array;
-  readonly estimator: Estimator;
+  readonly pipeline: FramePipeline;
   readonly body: Body;
   readonly frame: Frame;
   readonly artifactBytes: number;
@@ -49,9 +49,9 @@ export async function open(): Promise<void> {
   const check = await selfCheck((tensor) => runtime.run(tensor), golden, manifest);
   const images = golden.get("image")!;
   const tensor = toTensor((images.data as Uint8Array).subarray(0, images.data.length / images.shape[0]!));
-  const estimator = new Estimator(manifest, body, (input) => runtime.run(input), { smooth: true, mesh: true, passes: 1 });
+  const pipeline = new FramePipeline(manifest, body, (input) => runtime.run(input), { smooth: true, mesh: true, passes: 1 });
   const frame = new CanvasReader(manifest.input.crop.transparent_over).frame(stripes());
-  opened = { runtime, check, reader, tensor, estimator, body, frame, artifactBytes: artifact.byteLength };
+  opened = { runtime, check, reader, tensor, pipeline, body, frame, artifactBytes: artifact.byteLength };
 }
 
 /** Each step once. Returns the network's milliseconds. */
@@ -61,7 +61,7 @@ export async function round(): Promise<number> {
   await opened.runtime.run(opened.tensor);
   const networkMs = performance.now() - start;
   times.network.push(networkMs);
-  const { timings, person } = await opened.estimator.detect(opened.frame);
+  const { timings, person } = await opened.pipeline.detect(opened.frame);
   times.crop.push(timings.cropMs);
   times.decode.push(timings.decodeMs);
   const meshStart = performance.now();

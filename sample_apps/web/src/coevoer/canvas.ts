@@ -1,7 +1,7 @@
 /** Bitmaps as frames: pixels are read by drawing on one canvas, which only ever grows. */
 
 import { CoEvoerError } from "./errors.js";
-import type { Frame } from "./estimator.js";
+import type { Frame } from "./frame-pipeline.js";
 
 export class CanvasReader {
   private canvas: OffscreenCanvas | null = null;

@@ -1,12 +1,12 @@
 /**
- * What runs in the worker: bundle, body, runtime and estimator, opened together. In: options. Out: `Engine`.
+ * What runs in the worker: bundle, body, runtime and pipeline, opened together. In: options. Out: `Engine`.
  */
 
 import { Body } from "./body.js";
 import { BundleReader, GOLDEN } from "./bundle.js";
 import type { OnBytes } from "./download.js";
 import { CoEvoerError, messageOf } from "./errors.js";
-import { Estimator, type EstimatorOptions } from "./estimator.js";
+import { FramePipeline, type PipelineOptions } from "./frame-pipeline.js";
 import type { Manifest } from "./manifest.js";
 import { readNpz, type NpyArray } from "./npz.js";
 import { restParameters } from "./parameters.js";
@@ -23,7 +23,7 @@ export interface Progress {
   readonly totalBytes: number;
 }
 
-export interface EngineOptions extends EstimatorOptions {
+export interface EngineOptions extends PipelineOptions {
   readonly bundle: string; // URL of the folder
   readonly runtime: string; // URL of the folder with onnxruntime-web's files
   readonly delegate: "auto" | Provider;
@@ -58,7 +58,7 @@ const GPU_PATIENCE_MS = 20_000; // a driver that hangs must not hang the page
 
 export class Engine {
   private constructor(
-    readonly estimator: Estimator,
+    readonly pipeline: FramePipeline,
     readonly info: Info,
     readonly runtime: Runtime,
   ) {}
@@ -88,7 +88,7 @@ export class Engine {
     const body = new Body(readSafetensors(bodyBytes, manifest.body_model.file), manifest);
     const goldenArrays = readNpz(golden, GOLDEN, () => true);
     const { runtime, check, choice } = await choose(options, artifact, manifest, goldenArrays, onBytes, tell);
-    const estimator = new Estimator(manifest, body, (tensor) => runtime.run(tensor), options);
+    const pipeline = new FramePipeline(manifest, body, (tensor) => runtime.run(tensor), options);
     const rest = restParameters(manifest);
     const info: Info = {
       manifest,
@@ -107,7 +107,7 @@ export class Engine {
       },
     };
     tell("ready");
-    return new Engine(estimator, info, runtime);
+    return new Engine(pipeline, info, runtime);
   }
 }
 

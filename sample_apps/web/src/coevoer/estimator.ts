@@ -1,137 +1,201 @@
 /**
- * Frames in, people out: the running chain put together, free of browser APIs. A network and the reading of pixels are
- * handed to it, so that it runs and is tested in Node as well.
+ * The class that apps use, in MediaPipe's form. It talks to a worker, so every result is a promise.
  */
 
-import type { Body } from "./body.js";
-import { convertTranslation, cropCamera, frameCamera, wholeFrame, type Crop } from "./camera.js";
-import { CoEvoerError } from "./errors.js";
-import { extractCrop, neededRegion, toTensor, type Region } from "./image.js";
-import type { Manifest } from "./manifest.js";
-import { decode, type Decoded, type Outputs } from "./parameters.js";
-import { embody, pose, type Detection, type Person, type Timings } from "./person.js";
-import { Smoother } from "./smoothing.js";
-import { nextCrop, Tracker } from "./tracker.js";
-
-/** A frame, upright; `read` gives RGBA of a part of it, transparent pixels laid over the manifest's grey. */
-export interface Frame {
-  readonly width: number;
-  readonly height: number;
-  read(left: number, top: number, width: number, height: number): Uint8ClampedArray;
-}
-
-/** The network: (1, 3, H, W) floats in [0, 1] to outputs by name. */
-export type Network = (tensor: Float32Array) => Promise<Outputs>;
+import type { EngineOptions, Info, Progress } from "./engine.js";
+import { CoEvoerError, messageOf } from "./errors.js";
+import type { Answers, Reply, Request } from "./messages.js";
+import type { Detection } from "./person.js";
+import { defaultThreads, type Provider } from "./runtime.js";
 
 export interface EstimatorOptions {
-  readonly smooth: boolean; // One-Euro in streams
-  readonly mesh: boolean; // compute vertices
-  readonly passes: number; // runs of the network on a single image
+  /** URL of the bundle folder, relative to the page or absolute. */
+  readonly bundle: string | URL;
+  /** URL of the folder that serves onnxruntime-web's files (`RUNTIME_FILES`). */
+  readonly runtime: string | URL;
+  /** "auto" (the default) takes WebGPU where it is exact and faster, else WebAssembly. */
+  readonly delegate?: "auto" | Provider;
+  /** Let "auto" and "webgpu" use a software adapter, for tests. Default false. */
+  readonly allowSoftwareGpu?: boolean;
+  /** WebAssembly threads; the default follows the machine. 1 without cross-origin isolation. */
+  readonly threads?: number;
+  /** One-Euro smoothing of streams. Default true. */
+  readonly smooth?: boolean;
+  /** Give the mesh with each person. Default true. */
+  readonly mesh?: boolean;
+  /** Runs of the network on a single image: whole frame, then the body found there. Default 2. */
+  readonly passes?: number;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Listener of `detectAsync`. */
+  readonly onResult?: (detection: Detection) => void;
+  /** Listener of what goes wrong in `detectAsync`; without one it is reported as an uncaught error. */
+  readonly onError?: (error: CoEvoerError) => void;
 }
 
-interface Look {
-  readonly decoded: Decoded;
-  readonly timings: Timings;
+interface Pending {
+  readonly resolve: (answer: Answers[keyof Answers]) => void;
+  readonly reject: (error: CoEvoerError) => void;
 }
+
+const DELEGATES: readonly string[] = ["auto", "wasm", "webgpu"];
+const SILENCE_MS = 60_000; // a worker that says nothing for so long is taken for dead
 
 export class Estimator {
-  private readonly tracker: Tracker;
-  private readonly smoother: Smoother;
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 0;
+  private watch: ReturnType<typeof setTimeout> | undefined;
+  private ended: CoEvoerError | null = null;
+  private busy = false;
+  private waiting: { frame: Promise<ImageBitmap>; timestampMs: number } | null = null;
+  private opened: Info | null = null;
 
-  constructor(
-    private readonly manifest: Manifest,
-    private readonly body: Body,
-    private readonly network: Network,
+  private constructor(
+    private readonly worker: Worker,
     private readonly options: EstimatorOptions,
   ) {
-    if (!(Number.isInteger(options.passes) && options.passes >= 1)) {
-      throw new CoEvoerError("input", `passes is ${options.passes}; give 1 (whole frame only) or more.`);
+    worker.onmessage = ({ data }: MessageEvent<Reply>) => this.receive(data);
+    worker.onerror = (event) => this.end("runtime", `The worker stopped: ${event.message || "its script did not load"}.`);
+  }
+
+  /** Loads a bundle, starts the runtime and checks it against golden images. Rejects with `CoEvoerError`. */
+  static async createFromOptions(options: EstimatorOptions): Promise<Estimator> {
+    if (typeof OffscreenCanvas === "undefined" || typeof createImageBitmap === "undefined") {
+      throw new CoEvoerError("platform", "This browser lacks OffscreenCanvas; use Chrome 69, Firefox 105, Safari 16.4 or newer.");
     }
-    this.tracker = new Tracker(manifest);
-    this.smoother = new Smoother(manifest.pipeline.smoothing);
-  }
-
-  /** A single image: the whole frame first, then the crop around the body found there; camera of the last crop. */
-  async detect(frame: Frame): Promise<Detection> {
-    let crop = wholeFrame(frame.width, frame.height, this.manifest.input.crop);
-    let look = await this.look(frame, crop);
-    let { timings } = look;
-    for (let pass = 1; pass < this.options.passes; pass++) {
-      const { seen } = pose(look.decoded, crop, this.body, this.manifest);
-      const next = nextCrop(seen.jointsCam, seen.jointsPx, frame.width, frame.height, this.manifest);
-      if (!next) break;
-      crop = next;
-      look = await this.look(frame, crop);
-      timings = added(timings, look.timings);
+    const { delegate = "auto" } = options;
+    if (!DELEGATES.includes(delegate)) {
+      throw new CoEvoerError("input", `delegate is ${JSON.stringify(delegate)}; give one of ${DELEGATES.join(", ")}.`);
     }
-    const start = performance.now();
-    const { decoded } = look;
-    const camera = cropCamera(crop, this.manifest);
-    const person = embody(decoded, decoded.parameters, decoded.translation, camera, this.body, this.options.mesh);
-    timings = { ...timings, decodeMs: timings.decodeMs + performance.now() - start };
-    return this.detection(null, "image", frame, crop, person, timings);
-  }
-
-  /** The next frame of a stream. Raises `CoEvoerError` ("input") for a timestamp that does not grow. */
-  async detectForVideo(frame: Frame, timestampMs: number): Promise<Detection> {
-    const crop = this.tracker.look(timestampMs, frame.width, frame.height);
-    if (this.tracker.state === "searching") this.smoother.reset();
-    const { decoded, timings } = await this.look(frame, crop);
-    const start = performance.now();
-    const person = this.follow(decoded, crop, frame, timestampMs);
-    const decodeMs = timings.decodeMs + performance.now() - start;
-    return this.detection(timestampMs, this.tracker.state, frame, crop, person, { ...timings, decodeMs });
-  }
-
-  /** Begins another stream: timestamps may start anew. */
-  resetStream(): void {
-    this.tracker.reset();
-    this.smoother.reset();
-  }
-
-  private follow(decoded: Decoded, crop: Crop, frame: Frame, timestampMs: number): Person | null {
-    const { seen } = pose(decoded, crop, this.body, this.manifest);
-    if (!this.tracker.judge(seen)) return null;
-    const camera = frameCamera(frame.width, frame.height, this.manifest);
-    const raw = { parameters: decoded.parameters, translation: convertTranslation(decoded.translation, seen.camera, camera) };
-    const { parameters, translation } = this.options.smooth
-      ? this.smoother.next(timestampMs, raw.parameters, raw.translation, camera.focalPx / frame.height)
-      : raw;
-    return embody(decoded, parameters, translation, camera, this.body, this.options.mesh);
-  }
-
-  private async look(frame: Frame, crop: Crop): Promise<Look> {
-    const start = performance.now();
-    const rule = this.manifest.input.crop;
-    const { left, top, width, height } = neededRegion(crop, frame.width, frame.height, rule);
-    const data = width && height ? frame.read(left, top, width, height) : new Uint8ClampedArray();
-    const region: Region = { data, left, top, width, height };
-    const tensor = toTensor(extractCrop(region, crop, rule));
-    const cropped = performance.now();
-    const outputs = await this.network(tensor);
-    const answered = performance.now();
-    const decoded = decode(outputs, crop, this.manifest);
-    const timings = {
-      cropMs: cropped - start,
-      networkMs: answered - cropped,
-      decodeMs: performance.now() - answered,
+    const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const estimator = new Estimator(worker, options);
+    const page = document.baseURI;
+    const engine: EngineOptions = {
+      bundle: folder(options.bundle, page),
+      runtime: folder(options.runtime, page),
+      delegate,
+      allowSoftwareGpu: options.allowSoftwareGpu ?? false,
+      threads: options.threads ?? defaultThreads(),
+      smooth: options.smooth ?? true,
+      mesh: options.mesh ?? true,
+      passes: options.passes ?? 2,
     };
-    return { decoded, timings };
+    try {
+      estimator.opened = await estimator.ask({ kind: "create", options: engine });
+    } catch (error) {
+      worker.terminate();
+      throw error;
+    }
+    return estimator;
   }
 
-  private detection(
-    timestampMs: number | null,
-    state: Detection["state"],
-    frame: Frame,
-    crop: Crop,
-    person: Person | null,
-    timings: Timings,
-  ): Detection {
-    const frameSize = [frame.width, frame.height] as const;
-    return { timestampMs, state, frameSize, crop, person, trained: this.manifest.trained, timings };
+  /** What was loaded: manifest, provider, self-check, the body's faces. */
+  get info(): Info {
+    if (!this.opened) throw new CoEvoerError("closed", "The estimator is not open.");
+    return this.opened;
+  }
+
+  /** The person in a single image. */
+  async detect(image: ImageBitmapSource): Promise<Detection> {
+    const frame = await toBitmap(image);
+    return this.ask({ kind: "image", frame }, [frame]);
+  }
+
+  /** The person in the next frame of a stream, followed and smoothed. Timestamps grow. */
+  async detectForVideo(image: ImageBitmapSource, timestampMs: number): Promise<Detection> {
+    const frame = await toBitmap(image);
+    return this.ask({ kind: "video", frame, timestampMs }, [frame]);
+  }
+
+  /**
+   * The next frame of a live stream; the result goes to `onResult`. A frame that comes while another is worked on
+   * waits, and is replaced by the next one: the newest is never late.
+   */
+  detectAsync(image: ImageBitmapSource, timestampMs: number): void {
+    const frame = toBitmap(image);
+    frame.catch(() => undefined); // reported when its turn comes
+    this.waiting?.frame.then((skipped) => skipped.close(), () => undefined);
+    this.waiting = { frame, timestampMs };
+    if (!this.busy) void this.drain();
+  }
+
+  /** Begins another stream: the next timestamp may be anything. */
+  async resetStream(): Promise<void> {
+    await this.ask({ kind: "reset" });
+  }
+
+  /** Frees the runtime and ends the worker. Closing twice is harmless. */
+  async close(): Promise<void> {
+    if (this.ended) return;
+    await this.ask({ kind: "close" }).catch(() => null);
+    this.end("closed", "The estimator is closed; create another one.");
+  }
+
+  private async drain(): Promise<void> {
+    this.busy = true;
+    while (this.waiting) {
+      const { frame, timestampMs } = this.waiting;
+      this.waiting = null;
+      try {
+        const bitmap = await frame;
+        const detection = await this.ask({ kind: "video", frame: bitmap, timestampMs }, [bitmap]);
+        this.options.onResult?.(detection);
+      } catch (error) {
+        const own = error instanceof CoEvoerError ? error : new CoEvoerError("runtime", messageOf(error), { cause: error });
+        (this.options.onError ?? reportError)(own);
+      }
+    }
+    this.busy = false;
+  }
+
+  private ask<R extends Request>(request: R, transfer: Transferable[] = []): Promise<Answers[R["kind"]]> {
+    return new Promise((resolve, reject) => {
+      if (this.ended) return reject(this.ended);
+      const id = this.nextId++;
+      this.pending.set(id, { resolve: resolve as Pending["resolve"], reject });
+      this.listen();
+      this.worker.postMessage({ id, request }, transfer);
+    });
+  }
+
+  private receive(reply: Reply): void {
+    if ("progress" in reply) {
+      this.listen();
+      return this.options.onProgress?.(reply.progress);
+    }
+    const pending = this.pending.get(reply.id);
+    this.pending.delete(reply.id);
+    this.listen();
+    if ("answer" in reply) pending?.resolve(reply.answer);
+    else pending?.reject(new CoEvoerError(reply.error.code, reply.error.message));
+  }
+
+  /** Waits for the next sign of life, while something is asked for. */
+  private listen(): void {
+    clearTimeout(this.watch);
+    if (!this.pending.size) return;
+    const message = `The worker has not answered for ${SILENCE_MS / 1000} s; reload the page.`;
+    this.watch = setTimeout(() => this.end("runtime", message), SILENCE_MS);
+  }
+
+  private end(code: CoEvoerError["code"], message: string): void {
+    this.ended ??= new CoEvoerError(code, message);
+    clearTimeout(this.watch);
+    this.worker.terminate();
+    for (const { reject } of this.pending.values()) reject(this.ended);
+    this.pending.clear();
   }
 }
 
-function added(a: Timings, b: Timings): Timings {
-  return { cropMs: a.cropMs + b.cropMs, networkMs: a.networkMs + b.networkMs, decodeMs: a.decodeMs + b.decodeMs };
+async function toBitmap(image: ImageBitmapSource): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(image);
+  } catch (error) {
+    throw new CoEvoerError("input", `The frame has no readable pixels (${messageOf(error)}); give one that has loaded.`);
+  }
+}
+
+/** An address with a slash at its end, so that file names can follow. */
+function folder(url: string | URL, page: string): string {
+  const { href } = new URL(url, page);
+  return href.endsWith("/") ? href : `${href}/`;
 }

@@ -1,6 +1,6 @@
 /** CoEvoer Edge in the browser: a person's upper body, hands and face as SMPL-X parameters, from images and video. */
 
-export { CoEvoer, type CoEvoerOptions } from "./coevoer.js";
+export { Estimator, type EstimatorOptions } from "./estimator.js";
 export { project, type Crop, type PinholeCamera } from "./camera.js";
 export type { Info, Progress, Stage } from "./engine.js";
 export { CoEvoerError, type ErrorCode } from "./errors.js";

@@ -39,13 +39,9 @@ export function searchCrops(widthPx: number, heightPx: number, manifest: Manifes
 }
 
 /** The crop that follows a body, or null when the body is no usable guide. */
-export function nextCrop(
-  jointsCam: Float64Array,
-  jointsPx: Float64Array,
-  widthPx: number,
-  heightPx: number,
-  manifest: Manifest,
-): Crop | null {
+export function nextCrop(seen: Seen, widthPx: number, heightPx: number, manifest: Manifest): Crop | null {
+  const { jointsCam, jointsPx } = seen;
+  if (!(seen.depth > 0)) return null;
   const { crop: rule } = manifest.input;
   let [x1, y1, x2, y2] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const name of rule.next_crop_joints) {
@@ -117,7 +113,7 @@ export class Tracker {
     if (this.lastMs !== null && timestampMs <= this.lastMs) {
       throw new CoEvoerError(
         "input",
-        `The frame's timestamp is ${timestampMs} ms, the last one was ${this.lastMs} ms; timestamps of a stream grow. ` +
+        `The frame's timestamp is ${timestampMs} ms, the last one was ${this.lastMs} ms; timestamps must increase. ` +
           "Leave the frame out, or call resetStream() to begin another stream.",
       );
     }
@@ -151,8 +147,7 @@ export class Tracker {
 
   private guided(seen: Seen): Crop | null {
     const least = this.current === "tracking" ? this.rules.keep_visibility : this.rules.acquire_visibility;
-    if (seen.visibility < least || !(seen.depth > 0)) return null;
-    return nextCrop(seen.jointsCam, seen.jointsPx, this.frame[0], this.frame[1], this.manifest);
+    return seen.visibility < least ? null : nextCrop(seen, this.frame[0], this.frame[1], this.manifest);
   }
 
   private sightOf(timestampMs: number, seen: Seen): Sight {

@@ -38,11 +38,11 @@ async function serve(request: Request): Promise<Answers[keyof Answers]> {
   if (!engine) throw new CoEvoerError("closed", "The estimator is not open; create another one.");
   switch (request.kind) {
     case "image":
-      return engine.estimator.detect(reader.frame(request.frame));
+      return engine.pipeline.detect(reader.frame(request.frame));
     case "video":
-      return engine.estimator.detectForVideo(reader.frame(request.frame), request.timestampMs);
+      return engine.pipeline.detectForVideo(reader.frame(request.frame), request.timestampMs);
     case "reset":
-      engine.estimator.resetStream();
+      engine.pipeline.resetStream();
       return null;
     case "close":
       await engine.runtime.release();

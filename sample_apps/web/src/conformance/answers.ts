@@ -2,7 +2,7 @@
 
 import { Body } from "../coevoer/body.js";
 import { convertTranslation, cropCamera, frameCamera, project, type Crop } from "../coevoer/camera.js";
-import { Estimator, type Frame } from "../coevoer/estimator.js";
+import { FramePipeline, type Frame } from "../coevoer/frame-pipeline.js";
 import { extractCrop, neededRegion } from "../coevoer/image.js";
 import type { Manifest } from "../coevoer/manifest.js";
 import { decode, type Outputs, type SmplxParameters } from "../coevoer/parameters.js";
@@ -97,7 +97,7 @@ function decodeCase(given: Tensors, manifest: Manifest, body: Body): Answers {
 async function track(given: Tensors, manifest: Manifest, body: Body): Promise<Answers> {
   let frame = 0;
   const network = (): Promise<Outputs> => Promise.resolve(outputsOf(given, manifest, frame));
-  const estimator = new Estimator(manifest, body, network, { smooth: true, mesh: false, passes: 1 });
+  const pipeline = new FramePipeline(manifest, body, network, { smooth: true, mesh: false, passes: 1 });
   const sizes = numbers(given, "frame_sizes");
   const result: Record<string, number[]> = {
     crops: [],
@@ -110,7 +110,7 @@ async function track(given: Tensors, manifest: Manifest, body: Body): Promise<An
   const joints = 2 * manifest.joint_names.length;
   for (const time of numbers(given, "timestamps_ms")) {
     const black = blackFrame(sizes[2 * frame]!, sizes[2 * frame + 1]!);
-    const { crop, state, person } = await estimator.detectForVideo(black, time);
+    const { crop, state, person } = await pipeline.detectForVideo(black, time);
     result["crops"]!.push(...flat(crop));
     result["states"]!.push(STATES.indexOf(state));
     result["accepted"]!.push(person ? 1 : 0);

@@ -21,7 +21,7 @@ actor Engine {
   }
 
   /// Opens and verifies the bundles and reads the body. Throws `CoEvoerError.bundle`.
-  init(_ options: LandmarkerOptions) throws {
+  init(_ options: EstimatorOptions) throws {
     let model = { (folder, isSmaller) in
       let bundle = try ModelBundle(folder: folder)
       return Model(
@@ -55,7 +55,7 @@ actor Engine {
 
   /// Two looks: the whole frame, then the crop that follows the body seen there; where that body is no usable guide the
   /// first look stays. Streams go on unchanged.
-  func image(_ frame: any Frame, demand: Demand) async throws -> LandmarkerResult {
+  func image(_ frame: any Frame, demand: Demand) async throws -> EstimatorResult {
     try await alone {
       try await use(smallerModel: demand.smallerModel)
       var result = begin(frame, Crop.wholeFrame(frame.size, in: manifest.view))
@@ -73,7 +73,7 @@ actor Engine {
 
   /// The next frame of the stream. Throws `CoEvoerError.usage` for a bad frame or a timestamp that does not grow, and
   /// then nothing changes; `.network` where the network breaks its contract: the frame is neither seen nor missed.
-  func video(_ frame: any Frame, timestampMs: Double, demand: Demand) async throws -> LandmarkerResult {
+  func video(_ frame: any Frame, timestampMs: Double, demand: Demand) async throws -> EstimatorResult {
     try await alone {
       try frame.withPixels { _ in }  // before the stream's time moves on
       var result = begin(frame, try tracker.look(timestampMs, frame: frame.size))
@@ -116,13 +116,13 @@ actor Engine {
     return try Person(decoded, body: body, parameters: parameters, translation: translation, camera: camera)
   }
 
-  private func begin(_ frame: any Frame, _ crop: Crop) -> LandmarkerResult {
-    var result = LandmarkerResult(frameSize: frame.size, crop: crop)
+  private func begin(_ frame: any Frame, _ crop: Crop) -> EstimatorResult {
+    var result = EstimatorResult(frameSize: frame.size, crop: crop)
     (result.isTrained, result.isSmallerModel) = (inUse.bundle.manifest.isTrained, inUse.isSmaller)
     return result
   }
 
-  private func look(at frame: any Frame, _ result: inout LandmarkerResult) async throws -> Decoded {
+  private func look(at frame: any Frame, _ result: inout EstimatorResult) async throws -> Decoded {
     let crop = result.crop
     let image = try timed(&result.timings.cropMs) { try extractCrop(frame, crop, in: manifest.view) }
     let start = ContinuousClock.now
@@ -143,7 +143,7 @@ actor Engine {
   private func alone<R: Sendable>(_ work: () async throws -> R) async throws -> R {
     await enter()
     defer { leave() }
-    guard !isClosed else { throw CoEvoerError.usage("this landmarker is closed; open another") }
+    guard !isClosed else { throw CoEvoerError.usage("this estimator is closed; open another") }
     return try await work()
   }
 

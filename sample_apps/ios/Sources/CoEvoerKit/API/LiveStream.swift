@@ -3,7 +3,7 @@
 import Synchronization
 
 final class LiveStream: Sendable {
-  typealias Process = @Sendable (any Frame, Double) async throws -> LandmarkerResult
+  typealias Process = @Sendable (any Frame, Double) async throws -> EstimatorResult
 
   private struct Waiting: Sendable {
     let frame: any Frame
@@ -29,7 +29,7 @@ final class LiveStream: Sendable {
     worker = Task(priority: .userInitiated) {
       var looked = 0
       for await next in waiting {
-        let outcome: Result<LandmarkerResult, CoEvoerError>
+        let outcome: Result<EstimatorResult, CoEvoerError>
         do {
           outcome = .success(try await process(next.frame, next.timestampMs))
         } catch {

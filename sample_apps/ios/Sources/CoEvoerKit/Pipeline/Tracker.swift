@@ -15,7 +15,7 @@ func requireGrowing(_ timestampMs: Double, after lastMs: Double?) throws {
   }
   if let lastMs, timestampMs <= lastMs {
     throw CoEvoerError.usage(
-      "the frame's timestamp is \(timestampMs) ms, the last one was \(lastMs) ms; timestamps of a stream grow. "
+      "the frame's timestamp is \(timestampMs) ms, the last one was \(lastMs) ms; timestamps must increase. "
         + "Leave the frame out, or begin another stream")
   }
 }

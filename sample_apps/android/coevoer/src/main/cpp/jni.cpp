@@ -22,16 +22,16 @@ Classes classes;
 
 namespace {
 
-// What a handle points at. The landmarker is freed first: its last frames still use the others.
+// What a handle points at. The estimator is freed first: its last frames still use the others.
 struct Session {
   std::unique_ptr<JavaLoader> loader;
   Global listener;
-  coevoer_landmarker* landmarker = nullptr;
+  coevoer_estimator* estimator = nullptr;
 
   Session(JNIEnv* env, jobject listener_object) : listener(env, listener_object) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session() { coevoer_free(landmarker); }
+  ~Session() { coevoer_free(estimator); }
 };
 
 void throw_error(JNIEnv* env, coevoer_status status, const char* message) {
@@ -79,7 +79,7 @@ void listen(void* listener, coevoer_status status, coevoer_result* result, const
   if (e->ExceptionCheck()) e->ExceptionDescribe(), e->ExceptionClear();  // what the app threw ends in Kotlin
 }
 
-coevoer_landmarker* landmarker_of(jlong handle) { return reinterpret_cast<Session*>(handle)->landmarker; }
+coevoer_estimator* estimator_of(jlong handle) { return reinterpret_cast<Session*>(handle)->estimator; }
 coevoer_result* result_of(jlong handle) { return reinterpret_cast<coevoer_result*>(handle); }
 
 // Native.kt: format, width, height, rotation, two strides of the first plane, two of the others, a position a plane.
@@ -132,7 +132,7 @@ jlong JNICALL open(JNIEnv* env, jclass, jbyteArray bundle, jbyteArray smaller, j
       session->loader = std::make_unique<JavaLoader>(env, loader);
       options.loader = JavaLoader::load, options.loader_context = session->loader.get();
     }
-    const coevoer_status status = coevoer_open(&options, &session->landmarker);
+    const coevoer_status status = coevoer_open(&options, &session->estimator);
     if (status != COEVOER_OK) {
       throw_error(env, status, coevoer_last_error());
       session.reset();
@@ -143,49 +143,49 @@ jlong JNICALL open(JNIEnv* env, jclass, jbyteArray bundle, jbyteArray smaller, j
 }
 
 void JNICALL close(JNIEnv* env, jclass, jlong handle) {
-  guarded(env, [&] { return coevoer_close(landmarker_of(handle)); });
+  guarded(env, [&] { return coevoer_close(estimator_of(handle)); });
 }
 
-void JNICALL free_landmarker(JNIEnv*, jclass, jlong handle) { delete reinterpret_cast<Session*>(handle); }
+void JNICALL free_estimator(JNIEnv*, jclass, jlong handle) { delete reinterpret_cast<Session*>(handle); }
 
 jlong JNICALL detect(JNIEnv* env, jclass, jlong handle, jobjectArray planes, jintArray layout) {
   coevoer_result* result = nullptr;
   with_frame(env, planes, layout,
-             [&](const coevoer_frame& frame) { return coevoer_detect(landmarker_of(handle), &frame, &result); });
+             [&](const coevoer_frame& frame) { return coevoer_detect(estimator_of(handle), &frame, &result); });
   return reinterpret_cast<jlong>(result);
 }
 
 jlong JNICALL detect_for_video(JNIEnv* env, jclass, jlong handle, jobjectArray planes, jintArray layout, jdouble time) {
   coevoer_result* result = nullptr;
   with_frame(env, planes, layout, [&](const coevoer_frame& frame) {
-    return coevoer_detect_for_video(landmarker_of(handle), &frame, time, &result);
+    return coevoer_detect_for_video(estimator_of(handle), &frame, time, &result);
   });
   return reinterpret_cast<jlong>(result);
 }
 
 void JNICALL detect_async(JNIEnv* env, jclass, jlong handle, jobjectArray planes, jintArray layout, jdouble time) {
   with_frame(env, planes, layout,
-             [&](const coevoer_frame& frame) { return coevoer_detect_async(landmarker_of(handle), &frame, time); });
+             [&](const coevoer_frame& frame) { return coevoer_detect_async(estimator_of(handle), &frame, time); });
 }
 
 void JNICALL set_pressure(JNIEnv* env, jclass, jlong handle, jint thermal, jboolean low_memory) {
-  guarded(env, [&] { return coevoer_set_pressure(landmarker_of(handle), thermal, low_memory ? 1 : 0); });
+  guarded(env, [&] { return coevoer_set_pressure(estimator_of(handle), thermal, low_memory ? 1 : 0); });
 }
 
 jint JNICALL num_vertices(JNIEnv*, jclass, jlong handle) {
-  return static_cast<jint>(coevoer_num_vertices(landmarker_of(handle)));
+  return static_cast<jint>(coevoer_num_vertices(estimator_of(handle)));
 }
 
 jint JNICALL num_faces(JNIEnv*, jclass, jlong handle) {
   std::size_t count = 0;
-  coevoer_faces(landmarker_of(handle), &count);
+  coevoer_faces(estimator_of(handle), &count);
   return static_cast<jint>(count);
 }
 
 void JNICALL faces(JNIEnv* env, jclass, jlong handle, jobject indices) {
   guarded(env, [&] {
     std::size_t count = 0;
-    const std::int32_t* corners = coevoer_faces(landmarker_of(handle), &count);
+    const std::int32_t* corners = coevoer_faces(estimator_of(handle), &count);
     auto* to = static_cast<std::int32_t*>(env->GetDirectBufferAddress(indices));
     if (to == nullptr || env->GetDirectBufferCapacity(indices) < static_cast<jlong>(3 * count))
       return refuse(env, "the faces do not fit the buffer");
@@ -199,7 +199,7 @@ void JNICALL mesh(JNIEnv* env, jclass, jlong handle, jlong result, jobject verti
     auto* to = static_cast<float*>(env->GetDirectBufferAddress(vertices));
     const jlong room = env->GetDirectBufferCapacity(vertices) - position;
     if (to == nullptr || position < 0 || room < 0) return refuse(env, "the mesh does not fit the buffer");
-    return coevoer_mesh(landmarker_of(handle), result_of(result), to + position, static_cast<std::size_t>(room));
+    return coevoer_mesh(estimator_of(handle), result_of(result), to + position, static_cast<std::size_t>(room));
   });
 }
 
@@ -247,7 +247,7 @@ bool register_natives(JNIEnv* env) {
   const JNINativeMethod methods[] = {
       method("open", "([B[BIZL" PACKAGE "StreamListener;L" PACKAGE "NetworkHost;)J", open),
       method("close", "(J)V", close),
-      method("free", "(J)V", free_landmarker),
+      method("free", "(J)V", free_estimator),
       method("detect", "(J" FRAME ")J", detect),
       method("detectForVideo", "(J" FRAME "D)J", detect_for_video),
       method("detectAsync", "(J" FRAME "D)V", detect_async),

@@ -12,7 +12,7 @@ class JavaLoader {
  public:
   JavaLoader(JNIEnv* env, jobject host) : host_(env, host) {}
 
-  // Of coevoer_options; the context is the JavaLoader, which outlives the landmarker.
+  // Of coevoer_options; the context is the JavaLoader, which outlives the estimator.
   static std::int32_t load(void* loader, const char* artifact, coevoer_network* network);
 
  private:

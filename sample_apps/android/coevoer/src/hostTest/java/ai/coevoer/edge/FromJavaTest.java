@@ -13,22 +13,22 @@ public class FromJavaTest {
 
   @Test
   public void detects() {
-    try (BodyLandmarker landmarker = BodyLandmarker.createFromOptions(new BodyLandmarkerOptions(bundle))) {
+    try (Estimator estimator = Estimator.createFromOptions(new EstimatorOptions(bundle))) {
       Frame frame = Frame.rgba(ByteBuffer.allocateDirect(4 * 64 * 48), 64, 48);
-      BodyLandmarkerResult result = landmarker.detect(frame);
-      assertEquals(2 * landmarker.getInfo().getJointNames().size(), result.getPerson().getJointsPx().length);
+      EstimatorResult result = estimator.detect(frame);
+      assertEquals(2 * estimator.getInfo().getJointNames().size(), result.getPerson().getJointsPx().length);
     }
   }
 
   @Test
   public void nullsAreExceptionsNotCrashes() {
-    assertThrows(NullPointerException.class, () -> BodyLandmarker.createFromOptions(null));
-    assertThrows(NullPointerException.class, () -> new BodyLandmarkerOptions(null));
+    assertThrows(NullPointerException.class, () -> Estimator.createFromOptions(null));
+    assertThrows(NullPointerException.class, () -> new EstimatorOptions(null));
     assertThrows(NullPointerException.class, () -> Frame.rgba(null, 64, 48));
-    try (BodyLandmarker landmarker = BodyLandmarker.createFromOptions(new BodyLandmarkerOptions(bundle))) {
-      assertThrows(NullPointerException.class, () -> landmarker.detect(null));
-      assertThrows(NullPointerException.class, () -> landmarker.mesh(null, landmarker.newMeshBuffer()));
-      assertThrows(NullPointerException.class, () -> landmarker.setPressure(null, false));
+    try (Estimator estimator = Estimator.createFromOptions(new EstimatorOptions(bundle))) {
+      assertThrows(NullPointerException.class, () -> estimator.detect(null));
+      assertThrows(NullPointerException.class, () -> estimator.mesh(null, estimator.newMeshBuffer()));
+      assertThrows(NullPointerException.class, () -> estimator.setPressure(null, false));
     }
   }
 
@@ -36,8 +36,8 @@ public class FromJavaTest {
   @Test
   public void aLoaderThatReturnsNullIsRefused() {
     NetworkLoader none = (artifact, image, outputs) -> null;
-    BodyLandmarkerOptions options =
-        new BodyLandmarkerOptions(bundle, null, RunningMode.IMAGE, true, null, null, none);
-    assertThrows(CoEvoerException.Bundle.class, () -> BodyLandmarker.createFromOptions(options));
+    EstimatorOptions options =
+        new EstimatorOptions(bundle, null, RunningMode.IMAGE, true, null, null, none);
+    assertThrows(CoEvoerException.Bundle.class, () -> Estimator.createFromOptions(options));
   }
 }

@@ -91,13 +91,13 @@ class ConformanceTest {
                 case.numbers(name).forEachIndexed { i, v -> outputs.getValue(name)[i] = v.toFloat() }
             outputs.getValue("camera")[2] = z
         }
-        open(loader = network).use { landmarker ->
-            val result = landmarker.detect(dark(192, 256))
+        open(loader = network).use { estimator ->
+            val result = estimator.detect(dark(192, 256))
             val person = result.person!!
             case.check("joints", DoubleArray(person.jointsCam.size) { person.jointsCam[it] - if (it % 3 == 2) z else 0f })
-            val mesh = landmarker.newMeshBuffer().also { landmarker.mesh(result, it) }
+            val mesh = estimator.newMeshBuffer().also { estimator.mesh(result, it) }
             val every = case.shape("vertices")[0]
-            val step = (landmarker.numVertices + every - 1) / every
+            val step = (estimator.numVertices + every - 1) / every
             case.checkAtDepth("vertices", DoubleArray(3 * every) {
                 mesh[3 * step * (it / 3) + it % 3].toDouble() - if (it % 3 == 2) z else 0f
             }, z)
@@ -116,11 +116,11 @@ class ConformanceTest {
     fun search() = cases("search").forEach { case ->
         val (width, height) = case.numbers("frame_size").ints()
         val crops = case.shape("crops")[0]
-        open(RunningMode.VIDEO, fake { _, outputs -> SeesBright.stand(outputs, 0f, 96f, 128f, 200f) }).use { landmarker ->
-            val looked = (0 until crops).map { landmarker.detectForVideo(dark(width, height), it * 33.0).crop }
+        open(RunningMode.VIDEO, fake { _, outputs -> SeesBright.stand(outputs, 0f, 96f, 128f, 200f) }).use { estimator ->
+            val looked = (0 until crops).map { estimator.detectForVideo(dark(width, height), it * 33.0).crop }
             case.check("crops", looked.flatMap { listOf(it.x, it.y, it.width, it.height) }.toDoubleArray())
             // The round is over: the next one begins with the same crop.
-            assertEquals(looked[0], landmarker.detectForVideo(dark(width, height), crops * 33.0).crop)
+            assertEquals(looked[0], estimator.detectForVideo(dark(width, height), crops * 33.0).crop)
         }
     }
 
@@ -132,13 +132,13 @@ class ConformanceTest {
             for ((name, values) in outputs)
                 case.part(name, frame, times.size).forEachIndexed { i, v -> values[i] = v.toFloat() }
         }
-        val results = open(RunningMode.VIDEO, network).use { landmarker ->
+        val results = open(RunningMode.VIDEO, network).use { estimator ->
             times.map { time ->
                 val (width, height) = case.part("frame_sizes", frame, times.size).ints()
-                landmarker.detectForVideo(dark(width, height), time).also { ++frame }
+                estimator.detectForVideo(dark(width, height), time).also { ++frame }
             }
         }
-        fun all(values: (BodyLandmarkerResult) -> List<Double>) = results.flatMap(values).toDoubleArray()
+        fun all(values: (EstimatorResult) -> List<Double>) = results.flatMap(values).toDoubleArray()
         fun person(size: Int, values: (Person) -> DoubleArray) =
             all { result -> result.person?.let(values)?.toList() ?: List(size) { 0.0 } }
         case.check("crops", all { listOf(it.crop.x, it.crop.y, it.crop.width, it.crop.height) })
@@ -165,9 +165,9 @@ class ConformanceTest {
             return@forEach
         }
         val times = case.numbers("timestamps_ms")
-        open(RunningMode.VIDEO).use { landmarker ->
-            for (time in times.dropLast(1)) landmarker.detectForVideo(dark(64, 48), time)
-            assertRefused<CoEvoerException.Usage>("timestamp") { landmarker.detectForVideo(dark(64, 48), times.last()) }
+        open(RunningMode.VIDEO).use { estimator ->
+            for (time in times.dropLast(1)) estimator.detectForVideo(dark(64, 48), time)
+            assertRefused<CoEvoerException.Usage>("timestamp") { estimator.detectForVideo(dark(64, 48), times.last()) }
         }
     }
 

@@ -140,10 +140,10 @@ fun open(
     smoothing: Boolean = true,
     results: ResultListener? = null,
     errors: ErrorListener? = null,
-): BodyLandmarker {
+): Estimator {
     val live = mode == RunningMode.LIVE_STREAM
-    return BodyLandmarker.createFromOptions(
-        BodyLandmarkerOptions(
+    return Estimator.createFromOptions(
+        EstimatorOptions(
             folder, smaller, mode, smoothing, results ?: if (live) ResultListener { } else null,
             errors ?: if (live) ErrorListener { throw AssertionError(it) } else null, loader,
         ),

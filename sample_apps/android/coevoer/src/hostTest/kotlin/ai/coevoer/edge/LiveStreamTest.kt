@@ -18,11 +18,11 @@ import org.junit.rules.Timeout
 class LiveStreamTest {
     @get:Rule val patience: Timeout = Timeout.seconds(120) // a stream that hangs fails
 
-    private val results = Collections.synchronizedList(ArrayList<BodyLandmarkerResult>())
+    private val results = Collections.synchronizedList(ArrayList<EstimatorResult>())
     private val errors = Collections.synchronizedList(ArrayList<CoEvoerException>())
     private val threads = Collections.synchronizedSet(HashSet<Thread>())
 
-    private fun live(loader: NetworkLoader = SeesBright, heard: (BodyLandmarkerResult) -> Unit = {}) = open(
+    private fun live(loader: NetworkLoader = SeesBright, heard: (EstimatorResult) -> Unit = {}) = open(
         RunningMode.LIVE_STREAM, loader,
         results = { results += it; threads += Thread.currentThread(); heard(it) },
         errors = { errors += it; threads += Thread.currentThread() },
@@ -43,57 +43,57 @@ class LiveStreamTest {
     @Test
     fun theNewestFrameWaitsTheOthersAreDroppedAndCloseFinishesBoth() {
         val gate = Gate()
-        val landmarker = live(gate.network)
-        landmarker.detectAsync(picture(320, 240, true), 0)
+        val estimator = live(gate.network)
+        estimator.detectAsync(picture(320, 240, true), 0)
         gate.entered.await()
-        for (time in 10L..40L step 10) landmarker.detectAsync(picture(320, 240, true), time)
+        for (time in 10L..40L step 10) estimator.detectAsync(picture(320, 240, true), time)
         gate.open()
-        landmarker.close()
+        estimator.close()
         assertEquals(listOf(0.0, 40.0), results.map { it.timestampMs })
         assertEquals(listOf(0, 3), results.map { it.dropped })
         assertTrue(errors.isEmpty())
         assertEquals(1, threads.size)
         assertNotSame(Thread.currentThread(), threads.single())
-        assertRefused<CoEvoerException.Usage>("after close()") { landmarker.detectAsync(picture(64, 48, true), 50) }
+        assertRefused<CoEvoerException.Usage>("after close()") { estimator.detectAsync(picture(64, 48, true), 50) }
     }
 
     @Test
     fun pixelsAreCopiedBeforeTheCallReturns() {
         val gate = Gate()
-        val landmarker = live(gate.network)
-        landmarker.detectAsync(picture(320, 240, false), 0)
+        val estimator = live(gate.network)
+        estimator.detectAsync(picture(320, 240, false), 0)
         gate.entered.await()
         val pixels = direct(4 * 320 * 240)
         for (y in 60 until 180) for (x in 144 until 176) pixels.putInt(4 * (y * 320 + x), -1)
-        landmarker.detectAsync(Frame.rgba(pixels, 320, 240), 10)
+        estimator.detectAsync(Frame.rgba(pixels, 320, 240), 10)
         for (i in 0 until pixels.capacity()) pixels.put(i, 0)
         gate.open()
-        landmarker.close()
+        estimator.close()
         assertNotNull(results.last().person)
     }
 
     @Test
     fun everyFrameIsHeardOfOrCounted() {
-        val landmarker = live()
-        for (i in 0 until 60) landmarker.detectAsync(picture(160, 120, true), 33L * i)
-        landmarker.close()
+        val estimator = live()
+        for (i in 0 until 60) estimator.detectAsync(picture(160, 120, true), 33L * i)
+        estimator.close()
         assertEquals(60, results.sumOf { 1 + it.dropped })
         assertEquals(33.0 * 59, results.last().timestampMs, 0.0)
     }
 
     @Test
-    fun aListenerMayPoseTheMeshWhileTheLandmarkerIsClosing() {
+    fun aListenerMayPoseTheMeshWhileTheEstimatorIsClosing() {
         val gate = Gate()
         var posed = 0
-        lateinit var landmarker: BodyLandmarker
-        landmarker = live(gate.network) { result ->
-            landmarker.mesh(result, landmarker.newMeshBuffer())
+        lateinit var estimator: Estimator
+        estimator = live(gate.network) { result ->
+            estimator.mesh(result, estimator.newMeshBuffer())
             ++posed
         }
-        landmarker.detectAsync(picture(320, 240, true), 0)
+        estimator.detectAsync(picture(320, 240, true), 0)
         gate.entered.await()
-        landmarker.detectAsync(picture(320, 240, true), 33)
-        val closing = thread { landmarker.close() }
+        estimator.detectAsync(picture(320, 240, true), 33)
+        val closing = thread { estimator.close() }
         Thread.sleep(50)
         gate.open()
         closing.join(20_000)
@@ -105,15 +105,15 @@ class LiveStreamTest {
     fun closingFromTheListenerIsRefusedNotADeadlock() {
         var said = ""
         val heard = CountDownLatch(1)
-        lateinit var landmarker: BodyLandmarker
-        landmarker = live {
-            said = refused<CoEvoerException.Usage> { landmarker.close() }
+        lateinit var estimator: Estimator
+        estimator = live {
+            said = refused<CoEvoerException.Usage> { estimator.close() }
             heard.countDown()
         }
-        landmarker.detectAsync(picture(64, 48, true), 0)
+        estimator.detectAsync(picture(64, 48, true), 0)
         assertTrue(heard.await(20, TimeUnit.SECONDS))
         assertTrue(said, "called by the listener" in said)
-        landmarker.close()
+        estimator.close()
     }
 
     @Test
@@ -124,11 +124,11 @@ class LiveStreamTest {
             if (calls.getAndIncrement() == 0) throw odd
             SeesBright.answer(image, outputs)
         }
-        val landmarker = live(network)
-        landmarker.detectAsync(picture(64, 48, true), 0)
+        val estimator = live(network)
+        estimator.detectAsync(picture(64, 48, true), 0)
         while (errors.isEmpty()) Thread.sleep(1)
-        landmarker.detectAsync(picture(64, 48, true), 33)
-        landmarker.close()
+        estimator.detectAsync(picture(64, 48, true), 33)
+        estimator.close()
         assertTrue(errors.single() is CoEvoerException.Network)
         assertSame(odd, errors.single().cause)
         assertEquals(1, results.size)
@@ -141,11 +141,11 @@ class LiveStreamTest {
         Thread.setDefaultUncaughtExceptionHandler { _, error -> caught += error }
         try {
             val odd = IllegalStateException("the app's own")
-            val landmarker = live { if (results.size == 1) throw odd }
-            landmarker.detectAsync(picture(64, 48, true), 0)
+            val estimator = live { if (results.size == 1) throw odd }
+            estimator.detectAsync(picture(64, 48, true), 0)
             while (results.isEmpty()) Thread.sleep(1)
-            landmarker.detectAsync(picture(64, 48, true), 33)
-            landmarker.close()
+            estimator.detectAsync(picture(64, 48, true), 33)
+            estimator.close()
             assertEquals(2, results.size)
             assertSame(odd, caught.single())
         } finally {
@@ -158,13 +158,13 @@ class LiveStreamTest {
         // Of a camera with 30 frames a second: all, 15, 15 and 5.
         for ((thermal, every) in Thermal.entries.zip(listOf(1, 2, 2, 6))) {
             results.clear()
-            val landmarker = live()
-            landmarker.setPressure(thermal, false)
+            val estimator = live()
+            estimator.setPressure(thermal, false)
             for (i in 0 until 90) {
-                landmarker.detectAsync(picture(64, 48, true), 1000L * i / 30)
+                estimator.detectAsync(picture(64, 48, true), 1000L * i / 30)
                 while (i % every == 0 && results.size <= i / every) Thread.sleep(1) // only the rate drops any
             }
-            landmarker.close()
+            estimator.close()
             val expected = (0 until 90 step every).map { (1000L * it / 30).toDouble() }
             assertEquals("$thermal", expected, results.map { it.timestampMs })
         }
@@ -172,22 +172,22 @@ class LiveStreamTest {
 
     @Test
     fun manyThreadsAndAClosingOne() = repeat(5) {
-        val landmarker = live()
+        val estimator = live()
         val time = AtomicInteger()
         val workers = (0 until 4).map { number ->
             thread {
-                val room = landmarker.newMeshBuffer()
+                val room = estimator.newMeshBuffer()
                 for (i in 0 until 40) try {
-                    synchronized(time) { landmarker.detectAsync(picture(96, 64, true), time.incrementAndGet().toLong()) }
-                    results.lastOrNull()?.let { if (it.person != null && number % 2 == 0) landmarker.mesh(it, room) }
-                    landmarker.setPressure(Thermal.entries[i % 2], false)
+                    synchronized(time) { estimator.detectAsync(picture(96, 64, true), time.incrementAndGet().toLong()) }
+                    results.lastOrNull()?.let { if (it.person != null && number % 2 == 0) estimator.mesh(it, room) }
+                    estimator.setPressure(Thermal.entries[i % 2], false)
                 } catch (_: CoEvoerException.Usage) {
                     // closed by now
                 }
             }
         }
         Thread.sleep(5)
-        val closers = (0 until 2).map { thread { landmarker.close() } }
+        val closers = (0 until 2).map { thread { estimator.close() } }
         (workers + closers).forEach { it.join(20_000); assertTrue("a thread hangs", !it.isAlive) }
         val count = results.size
         Thread.sleep(20)
@@ -195,13 +195,13 @@ class LiveStreamTest {
     }
 
     @Test
-    fun imagesFromManyThreadsWaitForEachOther() = open().use { landmarker ->
-        val expected = landmarker.detect(picture(320, 240, true)).person!!.jointsPx.toList()
+    fun imagesFromManyThreadsWaitForEachOther() = open().use { estimator ->
+        val expected = estimator.detect(picture(320, 240, true)).person!!.jointsPx.toList()
         val wrong = AtomicInteger()
         (0 until 4).map {
             thread {
                 repeat(10) {
-                    if (landmarker.detect(picture(320, 240, true)).person!!.jointsPx.toList() != expected)
+                    if (estimator.detect(picture(320, 240, true)).person!!.jointsPx.toList() != expected)
                         wrong.incrementAndGet()
                 }
             }

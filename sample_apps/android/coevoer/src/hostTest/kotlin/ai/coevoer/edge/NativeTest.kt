@@ -10,15 +10,15 @@ import org.junit.Test
 
 /** The JNI functions by themselves: what the Kotlin classes would have refused is refused again, and nothing crashes. */
 class NativeTest {
-    private val landmarker: Long
+    private val estimator: Long
 
     init {
         Native.load()
-        landmarker = Native.open(bundle.path.toByteArray(), null, 0, false, null, NetworkHost(SeesBright))
+        estimator = Native.open(bundle.path.toByteArray(), null, 0, false, null, NetworkHost(SeesBright))
     }
 
     @After
-    fun free() = Native.free(landmarker)
+    fun free() = Native.free(estimator)
 
     private fun layout(
         format: Int = 1, width: Int = 64, height: Int = 48, rotation: Int = 0, row: Int = 256, pixel: Int = 4,
@@ -26,12 +26,12 @@ class NativeTest {
     ) = intArrayOf(format, width, height, rotation, row, pixel, row, pixel, *positions)
 
     private fun refuse(planes: Array<ByteBuffer>, layout: IntArray) =
-        assertRefused<CoEvoerException.Usage>("does not fit its buffers") { Native.detect(landmarker, planes, layout) }
+        assertRefused<CoEvoerException.Usage>("does not fit its buffers") { Native.detect(estimator, planes, layout) }
 
     @Test
     fun framesThatDoNotFitTheirBuffers() {
         val whole = direct(256 * 48)
-        Native.freeResult(Native.detect(landmarker, arrayOf(whole), layout()))
+        Native.freeResult(Native.detect(estimator, arrayOf(whole), layout()))
         refuse(arrayOf(direct(256 * 48 - 1)), layout())
         refuse(arrayOf(ByteBuffer.allocate(256 * 48)), layout())
         refuse(arrayOf(whole), layout(positions = intArrayOf(1)))
@@ -56,15 +56,15 @@ class NativeTest {
 
     @Test
     fun meshesAndFacesThatDoNotFitTheirBuffers() {
-        val result = Native.detect(landmarker, arrayOf(direct(256 * 48)), layout())
-        val size = 3 * Native.numVertices(landmarker)
+        val result = Native.detect(estimator, arrayOf(direct(256 * 48)), layout())
+        val size = 3 * Native.numVertices(estimator)
         val room = direct(4 * size).order(ByteOrder.nativeOrder()).asFloatBuffer()
-        Native.mesh(landmarker, result, room, 0)
+        Native.mesh(estimator, result, room, 0)
         for (position in listOf(1, size + 1, -1, Int.MIN_VALUE, Int.MAX_VALUE))
-            refused<CoEvoerException.Usage> { Native.mesh(landmarker, result, room, position) }
-        refused<CoEvoerException.Usage> { Native.mesh(landmarker, result, FloatBuffer.allocate(size), 0) }
-        refused<CoEvoerException.Usage> { Native.faces(landmarker, IntBuffer.allocate(3 * Native.numFaces(landmarker))) }
-        refused<CoEvoerException.Usage> { Native.faces(landmarker, direct(12).asIntBuffer()) }
+            refused<CoEvoerException.Usage> { Native.mesh(estimator, result, room, position) }
+        refused<CoEvoerException.Usage> { Native.mesh(estimator, result, FloatBuffer.allocate(size), 0) }
+        refused<CoEvoerException.Usage> { Native.faces(estimator, IntBuffer.allocate(3 * Native.numFaces(estimator))) }
+        refused<CoEvoerException.Usage> { Native.faces(estimator, direct(12).asIntBuffer()) }
         assertEquals("no such numbers", 0, Native.values(result, "nothing").size)
         Native.freeResult(result)
     }
@@ -74,7 +74,7 @@ class NativeTest {
         assertRefused<CoEvoerException.Usage>("mode is 7") {
             Native.open(bundle.path.toByteArray(), null, 7, false, null, NetworkHost(SeesBright))
         }
-        assertRefused<CoEvoerException.Usage>("thermal state is 9") { Native.setPressure(landmarker, 9, false) }
+        assertRefused<CoEvoerException.Usage>("thermal state is 9") { Native.setPressure(estimator, 9, false) }
         assertRefused<CoEvoerException.Bundle>("no bundle folder") {
             Native.open(byteArrayOf(), null, 0, false, null, NetworkHost(SeesBright))
         }

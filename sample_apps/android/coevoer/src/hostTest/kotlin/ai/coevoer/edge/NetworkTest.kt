@@ -62,15 +62,15 @@ class NetworkTest {
             val process = ProcessBuilder(command).redirectErrorStream(true).start()
             val said = process.inputStream.bufferedReader().readText()
             assertEquals(said, 0, process.waitFor())
-            for (loader in listOf(ExecutorchNetwork, null)) open(loader = loader).use { landmarker ->
+            for (loader in listOf(ExecutorchNetwork, null)) open(loader = loader).use { estimator ->
                 for ((i, picture) in pictures.withIndex()) {
                     val json = JSONObject(File(folder, "$i.json").readText()).getJSONObject("person")
-                    val result = landmarker.detect(picture.frame())
+                    val result = estimator.detect(picture.frame())
                     val given = numbers(result.person!!)
                     assertEquals(json.length(), given.size)
                     for ((name, values) in given)
                         assertArrayEquals("$name of $i.png", flat(json.get(name)).toDoubleArray(), values, 0.0)
-                    val mesh = landmarker.newMeshBuffer().also { landmarker.mesh(result, it) }
+                    val mesh = estimator.newMeshBuffer().also { estimator.mesh(result, it) }
                     assertMesh(File(folder, "$i.obj"), mesh)
                 }
             }
@@ -92,8 +92,8 @@ class NetworkTest {
 
     @Test
     fun streamsByTheModuleAreThoseOfTheEnginesOwnRuntimeBitForBit() {
-        fun run(loader: NetworkLoader?) = open(RunningMode.VIDEO, loader).use { landmarker ->
-            (0 until 12).map { landmarker.detectForVideo(part(4 * it, 2 * it, 440, 420).frame(), 33L * it) }
+        fun run(loader: NetworkLoader?) = open(RunningMode.VIDEO, loader).use { estimator ->
+            (0 until 12).map { estimator.detectForVideo(part(4 * it, 2 * it, 440, 420).frame(), 33L * it) }
         }
         for ((one, other) in run(ExecutorchNetwork).zip(run(null))) {
             assertEquals(one.crop, other.crop)
@@ -190,10 +190,10 @@ class NetworkTest {
         for ((name, loader) in listOf("through Module" to ExecutorchNetwork, "runtime in the engine" to null)) {
             val beside = ArrayList<Double>()
             val network = ArrayList<Double>()
-            open(RunningMode.VIDEO, loader).use { landmarker ->
+            open(RunningMode.VIDEO, loader).use { estimator ->
                 for (i in 0 until 60) {
                     val start = System.nanoTime()
-                    val timings = landmarker.detectForVideo(frame, 33L * i).timings
+                    val timings = estimator.detectForVideo(frame, 33L * i).timings
                     if (i < 10) continue // not yet compiled
                     beside += (System.nanoTime() - start) / 1e6 - timings.totalMs
                     network += timings.networkMs
@@ -207,23 +207,23 @@ class NetworkTest {
         val yuv = Frame.yuv420(
             Plane(direct(640 * 480), 640, 1), Plane(direct(640 * 240), 640, 2), Plane(direct(640 * 240), 640, 2), 640, 480, 270,
         )
-        open(RunningMode.VIDEO, SeesBright).use { landmarker ->
+        open(RunningMode.VIDEO, SeesBright).use { estimator ->
             val beside = List(100) {
                 val start = System.nanoTime()
-                val timings = landmarker.detectForVideo(yuv, 33L * it).timings
+                val timings = estimator.detectForVideo(yuv, 33L * it).timings
                 (System.nanoTime() - start) / 1e6 - timings.totalMs
             }
             println("YUV of 640 x 480 turned by 270 degrees, to RGB: %.2f ms".format(median(beside.drop(20))))
         }
-        open(loader = null).use { landmarker ->
-            val room = landmarker.newMeshBuffer()
+        open(loader = null).use { estimator ->
+            val room = estimator.newMeshBuffer()
             val mesh = List(40) {
-                val result = landmarker.detect(frame) // first, as in an app: caches hold the network
+                val result = estimator.detect(frame) // first, as in an app: caches hold the network
                 val start = System.nanoTime()
-                landmarker.mesh(result, room)
+                estimator.mesh(result, room)
                 (System.nanoTime() - start) / 1e6
             }
-            println("mesh into a direct buffer: %.3f ms, %d vertices".format(median(mesh), landmarker.numVertices))
+            println("mesh into a direct buffer: %.3f ms, %d vertices".format(median(mesh), estimator.numVertices))
         }
     }
 }

@@ -2,7 +2,7 @@ package ai.coevoer.edge
 
 /**
  * The JNI functions, one to one over `coevoer.h` (src/main/cpp/jni.cpp). Handles are checked by their owners,
- * [BodyLandmarker] and [NativeResult]; text crosses as UTF-8 bytes, because JNI's own strings are another encoding.
+ * [Estimator] and [NativeResult]; text crosses as UTF-8 bytes, because JNI's own strings are another encoding.
  */
 internal object Native {
     private const val LIBRARY = "coevoer_jni"
@@ -28,20 +28,20 @@ internal object Native {
         loader: NetworkHost?,
     ): Long
 
-    @JvmStatic external fun close(landmarker: Long)
-    @JvmStatic external fun free(landmarker: Long)
-    @JvmStatic external fun detect(landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray): Long
+    @JvmStatic external fun close(estimator: Long)
+    @JvmStatic external fun free(estimator: Long)
+    @JvmStatic external fun detect(estimator: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray): Long
     @JvmStatic external fun detectForVideo(
-        landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
+        estimator: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
     ): Long
     @JvmStatic external fun detectAsync(
-        landmarker: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
+        estimator: Long, planes: Array<java.nio.ByteBuffer>, layout: IntArray, timestampMs: Double,
     )
-    @JvmStatic external fun setPressure(landmarker: Long, thermal: Int, lowMemory: Boolean)
-    @JvmStatic external fun numVertices(landmarker: Long): Int
-    @JvmStatic external fun numFaces(landmarker: Long): Int
-    @JvmStatic external fun faces(landmarker: Long, indices: java.nio.IntBuffer)
-    @JvmStatic external fun mesh(landmarker: Long, result: Long, vertices: java.nio.FloatBuffer, position: Int)
+    @JvmStatic external fun setPressure(estimator: Long, thermal: Int, lowMemory: Boolean)
+    @JvmStatic external fun numVertices(estimator: Long): Int
+    @JvmStatic external fun numFaces(estimator: Long): Int
+    @JvmStatic external fun faces(estimator: Long, indices: java.nio.IntBuffer)
+    @JvmStatic external fun mesh(estimator: Long, result: Long, vertices: java.nio.FloatBuffer, position: Int)
 
     /** timestamp, state, person, trained, smaller model, dropped, crop (4), times (3). */
     @JvmStatic external fun head(result: Long): DoubleArray
@@ -56,7 +56,7 @@ internal object Native {
 
 /** Called by the JNI layer, on the live stream's thread. What the app's listeners throw ends as in any other thread. */
 internal class StreamListener(private val result: ResultListener, private val error: ErrorListener) {
-    fun onResult(address: Long) = guarded { result.onResult(BodyLandmarkerResult.of(address)) }
+    fun onResult(address: Long) = guarded { result.onResult(EstimatorResult.of(address)) }
 
     fun onError(status: Int, message: ByteArray, cause: Throwable?) = guarded {
         error.onError(CoEvoerException.of(status, String(message, Charsets.UTF_8), cause))

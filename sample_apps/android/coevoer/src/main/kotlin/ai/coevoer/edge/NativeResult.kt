@@ -8,8 +8,8 @@ import java.util.Collections
  * The native memory of a result: freed by [free], or after the result has been collected, when the next one is kept.
  * (`java.lang.ref.Cleaner` is there from Android 13 on.)
  */
-internal class NativeResult private constructor(result: BodyLandmarkerResult, private var address: Long) :
-    PhantomReference<BodyLandmarkerResult>(result, collected) {
+internal class NativeResult private constructor(result: EstimatorResult, private var address: Long) :
+    PhantomReference<EstimatorResult>(result, collected) {
 
     /** Runs [block] with the address while nobody can free it; 0: it is gone. */
     @Synchronized
@@ -25,10 +25,10 @@ internal class NativeResult private constructor(result: BodyLandmarkerResult, pr
     }
 
     companion object {
-        private val collected = ReferenceQueue<BodyLandmarkerResult>()
+        private val collected = ReferenceQueue<EstimatorResult>()
         private val kept = Collections.synchronizedSet(HashSet<NativeResult>())
 
-        fun keep(result: BodyLandmarkerResult, address: Long): NativeResult {
+        fun keep(result: EstimatorResult, address: Long): NativeResult {
             while (true) (collected.poll() ?: break).let { (it as NativeResult).free() }
             return NativeResult(result, address).also(kept::add)
         }

@@ -12,7 +12,7 @@ data class TensorInfo(val name: String, val shape: List<Long>) {
 
 /**
  * What runs the network. [run] reads the image it was loaded with and fills the outputs, from their first number to their
- * last. One call at a time, on the landmarker's thread. What it throws is the cause of the landmarker's exception.
+ * last. One call at a time, on the estimator's thread. What it throws is the cause of the estimator's exception.
  */
 interface Network : AutoCloseable {
     fun run()

@@ -11,7 +11,7 @@ import android.os.SystemClock
 
 /**
  * Reports heat (Android 10 and newer) and shortage of memory until it is closed, first at once, then when they change:
- * `PressureMonitor(context, landmarker::setPressure)`. Open and close it on the main thread, where it calls [report].
+ * `PressureMonitor(context, estimator::setPressure)`. Open and close it on the main thread, where it calls [report].
  */
 class PressureMonitor(private val context: Context, private val report: (Thermal, Boolean) -> Unit) : AutoCloseable {
     private val activities = context.getSystemService(Context.ACTIVITY_SERVICE) as ActivityManager

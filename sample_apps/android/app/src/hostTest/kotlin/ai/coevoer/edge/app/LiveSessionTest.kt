@@ -1,7 +1,7 @@
 package ai.coevoer.edge.app
 
-import ai.coevoer.edge.BodyLandmarker
-import ai.coevoer.edge.BodyLandmarkerResult
+import ai.coevoer.edge.Estimator
+import ai.coevoer.edge.EstimatorResult
 import ai.coevoer.edge.BundleInstaller
 import ai.coevoer.edge.BundleSource
 import ai.coevoer.edge.CoEvoerException
@@ -26,19 +26,19 @@ import org.junit.Test
 /** The app behind its screen: from an installed bundle and frames to what is drawn. */
 class LiveSessionTest : SessionListener {
     private val root: File = Files.createTempDirectory("coevoer").toFile()
-    private val results = Collections.synchronizedList(ArrayList<BodyLandmarkerResult>())
+    private val results = Collections.synchronizedList(ArrayList<EstimatorResult>())
     private val failures = Collections.synchronizedList(ArrayList<CoEvoerException>())
     private val meters = Meters()
 
-    @Volatile private var opened: Pair<BodyLandmarker, MeshQueue>? = null
+    @Volatile private var opened: Pair<Estimator, MeshQueue>? = null
 
     @Volatile private var failed: CoEvoerException? = null
 
-    override fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue) {
-        opened = landmarker to meshes
+    override fun onReady(estimator: Estimator, meshes: MeshQueue) {
+        opened = estimator to meshes
     }
 
-    override fun onFrame(result: BodyLandmarkerResult) {
+    override fun onFrame(result: EstimatorResult) {
         results += result
     }
 
@@ -71,8 +71,8 @@ class LiveSessionTest : SessionListener {
     @Test
     fun framesBecomeMeshesThatLieOverThePersonOnTheScreen() = session().use { session ->
         session.push(picture(480, 640, true), 0.0, System.nanoTime()) // most likely too early: left out
-        await("landmarker") { opened != null }
-        val (landmarker, meshes) = opened!!
+        await("estimator") { opened != null }
+        val (estimator, meshes) = opened!!
         await("result") {
             session.push(picture(480, 640, true), System.nanoTime() / 1e6, System.nanoTime())
             results.any { it.person != null }
@@ -85,7 +85,7 @@ class LiveSessionTest : SessionListener {
         for ((width, height) in listOf(1080 to 2200, 1000 to 1000)) for (mirrored in listOf(false, true)) {
             val view = FrameToView(mesh.frameWidth, mesh.frameHeight, width, height, mirrored)
             val matrix = projection(mesh.camera, view, mesh.origin[2])
-            val drawn = (0 until landmarker.numVertices).map { v ->
+            val drawn = (0 until estimator.numVertices).map { v ->
                 val clip = FloatArray(4) { row ->
                     (0..2).map { matrix[4 * it + row] * mesh.vertices[3 * v + it] }.sum() + matrix[12 + row]
                 }
@@ -102,7 +102,7 @@ class LiveSessionTest : SessionListener {
 
     @Test
     fun theRenderersMatrixPutsEveryJointWhereTheEngineSaysItIs() = session().use { session ->
-        await("landmarker") { opened != null }
+        await("estimator") { opened != null }
         await("result") {
             session.push(picture(480, 640, true), System.nanoTime() / 1e6, System.nanoTime())
             results.any { it.person != null }
@@ -123,7 +123,7 @@ class LiveSessionTest : SessionListener {
 
     @Test
     fun nobodyThereClearsTheMesh() = session().use { session ->
-        await("landmarker") { opened != null }
+        await("estimator") { opened != null }
         await("person") {
             session.push(picture(480, 640, true), System.nanoTime() / 1e6, System.nanoTime())
             opened!!.second.read() != null
@@ -139,7 +139,7 @@ class LiveSessionTest : SessionListener {
     fun pressureHeardBeforeTheModelIsOpenIsObeyed() = TemporaryBundle().use { smaller ->
         session(smaller = smaller.folder).use { session ->
             session.setPressure(Thermal.SERIOUS, false)
-            await("landmarker") { opened != null }
+            await("estimator") { opened != null }
             await("result") {
                 session.push(picture(480, 640, true), System.nanoTime() / 1e6, System.nanoTime())
                 results.isNotEmpty()
@@ -170,7 +170,7 @@ class LiveSessionTest : SessionListener {
         repeat(5) {
             opened = null
             val session = session()
-            await("landmarker") { opened != null }
+            await("estimator") { opened != null }
             session.push(picture(96, 64, true), 1.0, 0)
             session.close()
             session.close()
@@ -184,7 +184,7 @@ class LiveSessionTest : SessionListener {
     fun aNetworkThatFailsIsToldFrameByFrame() {
         val network = ai.coevoer.edge.fake { _, _ -> throw IllegalStateException("out of sorts") }
         session(network).use { session ->
-            await("landmarker") { opened != null }
+            await("estimator") { opened != null }
             await("word of it") {
                 session.push(picture(96, 64, true), System.nanoTime() / 1e6, 0)
                 failures.size >= 2

@@ -1,7 +1,7 @@
 package ai.coevoer.edge.app
 
-import ai.coevoer.edge.BodyLandmarker
-import ai.coevoer.edge.BodyLandmarkerResult
+import ai.coevoer.edge.Estimator
+import ai.coevoer.edge.EstimatorResult
 import ai.coevoer.edge.BundleInstaller
 import ai.coevoer.edge.CoEvoerException
 import ai.coevoer.edge.PressureMonitor
@@ -159,14 +159,14 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
 
     /** What one session tells, brought to the main thread. */
     private inner class Heard : SessionListener {
-        override fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue) = onMain {
-            renderer.show(meshes, landmarker.faces)
+        override fun onReady(estimator: Estimator, meshes: MeshQueue) = onMain {
+            renderer.show(meshes, estimator.faces)
             state.ready = true
-            state.trained = landmarker.info.trained
+            state.trained = estimator.info.trained
             state.heard(false, SystemClock.elapsedRealtime())
         }
 
-        override fun onFrame(result: BodyLandmarkerResult) {
+        override fun onFrame(result: EstimatorResult) {
             overlay.requestRender()
             onMain {
                 state.heard(result.person != null, SystemClock.elapsedRealtime())

@@ -1,8 +1,8 @@
 package ai.coevoer.edge.app
 
-import ai.coevoer.edge.BodyLandmarker
-import ai.coevoer.edge.BodyLandmarkerOptions
-import ai.coevoer.edge.BodyLandmarkerResult
+import ai.coevoer.edge.Estimator
+import ai.coevoer.edge.EstimatorOptions
+import ai.coevoer.edge.EstimatorResult
 import ai.coevoer.edge.CoEvoerException
 import ai.coevoer.edge.ExecutorchNetwork
 import ai.coevoer.edge.Frame
@@ -15,8 +15,8 @@ import java.util.concurrent.Executors
 
 /** What a session tells, on its own threads. */
 interface SessionListener {
-    fun onReady(landmarker: BodyLandmarker, meshes: MeshQueue)
-    fun onFrame(result: BodyLandmarkerResult)
+    fun onReady(estimator: Estimator, meshes: MeshQueue)
+    fun onFrame(result: EstimatorResult)
     fun onFrameFailed(error: CoEvoerException)
 
     /** It could not be opened; it is over. */
@@ -24,7 +24,7 @@ interface SessionListener {
 }
 
 /**
- * From frames to meshes, while the screen is visible: installs the bundle and opens the landmarker in the background, gives
+ * From frames to meshes, while the screen is visible: installs the bundle and opens the estimator in the background, gives
  * it frames, poses the mesh of each result. Frames that come before it is ready, or after it is closed, are left out.
  *
  * @param install brings the bundle, and the smaller one where the app has one, to the file system
@@ -37,7 +37,7 @@ class LiveSession(
 ) : AutoCloseable {
     private val background: ExecutorService = Executors.newSingleThreadExecutor { Thread(it, "coevoer-session") }
 
-    @Volatile private var landmarker: BodyLandmarker? = null
+    @Volatile private var estimator: Estimator? = null
 
     @Volatile private var closed = false
     private var pressure = Thermal.NOMINAL to false
@@ -51,8 +51,8 @@ class LiveSession(
     private fun open() = try {
         val (bundle, smaller) = install()
         lateinit var meshes: MeshQueue
-        val opened = BodyLandmarker.createFromOptions(
-            BodyLandmarkerOptions(
+        val opened = Estimator.createFromOptions(
+            EstimatorOptions(
                 bundle, smaller, RunningMode.LIVE_STREAM,
                 resultListener = { heard(it, meshes) },
                 errorListener = { if (!closed) listener.onFrameFailed(it) },
@@ -63,7 +63,7 @@ class LiveSession(
         listener.onReady(opened, meshes)
         synchronized(this) {
             opened.setPressure(pressure.first, pressure.second)
-            landmarker = opened
+            estimator = opened
         }
     } catch (error: CoEvoerException) {
         listener.onFailed(error)
@@ -71,7 +71,7 @@ class LiveSession(
 
     /** From the camera's thread, whose buffers are free again when this returns. */
     fun push(frame: Frame, timestampMs: Double, nowNs: Long) {
-        val to = landmarker ?: return
+        val to = estimator ?: return
         meters.sent(timestampMs, nowNs)
         frameSize = frame.width to frame.height
         try {
@@ -83,16 +83,16 @@ class LiveSession(
 
     fun setPressure(thermal: Thermal, lowMemory: Boolean) = synchronized(this) {
         pressure = thermal to lowMemory
-        if (!closed) landmarker?.setPressure(thermal, lowMemory)
+        if (!closed) estimator?.setPressure(thermal, lowMemory)
     }
 
-    private fun heard(result: BodyLandmarkerResult, meshes: MeshQueue) = result.use {
+    private fun heard(result: EstimatorResult, meshes: MeshQueue) = result.use {
         val person = result.person
         if (person == null) {
             meshes.clear()
         } else {
             meshes.write { mesh ->
-                landmarker?.mesh(result, mesh.vertices)
+                estimator?.mesh(result, mesh.vertices)
                 mesh.camera = person.camera
                 mesh.origin = person.translation
                 mesh.frameWidth = frameSize.first
@@ -107,7 +107,7 @@ class LiveSession(
     override fun close() {
         if (closed) return
         closed = true
-        background.execute { landmarker?.close() }
+        background.execute { estimator?.close() }
         background.shutdown()
     }
 }

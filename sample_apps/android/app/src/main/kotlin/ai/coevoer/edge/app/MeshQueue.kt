@@ -12,7 +12,7 @@ class PosedMesh(val vertices: FloatBuffer) {
 }
 
 /**
- * Meshes from the landmarker's thread to the one that draws, without a copy and without either waiting for the other: one
+ * Meshes from the estimator's thread to the one that draws, without a copy and without either waiting for the other: one
  * buffer is written, one is drawn, one holds the newest.
  */
 class MeshQueue(newBuffer: () -> FloatBuffer) {

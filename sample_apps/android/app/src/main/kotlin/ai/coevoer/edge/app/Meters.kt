@@ -7,7 +7,7 @@ class Meters {
     private val latenciesMs = ArrayDeque<Double>()
     private val networkMs = ArrayDeque<Double>()
 
-    /** A frame was given to the landmarker. */
+    /** A frame was given to the estimator. */
     @Synchronized
     fun sent(timestampMs: Double, nowNs: Long) {
         sent.values.removeAll { nowNs - it > FORGOTTEN_NS }

@@ -20,7 +20,7 @@ import android.view.Surface
 import android.view.TextureView
 import kotlin.math.max
 
-/** camera2: one stream of [WIDTH] x [HEIGHT], which every camera has, for the preview and one for the landmarker. */
+/** camera2: one stream of [WIDTH] x [HEIGHT], which every camera has, for the preview and one for the estimator. */
 class PlatformCamera(private val activity: Activity) : CameraSource, TextureView.SurfaceTextureListener {
     private val manager = activity.getSystemService(Context.CAMERA_SERVICE) as CameraManager
     private val texture = TextureView(activity).also { it.surfaceTextureListener = this }

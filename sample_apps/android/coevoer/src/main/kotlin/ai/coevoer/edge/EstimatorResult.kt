@@ -50,14 +50,14 @@ class Person internal constructor(
  * What a frame gave. Of a stream the person is smoothed and in the frame camera, null while nobody is there; of a single
  * image it is what the network saw last, with its visibility: the caller judges.
  *
- * It keeps about 20 kB of native memory for [BodyLandmarker.mesh], freed with this object, or sooner by [close]. The
+ * It keeps about 20 kB of native memory for [Estimator.mesh], freed with this object, or sooner by [close]. The
  * numbers stay.
  *
  * @property trained false: the weights are random, and so is the person
  * @property smallerModel whether the smaller model made it
  * @property dropped frames of a live stream left out since the last result
  */
-class BodyLandmarkerResult internal constructor(
+class EstimatorResult internal constructor(
     val timestampMs: Double,
     val state: TrackingState,
     val person: Person?,
@@ -75,7 +75,7 @@ class BodyLandmarkerResult internal constructor(
 
     internal companion object {
         /** Takes over a native result, whatever happens. */
-        fun of(address: Long): BodyLandmarkerResult {
+        fun of(address: Long): EstimatorResult {
             val result = try {
                 read(address)
             } catch (error: Throwable) {
@@ -86,9 +86,9 @@ class BodyLandmarkerResult internal constructor(
             return result
         }
 
-        private fun read(address: Long): BodyLandmarkerResult {
+        private fun read(address: Long): EstimatorResult {
             val head = Native.head(address)
-            return BodyLandmarkerResult(
+            return EstimatorResult(
                 timestampMs = head[0],
                 state = if (head[1] != 0.0) TrackingState.TRACKING else TrackingState.SEARCHING,
                 person = if (head[2] != 0.0) person(address) else null,

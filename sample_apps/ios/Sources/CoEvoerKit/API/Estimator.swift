@@ -1,8 +1,8 @@
 // The library's front, in MediaPipe's form: images, video with timestamps, live stream with a listener.
 //
-//   let landmarker = try BodyLandmarker(LandmarkerOptions(bundle: folder, loader: CoreMLLoader(), mode: .video))
-//   let result = try await landmarker.detect(videoFrame: frame, timestampMs: time)
-//   if let person = result.person { try landmarker.mesh(person, into: &vertices) }
+//   let estimator = try Estimator(EstimatorOptions(bundle: folder, loader: CoreMLLoader(), mode: .video))
+//   let result = try await estimator.detect(videoFrame: frame, timestampMs: time)
+//   if let person = result.person { try estimator.mesh(person, into: &vertices) }
 
 import Foundation
 import Synchronization
@@ -22,7 +22,7 @@ public enum RunningMode: Sendable {
   }
 }
 
-public struct LandmarkerOptions: Sendable {
+public struct EstimatorOptions: Sendable {
   public var bundle: URL
   public var smallerBundle: URL?  // for heat and low memory; the same body and contract
   public var loader: any NetworkLoader
@@ -41,7 +41,7 @@ public struct LandmarkerOptions: Sendable {
 }
 
 /// Calls may come from any thread; they wait for each other.
-public final class BodyLandmarker: Sendable {
+public final class Estimator: Sendable {
   public let mode: RunningMode
   /// Of a live stream; where nobody reads fast enough, the newest. Ends with `close`.
   public let results: AsyncStream<LiveResult>
@@ -52,7 +52,7 @@ public final class BodyLandmarker: Sendable {
 
   /// Opens and verifies the bundles and reads the body, which takes some tenths of a second: not on the main thread.
   /// The network is loaded by `load` or with the first frame. Throws `CoEvoerError.bundle`.
-  public init(_ options: LandmarkerOptions) throws {
+  public init(_ options: EstimatorOptions) throws {
     mode = options.mode
     let engine = try Engine(options)
     let demand = DemandBox()
@@ -88,13 +88,13 @@ public final class BodyLandmarker: Sendable {
   public func load() async throws { try await engine.load() }
 
   /// A single image. What the network saw last is the result, always, with its visibility: the caller judges.
-  public func detect(image: any Frame) async throws -> LandmarkerResult {
+  public func detect(image: any Frame) async throws -> EstimatorResult {
     guard case .image = mode else { throw misused("detect(image:)", "image") }
     return try await engine.image(image, demand: demand.now)
   }
 
   /// The next frame of a stream, in order of time.
-  public func detect(videoFrame: any Frame, timestampMs: Double) async throws -> LandmarkerResult {
+  public func detect(videoFrame: any Frame, timestampMs: Double) async throws -> EstimatorResult {
     guard case .video = mode else { throw misused("detect(videoFrame:timestampMs:)", "video") }
     return try await engine.video(videoFrame, timestampMs: timestampMs, demand: demand.now)
   }

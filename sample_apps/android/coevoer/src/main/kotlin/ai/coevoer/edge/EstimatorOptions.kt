@@ -3,19 +3,19 @@ package ai.coevoer.edge
 import java.io.File
 
 enum class RunningMode {
-    /** [BodyLandmarker.detect]: single pictures. */
+    /** [Estimator.detect]: single pictures. */
     IMAGE,
 
-    /** [BodyLandmarker.detectForVideo]: frames in order, results at once, one person followed and smoothed. */
+    /** [Estimator.detectForVideo]: frames in order, results at once, one person followed and smoothed. */
     VIDEO,
 
-    /** [BodyLandmarker.detectAsync]: camera frames, results to a listener, late frames left out. */
+    /** [Estimator.detectAsync]: camera frames, results to a listener, late frames left out. */
     LIVE_STREAM,
 }
 
-/** Called on the landmarker's own thread, one call at a time. Must not close the landmarker. */
+/** Called on the estimator's own thread, one call at a time. Must not close the estimator. */
 fun interface ResultListener {
-    fun onResult(result: BodyLandmarkerResult)
+    fun onResult(result: EstimatorResult)
 }
 
 /** Likewise, for a frame that ended with an error; the stream goes on. */
@@ -31,7 +31,7 @@ fun interface ErrorListener {
  * @property networkLoader what runs the network: [ExecutorchNetwork], the app's own, or null for the runtime inside the
  *   engine, where that was built with one (`-DCOEVOER_EXECUTORCH=ON`)
  */
-class BodyLandmarkerOptions @JvmOverloads constructor(
+class EstimatorOptions @JvmOverloads constructor(
     val bundle: File,
     val smallerBundle: File? = null,
     val runningMode: RunningMode = RunningMode.IMAGE,

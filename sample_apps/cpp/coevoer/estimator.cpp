@@ -1,4 +1,4 @@
-#include "coevoer/landmarker.hpp"
+#include "coevoer/estimator.hpp"
 
 #include <array>
 #include <string>
@@ -10,7 +10,7 @@ constexpr std::array<const char*, 3> kModes = {"image", "video", "live stream"};
 
 }  // namespace
 
-Landmarker::Landmarker(LandmarkerOptions options) : mode_(options.mode) {
+Estimator::Estimator(EstimatorOptions options) : mode_(options.mode) {
   const bool listens = options.listener.result && options.listener.error;
   if (mode_ == RunningMode::live_stream && !listens)
     throw Error(ErrorKind::usage, "the live stream has no listener; give one for results and one for errors");
@@ -28,43 +28,43 @@ Landmarker::Landmarker(LandmarkerOptions options) : mode_(options.mode) {
   stream_ = std::make_unique<LiveStream>(process, std::move(options.listener));
 }
 
-Landmarker::~Landmarker() { close(); }
+Estimator::~Estimator() { close(); }
 
-Result Landmarker::detect(const Frame& frame) {
+EstimatorResult Estimator::detect(const Frame& frame) {
   const std::lock_guard lock(mutex_);
   require(RunningMode::image, "detect");
   engine_->use_smaller(demand(thermal_, low_memory_).smaller_model);
   return engine_->image(frame);
 }
 
-Result Landmarker::detect_for_video(const Frame& frame, double timestamp_ms) {
+EstimatorResult Estimator::detect_for_video(const Frame& frame, double timestamp_ms) {
   const std::lock_guard lock(mutex_);
   require(RunningMode::video, "detect_for_video");
   engine_->use_smaller(demand(thermal_, low_memory_).smaller_model);
   return engine_->video(frame, timestamp_ms);
 }
 
-void Landmarker::detect_async(const Frame& frame, double timestamp_ms) {
+void Estimator::detect_async(const Frame& frame, double timestamp_ms) {
   if (mode_ != RunningMode::live_stream) require(RunningMode::live_stream, "detect_async");
   stream_->push(frame, timestamp_ms, demand(thermal_, low_memory_).least_interval_ms);
 }
 
-void Landmarker::set_pressure(Thermal thermal, bool low_memory) {
+void Estimator::set_pressure(Thermal thermal, bool low_memory) {
   thermal_ = thermal;
   low_memory_ = low_memory;
 }
 
-void Landmarker::mesh(const Person& person, std::vector<float>& vertices) const {
+void Estimator::mesh(const Person& person, std::vector<float>& vertices) const {
   body_->vertices(person.parameters, person.translation, vertices);
 }
 
-void Landmarker::close() {
+void Estimator::close() {
   if (stream_) stream_->close();  // before the lock: its last frames are still worked on
   const std::lock_guard lock(mutex_);
   engine_.reset();
 }
 
-void Landmarker::require(RunningMode mode, const char* call) const {
+void Estimator::require(RunningMode mode, const char* call) const {
   if (mode != mode_)
     throw Error(ErrorKind::usage, std::string(call) + "() is for mode " + kModes[static_cast<std::size_t>(mode)] +
                                       "; this one was opened for " + kModes[static_cast<std::size_t>(mode_)]);

@@ -1,9 +1,9 @@
 // The library's front, in MediaPipe's form: images, video with timestamps, live stream with a listener.
 //
-//   Landmarker landmarker({.engine = {.bundle = "artifacts/coevoer-t-...", .loader = load_executorch},
+//   Estimator estimator({.engine = {.bundle = "artifacts/coevoer-t-...", .loader = load_executorch},
 //                          .mode = RunningMode::video});
-//   const Result result = landmarker.detect_for_video({pixels, {1280, 720}}, timestamp_ms);
-//   if (result.person) landmarker.mesh(*result.person, vertices);
+//   const EstimatorResult result = estimator.detect_for_video({pixels, {1280, 720}}, timestamp_ms);
+//   if (result.person) estimator.mesh(*result.person, vertices);
 #pragma once
 
 #include <atomic>
@@ -18,22 +18,22 @@ namespace coevoer {
 
 enum class RunningMode { image = 0, video = 1, live_stream = 2 };
 
-struct LandmarkerOptions {
+struct EstimatorOptions {
   EngineOptions engine;
   RunningMode mode = RunningMode::image;
   Listener listener = {};  // of a live stream, and only there
 };
 
 // Calls may come from any thread; they wait for each other.
-class Landmarker {
+class Estimator {
  public:
   // Raises Error(bundle), Error(memory), or Error(usage) for a listener that is missing or not called for.
-  explicit Landmarker(LandmarkerOptions options);
-  ~Landmarker();
+  explicit Estimator(EstimatorOptions options);
+  ~Estimator();
 
   // Each belongs to one mode and raises Error(usage) in another and after close(); see `Engine` and `LiveStream`.
-  Result detect(const Frame& frame);
-  Result detect_for_video(const Frame& frame, double timestamp_ms);
+  EstimatorResult detect(const Frame& frame);
+  EstimatorResult detect_for_video(const Frame& frame, double timestamp_ms);
   void detect_async(const Frame& frame, double timestamp_ms);
 
   // What the device reports; obeyed from the next frame on. Rates are lowered in live streams, where frames may be left

@@ -12,23 +12,23 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /** Modes, results, misuse, failing networks, memory. Networks are fakes, in Kotlin. */
-class BodyLandmarkerTest {
+class EstimatorTest {
     @Test
-    fun anImageWithSomebodyAndOneWithNobody() = open().use { landmarker ->
-        val seen = landmarker.detect(picture(640, 480, true))
+    fun anImageWithSomebodyAndOneWithNobody() = open().use { estimator ->
+        val seen = estimator.detect(picture(640, 480, true))
         val person = seen.person!!
-        assertEquals(2 * landmarker.info.jointNames.size, person.jointsPx.size)
-        assertEquals("pelvis", landmarker.info.jointNames[0])
+        assertEquals(2 * estimator.info.jointNames.size, person.jointsPx.size)
+        assertEquals("pelvis", estimator.info.jointNames[0])
         assertTrue("the second look is closer", seen.crop.width < 640)
         assertTrue(person.visibility.all { it > 0.8 })
-        val dark = landmarker.detect(picture(640, 480, false)).person!!
+        val dark = estimator.detect(picture(640, 480, false)).person!!
         assertTrue("what was seen last is given; the caller judges", dark.visibility.all { it < 0.2 })
     }
 
     @Test
-    fun aStreamFindsLosesAndFindsAgain() = open(RunningMode.VIDEO).use { landmarker ->
+    fun aStreamFindsLosesAndFindsAgain() = open(RunningMode.VIDEO).use { estimator ->
         var time = 0L
-        fun show(somebody: Boolean) = landmarker.detectForVideo(picture(640, 480, somebody), time).also { time += 50 }
+        fun show(somebody: Boolean) = estimator.detectForVideo(picture(640, 480, somebody), time).also { time += 50 }
         assertNull(show(false).person)
         val found = show(true)
         assertEquals(TrackingState.TRACKING, found.state)
@@ -43,67 +43,67 @@ class BodyLandmarkerTest {
     }
 
     @Test
-    fun theMeshLiesAboutItsJointsAndItsFacesInRange() = open().use { landmarker ->
-        val result = landmarker.detect(picture(640, 480, true))
-        val mesh = landmarker.newMeshBuffer()
-        landmarker.mesh(result, mesh)
+    fun theMeshLiesAboutItsJointsAndItsFacesInRange() = open().use { estimator ->
+        val result = estimator.detect(picture(640, 480, true))
+        val mesh = estimator.newMeshBuffer()
+        estimator.mesh(result, mesh)
         assertEquals(0, mesh.position())
         val joints = result.person!!.jointsCam
         for (j in 0 until joints.size / 3) {
-            val nearest = (0 until landmarker.numVertices).minOf { v ->
+            val nearest = (0 until estimator.numVertices).minOf { v ->
                 (0 until 3).sumOf { Math.pow(mesh[3 * v + it] - joints[3 * j + it], 2.0) }
             }
             assertTrue("no joint is further than 0.2 m below the skin", nearest < 0.04)
         }
-        val faces = landmarker.faces
+        val faces = estimator.faces
         assertTrue(faces.remaining() > 3 * 1000)
-        while (faces.hasRemaining()) assertTrue(faces.get() in 0 until landmarker.numVertices)
-        assertEquals("a caller's reading does not move the next one's", 0, landmarker.faces.position())
+        while (faces.hasRemaining()) assertTrue(faces.get() in 0 until estimator.numVertices)
+        assertEquals("a caller's reading does not move the next one's", 0, estimator.faces.position())
     }
 
     @Test
-    fun aMeshGoesBehindTheBuffersPosition() = open().use { landmarker ->
-        val result = landmarker.detect(picture(640, 480, true))
-        val plain = landmarker.newMeshBuffer().also { landmarker.mesh(result, it) }
-        val count = 3 * landmarker.numVertices
+    fun aMeshGoesBehindTheBuffersPosition() = open().use { estimator ->
+        val result = estimator.detect(picture(640, 480, true))
+        val plain = estimator.newMeshBuffer().also { estimator.mesh(result, it) }
+        val count = 3 * estimator.numVertices
         val larger = ByteBuffer.allocateDirect(4 * (count + 9)).order(ByteOrder.nativeOrder()).asFloatBuffer()
         larger.position(5)
-        landmarker.mesh(result, larger)
+        estimator.mesh(result, larger)
         assertEquals(0f, larger[4], 0f)
         assertEquals(0f, larger[5 + count], 0f)
         for (i in 0 until count) assertEquals(plain[i], larger[5 + i], 0f)
         assertRefused<CoEvoerException.Usage>("holds ${count - 1} from its position") {
             larger.position(10)
-            landmarker.mesh(result, larger)
+            estimator.mesh(result, larger)
         }
     }
 
     @Test
-    fun wrongMeshBuffersAreRefused() = open().use { landmarker ->
-        val result = landmarker.detect(picture(640, 480, true))
-        val bytes = 12 * landmarker.numVertices
+    fun wrongMeshBuffersAreRefused() = open().use { estimator ->
+        val result = estimator.detect(picture(640, 480, true))
+        val bytes = 12 * estimator.numVertices
         val native = ByteOrder.nativeOrder()
         fun refusedFor(buffer: java.nio.FloatBuffer) =
-            assertRefused<CoEvoerException.Usage>("direct, writable buffer of native") { landmarker.mesh(result, buffer) }
+            assertRefused<CoEvoerException.Usage>("direct, writable buffer of native") { estimator.mesh(result, buffer) }
         refusedFor(java.nio.FloatBuffer.allocate(bytes))
         val foreign = if (native == ByteOrder.BIG_ENDIAN) ByteOrder.LITTLE_ENDIAN else ByteOrder.BIG_ENDIAN
         refusedFor(direct(bytes).order(foreign).asFloatBuffer())
-        refusedFor(landmarker.newMeshBuffer().asReadOnlyBuffer())
+        refusedFor(estimator.newMeshBuffer().asReadOnlyBuffer())
         assertRefused<CoEvoerException.Usage>("floats") {
-            landmarker.mesh(result, direct(bytes - 4).order(native).asFloatBuffer())
+            estimator.mesh(result, direct(bytes - 4).order(native).asFloatBuffer())
         }
     }
 
     @Test
-    fun resultsWithoutAPersonOrClosedHaveNoMesh() = open(RunningMode.VIDEO).use { landmarker ->
-        val room = landmarker.newMeshBuffer()
-        val nobody = landmarker.detectForVideo(picture(64, 48, false), 0)
-        assertRefused<CoEvoerException.Usage>("no person") { landmarker.mesh(nobody, room) }
-        val seen = landmarker.detectForVideo(picture(64, 48, true), 40)
+    fun resultsWithoutAPersonOrClosedHaveNoMesh() = open(RunningMode.VIDEO).use { estimator ->
+        val room = estimator.newMeshBuffer()
+        val nobody = estimator.detectForVideo(picture(64, 48, false), 0)
+        assertRefused<CoEvoerException.Usage>("no person") { estimator.mesh(nobody, room) }
+        val seen = estimator.detectForVideo(picture(64, 48, true), 40)
         val joints = seen.person!!.jointsPx
         seen.close()
         seen.close()
-        assertRefused<CoEvoerException.Usage>("after the result's close()") { landmarker.mesh(seen, room) }
+        assertRefused<CoEvoerException.Usage>("after the result's close()") { estimator.mesh(seen, room) }
         assertSame("the numbers stay", joints, seen.person.jointsPx)
     }
 
@@ -117,7 +117,7 @@ class BodyLandmarkerTest {
         assertRefused<CoEvoerException.Usage>("for mode live stream") { image.detectAsync(frame, 0) }
         image.close()
         image.close()
-        for (call in listOf<(BodyLandmarker) -> Any?>(
+        for (call in listOf<(Estimator) -> Any?>(
             { it.detect(frame) }, { it.detectForVideo(frame, 0) }, { it.detectAsync(frame, 0) },
             { it.setPressure(Thermal.NOMINAL, false) },
         )) assertRefused<CoEvoerException.Usage>("after close(); open another") { call(image) }
@@ -128,19 +128,19 @@ class BodyLandmarkerTest {
             video.detectForVideo(frame, 101)
         }
         assertRefused<CoEvoerException.Usage>("needs a resultListener") {
-            BodyLandmarker.createFromOptions(BodyLandmarkerOptions(bundle, runningMode = RunningMode.LIVE_STREAM))
+            Estimator.createFromOptions(EstimatorOptions(bundle, runningMode = RunningMode.LIVE_STREAM))
         }
         assertRefused<CoEvoerException.Usage>("listeners are for LIVE_STREAM") { open(RunningMode.VIDEO, results = { }) }
     }
 
     @Test
-    fun facesAndNumbersOutliveTheLandmarkerButNotTheMesh() {
-        val landmarker = open()
-        val result = landmarker.detect(picture(640, 480, true))
-        landmarker.close()
-        assertTrue(landmarker.faces[0] >= 0)
-        assertTrue(landmarker.numVertices > 0)
-        assertRefused<CoEvoerException.Usage>("mesh() after close()") { landmarker.mesh(result, landmarker.newMeshBuffer()) }
+    fun facesAndNumbersOutliveTheEstimatorButNotTheMesh() {
+        val estimator = open()
+        val result = estimator.detect(picture(640, 480, true))
+        estimator.close()
+        assertTrue(estimator.faces[0] >= 0)
+        assertTrue(estimator.numVertices > 0)
+        assertRefused<CoEvoerException.Usage>("mesh() after close()") { estimator.mesh(result, estimator.newMeshBuffer()) }
     }
 
     @Test
@@ -178,8 +178,8 @@ class BodyLandmarkerTest {
                 4 -> throw CoEvoerException.Network("it says so itself")
             }
         }
-        open(RunningMode.VIDEO, network).use { landmarker ->
-            fun show() = landmarker.detectForVideo(picture(64, 48, true), 40L * frame)
+        open(RunningMode.VIDEO, network).use { estimator ->
+            fun show() = estimator.detectForVideo(picture(64, 48, true), 40L * frame)
             assertNotNull(show().person)
             frame = 1
             try {
@@ -213,7 +213,7 @@ class BodyLandmarkerTest {
 
     @Test
     fun callsFromInsideTheNetworkAreRefusedAndDoNotHang() {
-        var self: BodyLandmarker? = null
+        var self: Estimator? = null
         val said = ArrayList<String>()
         val network = fake { image, outputs ->
             SeesBright.answer(image, outputs)
@@ -237,19 +237,19 @@ class BodyLandmarkerTest {
             most = maxOf(most, ++alive)
             FakeNetwork(image, outputs, SeesBright::answer) { --alive }
         }
-        open(RunningMode.VIDEO, loader, smaller = smaller.folder).use { landmarker ->
+        open(RunningMode.VIDEO, loader, smaller = smaller.folder).use { estimator ->
             var time = 0L
-            fun show() = landmarker.detectForVideo(picture(640, 480, true), time).also { time += 33 }
+            fun show() = estimator.detectForVideo(picture(640, 480, true), time).also { time += 33 }
             assertFalse(show().smallerModel)
-            landmarker.setPressure(Thermal.of(2), false)
+            estimator.setPressure(Thermal.of(2), false)
             assertFalse(show().smallerModel)
-            landmarker.setPressure(Thermal.of(3), false)
+            estimator.setPressure(Thermal.of(3), false)
             val small = show()
             assertTrue(small.smallerModel)
             assertNotNull("the person is kept", small.person)
-            landmarker.setPressure(Thermal.NOMINAL, true)
+            estimator.setPressure(Thermal.NOMINAL, true)
             assertTrue(show().smallerModel)
-            landmarker.setPressure(Thermal.NOMINAL, false)
+            estimator.setPressure(Thermal.NOMINAL, false)
             assertFalse(show().smallerModel)
         }
         assertEquals(listOf(bundle, smaller.folder, bundle), loaded)
@@ -258,13 +258,13 @@ class BodyLandmarkerTest {
     }
 
     @Test
-    fun forgottenResultsGiveTheirMemoryBack() = open(RunningMode.VIDEO).use { landmarker ->
+    fun forgottenResultsGiveTheirMemoryBack() = open(RunningMode.VIDEO).use { estimator ->
         val before = NativeResult.count
-        repeat(300) { landmarker.detectForVideo(picture(64, 48, true), 33L * it) }
+        repeat(300) { estimator.detectForVideo(picture(64, 48, true), 33L * it) }
         for (attempt in 1..50) {
             System.gc()
             Thread.sleep(20)
-            landmarker.detectForVideo(picture(64, 48, true), 33L * (300 + attempt))
+            estimator.detectForVideo(picture(64, 48, true), 33L * (300 + attempt))
             if (NativeResult.count < before + 60) return@use
         }
         throw AssertionError("${NativeResult.count} results are still kept, $before were before")
@@ -272,12 +272,12 @@ class BodyLandmarkerTest {
 
     @Test
     fun smoothingHoldsAJumpBackAndTheSameFramesGiveTheSamePerson() {
-        fun run(smoothing: Boolean) = open(RunningMode.VIDEO, smoothing = smoothing).use { landmarker ->
+        fun run(smoothing: Boolean) = open(RunningMode.VIDEO, smoothing = smoothing).use { estimator ->
             (0 until 6).map { i ->
                 val pixels = direct(4 * 640 * 480)
                 val left = if (i < 3) 290 else 310 // px: the person jumps
                 for (y in 96 until 384) for (x in left until left + 60) pixels.putInt(4 * (y * 640 + x), -1)
-                landmarker.detectForVideo(Frame.rgba(pixels, 640, 480), 33L * i).person!!.jointsPx[0]
+                estimator.detectForVideo(Frame.rgba(pixels, 640, 480), 33L * i).person!!.jointsPx[0]
             }
         }
         val smooth = run(true)

@@ -5,32 +5,32 @@ import XCTest
 
 @testable import CoEvoerKit
 
-private func open(_ mode: RunningMode, _ loader: any NetworkLoader = FakeLoader()) throws -> BodyLandmarker {
-  try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder(), loader: loader, mode: mode))
+private func open(_ mode: RunningMode, _ loader: any NetworkLoader = FakeLoader()) throws -> Estimator {
+  try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: loader, mode: mode))
 }
 
-final class LandmarkerTests: XCTestCase {
+final class EstimatorTests: XCTestCase {
   func testAnImageWithSomebodyAndOneWithNobody() async throws {
-    let landmarker = try open(.image)
-    let seen = try await landmarker.detect(image: somebody())
+    let estimator = try open(.image)
+    let seen = try await estimator.detect(image: somebody())
     let person = try XCTUnwrap(seen.person)
-    XCTAssertEqual(person.jointsPx.count, landmarker.manifest.jointNames.count)
-    let whole = Crop.wholeFrame(PixelSize(width: 640, height: 480), in: landmarker.manifest.view)
+    XCTAssertEqual(person.jointsPx.count, estimator.manifest.jointNames.count)
+    let whole = Crop.wholeFrame(PixelSize(width: 640, height: 480), in: estimator.manifest.view)
     XCTAssertLessThan(seen.crop.width, whole.width)  // the second look
-    let dark = try await landmarker.detect(image: nobody())
+    let dark = try await estimator.detect(image: nobody())
     XCTAssertEqual(dark.personVisibility, 0.1, accuracy: 1e-6)  // what was seen last is given; the caller judges
     XCTAssertNotNil(dark.person)
     // Image mode keeps nothing: the same image gives the same person.
-    let again = try await landmarker.detect(image: somebody())
+    let again = try await estimator.detect(image: somebody())
     XCTAssertEqual(again.person?.jointsPx, person.jointsPx)
   }
 
   func testTheMeshLiesAboutItsJoints() async throws {
-    let landmarker = try open(.image)
-    let result = try await landmarker.detect(image: somebody())
+    let estimator = try open(.image)
+    let result = try await estimator.detect(image: somebody())
     let person = try XCTUnwrap(result.person)
     var vertices: [Float] = []
-    try landmarker.mesh(person, into: &vertices)
+    try estimator.mesh(person, into: &vertices)
     for joint in person.jointsCam {
       let nearest = stride(from: 0, to: vertices.count, by: 3).map {
         (Vector3(Double(vertices[$0]), Double(vertices[$0 + 1]), Double(vertices[$0 + 2])) - joint).length
@@ -40,12 +40,12 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testAStreamFindsLosesAndFindsAgain() async throws {
-    let landmarker = try open(.video)
+    let estimator = try open(.video)
     let (dark, bright) = (try nobody(), try somebody())
     var time = 0.0
-    func show(_ isThere: Bool) async throws -> LandmarkerResult {
+    func show(_ isThere: Bool) async throws -> EstimatorResult {
       time += 50
-      return try await landmarker.detect(videoFrame: isThere ? bright : dark, timestampMs: time)
+      return try await estimator.detect(videoFrame: isThere ? bright : dark, timestampMs: time)
     }
     let first = try await show(false)
     XCTAssertEqual(first.state, .searching)
@@ -53,7 +53,7 @@ final class LandmarkerTests: XCTestCase {
     let found = try await show(true)
     XCTAssertEqual(found.state, .tracking)
     XCTAssertEqual(found.timestampMs, 100)
-    let camera = frameCamera(PixelSize(width: 640, height: 480), in: landmarker.manifest.view)
+    let camera = frameCamera(PixelSize(width: 640, height: 480), in: estimator.manifest.view)
     XCTAssertEqual(found.person?.camera, camera)
     let covered = try await show(false)
     XCTAssertNil(covered.person)
@@ -66,12 +66,12 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testBlackFramesGoThroughTheSearch() async throws {
-    let landmarker = try open(.video)
-    let manifest = landmarker.manifest
+    let estimator = try open(.video)
+    let manifest = estimator.manifest
     let round = searchCrops(
       PixelSize(width: 640, height: 480), tileStep: manifest.rules.tileStep, in: manifest.view)
     for i in 0..<2 * round.count {
-      let result = try await landmarker.detect(videoFrame: nobody(), timestampMs: Double(i) * 33)
+      let result = try await estimator.detect(videoFrame: nobody(), timestampMs: Double(i) * 33)
       XCTAssertNil(result.person)
       XCTAssertEqual(result.crop, round[i % round.count])
     }
@@ -95,15 +95,15 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testAFrameOfAnotherSizeBeginsTheSearch() async throws {
-    let landmarker = try open(.video)
+    let estimator = try open(.video)
     for i in 0..<3 {
-      let result = try await landmarker.detect(videoFrame: somebody(), timestampMs: Double(i) * 33)
+      let result = try await estimator.detect(videoFrame: somebody(), timestampMs: Double(i) * 33)
       XCTAssertNotNil(result.person)
     }
     let size = PixelSize(width: 480, height: 640)
-    let turned = try await landmarker.detect(videoFrame: somebody(480, 640), timestampMs: 120)
-    XCTAssertEqual(turned.crop, Crop.wholeFrame(size, in: landmarker.manifest.view))
-    XCTAssertEqual(turned.person?.camera, frameCamera(size, in: landmarker.manifest.view))
+    let turned = try await estimator.detect(videoFrame: somebody(480, 640), timestampMs: 120)
+    XCTAssertEqual(turned.crop, Crop.wholeFrame(size, in: estimator.manifest.view))
+    XCTAssertEqual(turned.person?.camera, frameCamera(size, in: estimator.manifest.view))
   }
 
   func testMisuseIsRefusedInWords() async throws {
@@ -117,7 +117,7 @@ final class LandmarkerTests: XCTestCase {
       try await live.detect(image: grey(8, 8))
     }
     assertThrows(.bundle, "no bundle folder") {
-      try BodyLandmarker(LandmarkerOptions(bundle: bundleFolder().appendingPathComponent("x"), loader: FakeLoader()))
+      try Estimator(EstimatorOptions(bundle: bundleFolder().appendingPathComponent("x"), loader: FakeLoader()))
     }
   }
 
@@ -135,16 +135,16 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testCallsThatWaitAreAnsweredBeforeClose() async throws {
-    let landmarker = try open(
+    let estimator = try open(
       .image,
       FakeLoader { crop, manifest in
         try await Task.sleep(for: .milliseconds(20))
         return seeBright(crop, manifest)
       })
     let frame = try somebody(64, 48)
-    let calls = (0..<3).map { _ in Task { try await landmarker.detect(image: frame) } }
+    let calls = (0..<3).map { _ in Task { try await estimator.detect(image: frame) } }
     try await Task.sleep(for: .milliseconds(30))
-    await landmarker.close()
+    await estimator.close()
     for call in calls {
       let result = try await call.value
       XCTAssertNotNil(result.person)
@@ -152,7 +152,7 @@ final class LandmarkerTests: XCTestCase {
   }
 
   func testCallsAtTheSameTimeDoNotMixAStream() async throws {
-    let landmarker = try open(
+    let estimator = try open(
       .video,
       FakeLoader { crop, manifest in
         await Task.yield()
@@ -161,18 +161,18 @@ final class LandmarkerTests: XCTestCase {
     let frame = try somebody(64, 48)
     let outcomes = await withTaskGroup(of: Bool.self) { group in
       for i in 0..<20 {
-        group.addTask { (try? await landmarker.detect(videoFrame: frame, timestampMs: Double(i) * 33)) != nil }
+        group.addTask { (try? await estimator.detect(videoFrame: frame, timestampMs: Double(i) * 33)) != nil }
       }
       return await group.reduce(into: [Bool]()) { $0.append($1) }
     }
     XCTAssert(outcomes.contains(true))  // those that came too late are refused, none is wrong
-    let after = try await landmarker.detect(videoFrame: frame, timestampMs: 1000)
+    let after = try await estimator.detect(videoFrame: frame, timestampMs: 1000)
     XCTAssertNotNil(after.person)
   }
 
   func testOutputsThatBreakTheContractAreErrorsAndTheStreamSurvivesThem() async throws {
     let frame = Shelf(0)
-    let landmarker = try open(
+    let estimator = try open(
       .video,
       FakeLoader { crop, manifest in
         var outputs = seeBright(crop, manifest)
@@ -191,7 +191,7 @@ final class LandmarkerTests: XCTestCase {
     ]
     for (i, said) in words.enumerated() {
       frame.change { $0 = i }
-      let show = { try await landmarker.detect(videoFrame: somebody(64, 48), timestampMs: Double(i) * 40) }
+      let show = { try await estimator.detect(videoFrame: somebody(64, 48), timestampMs: Double(i) * 40) }
       if said.isEmpty {
         let result = try await show()
         XCTAssertNotNil(result.person)
@@ -203,14 +203,14 @@ final class LandmarkerTests: XCTestCase {
 
   func testTooLittleMemoryCanBeTriedAgain() async throws {
     let calls = Shelf(0)
-    let landmarker = try open(
+    let estimator = try open(
       .image,
       FakeLoader { crop, manifest in
         if calls.increment() == 1 { throw CoEvoerError.memory("not enough memory for this frame") }
         return seeBright(crop, manifest)
       })
-    await assertThrows(.memory, "not enough memory") { try await landmarker.detect(image: somebody(64, 48)) }
-    let result = try await landmarker.detect(image: somebody(64, 48))
+    await assertThrows(.memory, "not enough memory") { try await estimator.detect(image: somebody(64, 48)) }
+    let result = try await estimator.detect(image: somebody(64, 48))
     XCTAssertNotNil(result.person)
   }
 }

@@ -26,14 +26,14 @@ enum class Thermal {
  * A person's upper body, hands and face as SMPL-X parameters, from pictures, videos and live cameras, in MediaPipe's form.
  *
  * ```
- * val landmarker = BodyLandmarker.createFromOptions(BodyLandmarkerOptions(bundle))
- * val person = landmarker.detect(Frame.of(bitmap)).person
+ * val estimator = Estimator.createFromOptions(EstimatorOptions(bundle))
+ * val person = estimator.detect(Frame.of(bitmap)).person
  * ```
  *
  * Calls may come from any thread; they wait for each other. Each blocks, [detectAsync] and [setPressure] briefly: keep
  * opening and detecting off the main thread. After [close] every call throws [CoEvoerException.Usage].
  */
-class BodyLandmarker private constructor(private var handle: Long, val info: BundleInfo) : AutoCloseable {
+class Estimator private constructor(private var handle: Long, val info: BundleInfo) : AutoCloseable {
     // Calls read, freeing writes: a call in flight keeps the native object alive.
     private val lock = ReentrantReadWriteLock()
 
@@ -44,12 +44,12 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
         get() = field.duplicate()
 
     /** [RunningMode.IMAGE]: looks twice, at the whole frame and then at the body found there. */
-    fun detect(frame: Frame): BodyLandmarkerResult = BodyLandmarkerResult.of(
+    fun detect(frame: Frame): EstimatorResult = EstimatorResult.of(
         call("detect") { Native.detect(it, frame.planes, frame.layout) },
     )
 
     /** [RunningMode.VIDEO]: the next frame; timestamps grow. */
-    fun detectForVideo(frame: Frame, timestampMs: Double): BodyLandmarkerResult = BodyLandmarkerResult.of(
+    fun detectForVideo(frame: Frame, timestampMs: Double): EstimatorResult = EstimatorResult.of(
         call("detectForVideo") { Native.detectForVideo(it, frame.planes, frame.layout, timestampMs) },
     )
 
@@ -72,7 +72,7 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
      * Poses the body of [result] into [vertices], from its position on, which stays: x, y, z of each vertex, camera frame,
      * m. Works on any thread, in a listener too.
      */
-    fun mesh(result: BodyLandmarkerResult, vertices: FloatBuffer) {
+    fun mesh(result: EstimatorResult, vertices: FloatBuffer) {
         if (result.person == null) throw CoEvoerException.Usage("the result has no person; look at result.person first")
         if (!vertices.isDirect || vertices.isReadOnly || vertices.order() != ByteOrder.nativeOrder())
             throw CoEvoerException.Usage(
@@ -82,18 +82,18 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
             throw CoEvoerException.Usage(
                 "the mesh takes ${3 * numVertices} floats; the buffer holds ${vertices.remaining()} from its position on",
             )
-        call("mesh") { landmarker ->
-            val memory = result.memory ?: throw CoEvoerException.Usage("the result did not come from a landmarker")
+        call("mesh") { estimator ->
+            val memory = result.memory ?: throw CoEvoerException.Usage("the result did not come from a estimator")
             memory.use {
                 if (it == 0L) throw CoEvoerException.Usage("mesh() after the result's close(); pose it before")
-                Native.mesh(landmarker, it, vertices, vertices.position())
+                Native.mesh(estimator, it, vertices, vertices.position())
             }
         }
     }
 
     /**
      * Finishes a live stream's frames, then frees everything. No listener is called once it has returned. Closing twice
-     * is harmless; a listener must not close its own landmarker.
+     * is harmless; a listener must not close its own estimator.
      */
     override fun close() {
         refuseNested("close")
@@ -127,7 +127,7 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
     // The engine's own locks are not reentrant: a network of the app that called back would wait for itself.
     private fun refuseNested(name: String) {
         if (lock.readHoldCount > 0)
-            throw CoEvoerException.Usage("$name() from inside another call of this landmarker; call it afterwards")
+            throw CoEvoerException.Usage("$name() from inside another call of this estimator; call it afterwards")
     }
 
     companion object {
@@ -137,7 +137,7 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
          * or not called for.
          */
         @JvmStatic
-        fun createFromOptions(options: BodyLandmarkerOptions): BodyLandmarker {
+        fun createFromOptions(options: EstimatorOptions): Estimator {
             val live = options.runningMode == RunningMode.LIVE_STREAM
             val results = options.resultListener
             val errors = options.errorListener
@@ -153,7 +153,7 @@ class BodyLandmarker private constructor(private var handle: Long, val info: Bun
                 options.networkLoader?.let(::NetworkHost),
             )
             try {
-                return BodyLandmarker(handle, BundleInfo.read(options.bundle))
+                return Estimator(handle, BundleInfo.read(options.bundle))
             } catch (error: Throwable) {
                 Native.free(handle)
                 throw error

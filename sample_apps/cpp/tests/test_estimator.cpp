@@ -1,48 +1,50 @@
 // The front: modes, misuse, nobody there, failing networks, low memory, heat. Networks are fakes.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <new>
 
 #include "bundles.hpp"
-#include "coevoer/landmarker.hpp"
+#include "coevoer/estimator.hpp"
+#include "coevoer/tracker.hpp"
 #include "people.hpp"
 
 using namespace coevoer;
 
 namespace {
 
-LandmarkerOptions options(RunningMode mode, NetworkLoader loader = sees_bright()) {
-  LandmarkerOptions o;
+EstimatorOptions options(RunningMode mode, NetworkLoader loader = sees_bright()) {
+  EstimatorOptions o;
   o.engine.bundle = bundle_folder();
   o.engine.loader = std::move(loader);
   o.mode = mode;
-  if (mode == RunningMode::live_stream) o.listener = {[](const Result&) {}, [](const Error&) {}};
+  if (mode == RunningMode::live_stream) o.listener = {[](const EstimatorResult&) {}, [](const Error&) {}};
   return o;
 }
 
 }  // namespace
 
-TEST_CASE("landmarker: an image with somebody, and one with nobody") {
-  Landmarker landmarker(options(RunningMode::image));
-  const Result seen = landmarker.detect(somebody(640, 480).frame());
+TEST_CASE("estimator: an image with somebody, and one with nobody") {
+  Estimator estimator(options(RunningMode::image));
+  const EstimatorResult seen = estimator.detect(somebody(640, 480).frame());
   REQUIRE(seen.person);
-  CHECK(seen.person->joints_px.size() == landmarker.manifest().joint_names.size());
-  CHECK(seen.crop.width < Crop::whole_frame({640, 480}, landmarker.manifest().view).width);  // the second look
+  CHECK(seen.person->joints_px.size() == estimator.manifest().joint_names.size());
+  CHECK(seen.crop.width < Crop::whole_frame({640, 480}, estimator.manifest().view).width);  // the second look
   std::vector<float> vertices;
-  landmarker.mesh(*seen.person, vertices);
-  CHECK(vertices.size() == 3 * landmarker.body().num_vertices());
-  const Result dark = landmarker.detect(nobody(640, 480).frame());
+  estimator.mesh(*seen.person, vertices);
+  CHECK(vertices.size() == 3 * estimator.body().num_vertices());
+  const EstimatorResult dark = estimator.detect(nobody(640, 480).frame());
   CHECK(dark.person_visibility == doctest::Approx(0.1));  // what was seen last is given; the caller judges
   CHECK(dark.person);
   // Image mode keeps nothing: the same image gives the same person.
-  CHECK(landmarker.detect(somebody(640, 480).frame()).person->joints_px[0] == seen.person->joints_px[0]);
+  CHECK(estimator.detect(somebody(640, 480).frame()).person->joints_px[0] == seen.person->joints_px[0]);
 }
 
-TEST_CASE("landmarker: the mesh lies about its joints, in the camera frame") {
-  Landmarker landmarker(options(RunningMode::image));
-  const Result seen = landmarker.detect(somebody(640, 480).frame());
+TEST_CASE("estimator: the mesh lies about its joints, in the camera frame") {
+  Estimator estimator(options(RunningMode::image));
+  const EstimatorResult seen = estimator.detect(somebody(640, 480).frame());
   std::vector<float> vertices;
-  landmarker.mesh(*seen.person, vertices);
+  estimator.mesh(*seen.person, vertices);
   for (const Vec3& joint : seen.person->joints_cam) {
     double nearest = 1e9;
     for (std::size_t i = 0; i < vertices.size(); i += 3)
@@ -51,18 +53,18 @@ TEST_CASE("landmarker: the mesh lies about its joints, in the camera frame") {
   }
 }
 
-TEST_CASE("landmarker: a stream finds, loses and finds again") {
-  Landmarker landmarker(options(RunningMode::video));
+TEST_CASE("estimator: a stream finds, loses and finds again") {
+  Estimator estimator(options(RunningMode::video));
   double t = 0;
   const Grey dark = nobody(640, 480), bright = somebody(640, 480);
-  const auto show = [&](bool there) { return landmarker.detect_for_video((there ? bright : dark).frame(), t += 50); };
+  const auto show = [&](bool there) { return estimator.detect_for_video((there ? bright : dark).frame(), t += 50); };
   CHECK(show(false).state == State::searching);
   CHECK_FALSE(show(false).person);
-  const Result found = show(true);
+  const EstimatorResult found = show(true);
   CHECK(found.state == State::tracking);
   REQUIRE(found.person);
-  CHECK(found.person->camera.focal_px == frame_camera({640, 480}, landmarker.manifest().view).focal_px);
-  const Result covered = show(false);
+  CHECK(found.person->camera.focal_px == frame_camera({640, 480}, estimator.manifest().view).focal_px);
+  const EstimatorResult covered = show(false);
   CHECK_FALSE(covered.person);
   CHECK(covered.state == State::tracking);  // missed, not yet lost
   for (int i = 0; i < 7; ++i) show(false);
@@ -70,27 +72,27 @@ TEST_CASE("landmarker: a stream finds, loses and finds again") {
   CHECK(show(true).person);
 }
 
-TEST_CASE("landmarker: a time that does not grow is refused, and the stream goes on as if it had not come") {
-  Landmarker one(options(RunningMode::video)), other(options(RunningMode::video));
+TEST_CASE("estimator: a time that does not grow is refused, and the stream goes on as if it had not come") {
+  Estimator one(options(RunningMode::video)), other(options(RunningMode::video));
   for (int i = 0; i < 5; ++i) {
-    const Result a = one.detect_for_video(somebody(640, 480).frame(), 33 * i);
-    const Result b = other.detect_for_video(somebody(640, 480).frame(), 33 * i);
+    const EstimatorResult a = one.detect_for_video(somebody(640, 480).frame(), 33 * i);
+    const EstimatorResult b = other.detect_for_video(somebody(640, 480).frame(), 33 * i);
     CHECK(contains(error_of(ErrorKind::usage, [&] { one.detect_for_video(somebody(640, 480).frame(), 33 * i); }),
-                   "timestamps of a stream grow"));
+                   "timestamps must increase"));
     REQUIRE(a.person);
     CHECK(a.person->translation == b.person->translation);
     CHECK(a.crop.x0 == b.crop.x0);
   }
 }
 
-TEST_CASE("landmarker: misuse is refused in words") {
+TEST_CASE("estimator: misuse is refused in words") {
   const Grey grey(64, 48);
-  Landmarker image(options(RunningMode::image));
+  Estimator image(options(RunningMode::image));
   CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect_for_video(grey.frame(), 0); }),
                  "detect_for_video() is for mode video; this one was opened for image"));
   CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect_async(grey.frame(), 0); }), "for mode live stream"));
   CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect({}); }), "the frame is 0 x 0 px"));
-  Landmarker live(options(RunningMode::live_stream));
+  Estimator live(options(RunningMode::live_stream));
   CHECK(contains(error_of(ErrorKind::usage, [&] { live.detect(grey.frame()); }), "for mode image"));
   image.close();
   image.close();
@@ -100,17 +102,17 @@ TEST_CASE("landmarker: misuse is refused in words") {
 
   auto deaf = options(RunningMode::live_stream);
   deaf.listener = {};
-  CHECK(contains(error_of(ErrorKind::usage, [&] { Landmarker it(deaf); }), "has no listener"));
+  CHECK(contains(error_of(ErrorKind::usage, [&] { Estimator it(deaf); }), "has no listener"));
   auto eager = options(RunningMode::video);
-  eager.listener.result = [](const Result&) {};
-  CHECK(contains(error_of(ErrorKind::usage, [&] { Landmarker it(eager); }), "a listener is for the live stream"));
+  eager.listener.result = [](const EstimatorResult&) {};
+  CHECK(contains(error_of(ErrorKind::usage, [&] { Estimator it(eager); }), "a listener is for the live stream"));
   CHECK(
-      contains(error_of(ErrorKind::usage, [&] { Landmarker it(options(RunningMode::image, nullptr)); }), "no loader"));
+      contains(error_of(ErrorKind::usage, [&] { Estimator it(options(RunningMode::image, nullptr)); }), "no loader"));
 }
 
-TEST_CASE("landmarker: outputs that break the contract are an error, never a person; the stream survives them") {
+TEST_CASE("estimator: outputs that break the contract are an error, never a person; the stream survives them") {
   int frame = 0;
-  Landmarker landmarker(options(RunningMode::video, fake([&](const std::vector<float>& image) {
+  Estimator estimator(options(RunningMode::video, fake([&](const std::vector<float>& image) {
                                   Outputs outputs = see_bright(image);
                                   if (frame == 1) outputs.erase("betas");
                                   if (frame == 2) outputs["camera"].values[2] = NAN;
@@ -120,7 +122,7 @@ TEST_CASE("landmarker: outputs that break the contract are an error, never a per
                                 })));
   const char* words[] = {"", "gave no betas", "camera that are not finite", "body_pose (1, 20, 3, 3)", "failed"};
   for (; frame < 6; ++frame) {
-    const auto show = [&] { return landmarker.detect_for_video(somebody(64, 48).frame(), 40 * frame); };
+    const auto show = [&] { return estimator.detect_for_video(somebody(64, 48).frame(), 40 * frame); };
     if (frame == 0 || frame == 5)
       CHECK(show().person);
     else
@@ -128,7 +130,7 @@ TEST_CASE("landmarker: outputs that break the contract are an error, never a per
   }
 }
 
-TEST_CASE("landmarker: too little memory is an error that can be tried again") {
+TEST_CASE("estimator: too little memory is an error that can be tried again") {
   int loads = 0, runs = 0;
   const auto loader = [&](const Bundle&) -> std::unique_ptr<Network> {
     if (loads++ == 0) throw std::bad_alloc();
@@ -137,14 +139,14 @@ TEST_CASE("landmarker: too little memory is an error that can be tried again") {
       return see_bright(image);
     });
   };
-  CHECK(contains(error_of(ErrorKind::memory, [&] { Landmarker it(options(RunningMode::image, loader)); }), "to load"));
-  Landmarker landmarker(options(RunningMode::image, loader));
+  CHECK(contains(error_of(ErrorKind::memory, [&] { Estimator it(options(RunningMode::image, loader)); }), "to load"));
+  Estimator estimator(options(RunningMode::image, loader));
   CHECK(
-      contains(error_of(ErrorKind::memory, [&] { landmarker.detect(somebody(64, 48).frame()); }), "not enough memory"));
-  CHECK(landmarker.detect(somebody(64, 48).frame()).person);
+      contains(error_of(ErrorKind::memory, [&] { estimator.detect(somebody(64, 48).frame()); }), "not enough memory"));
+  CHECK(estimator.detect(somebody(64, 48).frame()).person);
 }
 
-TEST_CASE("landmarker: pressure changes to the smaller model and back, one at a time in memory, and keeps the person") {
+TEST_CASE("estimator: pressure changes to the smaller model and back, one at a time in memory, and keeps the person") {
   TemporaryBundle smaller;
   std::vector<std::string> loaded;
   int alive = 0, most = 0;
@@ -161,27 +163,27 @@ TEST_CASE("landmarker: pressure changes to the smaller model and back, one at a 
     return network;
   });
   o.engine.smaller_bundle = smaller.folder();
-  Landmarker landmarker(o);
+  Estimator estimator(o);
   int t = 0;
-  const auto show = [&] { return landmarker.detect_for_video(somebody(640, 480).frame(), t += 33); };
+  const auto show = [&] { return estimator.detect_for_video(somebody(640, 480).frame(), t += 33); };
   CHECK_FALSE(show().smaller_model);
-  landmarker.set_pressure(Thermal::fair, false);
+  estimator.set_pressure(Thermal::fair, false);
   CHECK_FALSE(show().smaller_model);
-  landmarker.set_pressure(Thermal::serious, false);
-  const Result small = show();
+  estimator.set_pressure(Thermal::serious, false);
+  const EstimatorResult small = show();
   CHECK(small.smaller_model);
   CHECK(small.state == State::tracking);
   CHECK(small.person);
-  landmarker.set_pressure(Thermal::nominal, true);
+  estimator.set_pressure(Thermal::nominal, true);
   CHECK(show().smaller_model);
-  landmarker.set_pressure(Thermal::nominal, false);
+  estimator.set_pressure(Thermal::nominal, false);
   CHECK_FALSE(show().smaller_model);
   CHECK(loaded == std::vector<std::string>{bundle_folder(), smaller.folder(), bundle_folder()});
   CHECK(most == 1);
 }
 
-TEST_CASE("landmarker: without a smaller model pressure only lowers the rate; another body is not exchangeable") {
-  Landmarker alone(options(RunningMode::image));
+TEST_CASE("estimator: without a smaller model pressure only lowers the rate; another body is not exchangeable") {
+  Estimator alone(options(RunningMode::image));
   alone.set_pressure(Thermal::critical, true);
   CHECK_FALSE(alone.detect(somebody(64, 48).frame()).smaller_model);
 
@@ -193,27 +195,45 @@ TEST_CASE("landmarker: without a smaller model pressure only lowers the rate; an
   other.sign();
   auto o = options(RunningMode::image);
   o.engine.smaller_bundle = other.folder();
-  CHECK(contains(error_of(ErrorKind::bundle, [&] { Landmarker it(o); }), "another input, body or outputs"));
+  CHECK(contains(error_of(ErrorKind::bundle, [&] { Estimator it(o); }), "another input, body or outputs"));
 }
 
-TEST_CASE("landmarker: live stream end to end") {
+TEST_CASE("estimator: live stream end to end") {
   std::mutex mutex;
-  std::vector<Result> results;
+  std::vector<EstimatorResult> results;
   auto o = options(RunningMode::live_stream);
-  o.listener = {[&](const Result& result) {
+  o.listener = {[&](const EstimatorResult& result) {
                   const std::lock_guard lock(mutex);
                   results.push_back(result);
                 },
                 [](const Error&) { CHECK(false); }};
-  Landmarker landmarker(o);
-  for (int i = 0; i < 30; ++i) landmarker.detect_async(somebody(320, 240).frame(), 33.3 * i);
-  landmarker.close();
+  Estimator estimator(o);
+  for (int i = 0; i < 30; ++i) estimator.detect_async(somebody(320, 240).frame(), 33.3 * i);
+  estimator.close();
   REQUIRE(!results.empty());
   int seen = 0;
-  for (const Result& result : results) {
+  for (const EstimatorResult& result : results) {
     CHECK(result.person);
     seen += 1 + result.dropped;
   }
   CHECK(seen == 30);
   CHECK(results.back().timestamp_ms == doctest::Approx(33.3 * 29));
+}
+
+TEST_CASE("the next crop wants the body's origin and its joints in front of the camera") {
+  const Manifest& manifest = bundle_under_test().manifest;
+  const auto seen = [&](double origin, double head) {
+    Person person;
+    person.translation = {0, 0, origin};
+    for (std::size_t k = 0; k < manifest.joint_names.size(); ++k) {
+      person.joints_cam.push_back({0, 0, manifest.joint_names[k] == "head" ? head : 1.0});
+      person.joints_px.push_back({20.0 + static_cast<double>(k % 7) * 8, 20.0 + static_cast<double>(k % 5) * 12});
+    }
+    return next_crop(person, {100, 100}, manifest).has_value();
+  };
+  CHECK(seen(1, 1));
+  for (const double depth : {0.0, -0.5, std::nan("")}) {
+    CHECK_FALSE(seen(depth, 1));
+    CHECK_FALSE(seen(1, depth));
+  }
 }

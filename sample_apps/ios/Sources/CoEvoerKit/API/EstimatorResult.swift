@@ -6,7 +6,7 @@ public struct Timings: Equatable, Sendable {
   public var decodeMs = 0.0  // with tracking and smoothing
 }
 
-public struct LandmarkerResult: Sendable {
+public struct EstimatorResult: Sendable {
   public internal(set) var timestampMs = 0.0  // 0 for an image
   public internal(set) var state = TrackingState.searching  // after the frame of a stream
   public let frameSize: PixelSize
@@ -24,5 +24,5 @@ public struct LiveResult: Sendable {
   public let frame: any Frame  // the very frame that was looked at, to draw over
   public let timestampMs: Double
   public let dropped: Int  // frames left out since the last one that was looked at
-  public let outcome: Result<LandmarkerResult, CoEvoerError>
+  public let outcome: Result<EstimatorResult, CoEvoerError>
 }
