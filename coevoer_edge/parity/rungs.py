@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from coevoer_edge import contract, recipes
+from coevoer_edge import __version__, contract, recipes
 from coevoer_edge.bundle import SUMS, Bundle
 from coevoer_edge.data.folder import DEFAULT_COUNTS, ImageSet, default_images, folder_images
 from coevoer_edge.errors import CheckFailed, CheckpointError, InputError
@@ -191,6 +191,8 @@ def _versions(bundle: Bundle) -> str:
 
 
 def _version(tool: str) -> str:
+    if tool == "coevoer-edge":
+        return __version__  # what `export` writes; installed metadata of a source tree may be older
     try:
         return version(tool)
     except PackageNotFoundError:

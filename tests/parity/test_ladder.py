@@ -16,6 +16,7 @@ from coevoer_edge import contract
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix
 from coevoer_edge.bundle import SUMS, Bundle
+from coevoer_edge.bundle.manifest import CheckpointEntry
 from coevoer_edge.errors import CheckFailed, CheckpointError, CoEvoerError, InputError
 from coevoer_edge.evaluation.golden import error_ratio
 from coevoer_edge.evaluation.measuring_body import MeasuringBody
@@ -280,8 +281,8 @@ def test_pictures_of_the_worst_images(climbed: Climb) -> None:
 
 def test_nothing_is_quantized(bundle: Bundle, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file behind a manifest that calls it fp32: the step from student to program is none."""
-    recipes = bundle.manifest.recipes | {"quantization": asdict(QuantizationRecipe.open("fp32"))}
-    called_float = with_manifest(bundle, precision="fp32", recipes=recipes, calibration={})
+    recipes = replace(bundle.manifest.recipes, quantization=asdict(QuantizationRecipe.open("fp32")))
+    called_float = with_manifest(bundle, precision="fp32", recipes=recipes, calibration=None)
     monkeypatch.setattr(Bundle, "open", lambda path: called_float)
     budget = Budget("lax", (Limit("export", "mpvpe_mm.all", "mean", 1000, "not a metre"),))
     (ladder,) = climb(ParityRequest((bundle.path,), checkpoint=weights, limit=1, budget=budget)).ladders
@@ -388,15 +389,15 @@ def with_manifest(bundle: Bundle, **changes: object) -> Bundle:
 
 
 def test_weights_that_do_not_come_with_the_package(bundle: Bundle) -> None:
-    digest = bundle.manifest.checkpoint["sha256"][:16]
+    digest = bundle.manifest.checkpoint.sha256[:16]
     assert refusal(bundle, None, of=rungs.load_student) == (
         "tiny-onnx-w8a8 was exported from tiny.safetensors, which does not come with the package; "
-        f"add --checkpoint with that file (sha256 {digest})"
+        f"add --checkpoint with that file (sha256 {digest})."
     )
 
 
 def test_other_weights(bundle: Bundle, weights: Path) -> None:
-    other = with_manifest(bundle, checkpoint={"source": "mine.safetensors", "sha256": "ab" * 32})
+    other = with_manifest(bundle, checkpoint=CheckpointEntry("mine.safetensors", "ab" * 32))
     with pytest.raises(CheckpointError, match=r"was exported from mine.safetensors \(sha256 abababababababab\), and"):
         rungs.load_student(other, weights)
 
@@ -407,19 +408,21 @@ def test_other_calibration(bundle: Bundle, tmp_path: Path) -> None:
     assert refusal(bundle, tmp_path, of=rungs.calibration_images).startswith(
         f"{tmp_path} does not hold the images of tiny-onnx-w8a8 (sha256 "
     )
-    many = with_manifest(bundle, calibration=bundle.manifest.calibration | {"count": 500, "source": "folder mine"})
+    stated = bundle.manifest.calibration
+    assert stated is not None
+    many = with_manifest(bundle, calibration=replace(stated, count=500, source="folder mine", kind="folder"))
     assert refusal(many, None, of=rungs.calibration_images) == (
-        "add --calibration-data with the folder that tiny-onnx-w8a8 was calibrated on (folder mine)"
+        "Add --calibration-data with the folder that tiny-onnx-w8a8 was calibrated on (folder mine)."
     )
-    exact = with_manifest(bundle, calibration={}, precision="fp32")
+    exact = with_manifest(bundle, calibration=None, precision="fp32")
     assert rungs.calibration_images(exact, None) is None
     assert refusal(exact, tmp_path, of=rungs.calibration_images) == (
-        "--calibration-data is for int8; tiny-onnx-w8a8 is fp32"
+        "--calibration-data is for int8; tiny-onnx-w8a8 is fp32."
     )
 
 
 def test_bundles_of_two_programs(bundle: Bundle) -> None:
-    other = Bundle(bundle.path.with_name("other"), replace(bundle.manifest, checkpoint={"source": "x", "sha256": "1"}))
+    other = Bundle(bundle.path.with_name("other"), replace(bundle.manifest, checkpoint=CheckpointEntry("x", "1")))
     assert refusal([bundle, other], of=rungs.one_program) == (
         "other and tiny-onnx-w8a8 are not of one quantized program: their checkpoint differ. "
         "Export both in one run, or measure them apart."
