@@ -73,6 +73,7 @@ describe("manifest", () => {
     ["a missing constant", (m) => delete m["pipeline"].max_gap_ms, "pipeline.max_gap_ms is undefined"],
     ["a broken filter", (m) => (m["pipeline"].smoothing.jaw.cutoff_hz = 0), "pipeline.smoothing.jaw is"],
     ["fewer joints", (m) => m["joint_names"].pop(), "its outputs turn 53 joints, and it names 54"],
+    ["nobody to see", (m) => (m["outputs"].at(-1).columns[0] = "somebody"), "its output visibility has no column person"],
     ["a file elsewhere", (m) => (m["artifact"] = "../x.onnx"), '"../x.onnx" names no file beside it'],
   ])("refuses %s", (_name, change, message) => {
     expect(() => parseManifest(text(change), "manifest.json")).toThrow(message);

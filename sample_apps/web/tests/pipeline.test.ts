@@ -98,6 +98,19 @@ describe("body", () => {
     expect([person, state]).toEqual([null, "searching"]);
   });
 
+  it("looks for the person's visibility where the manifest has it", async () => {
+    const columns = ["face", "person", "left_hand", "right_hand"];
+    const other = { ...manifest, outputs: manifest.outputs.map((o) => (o.name === "visibility" ? { ...o, columns } : o)) };
+    const network = async (): Promise<Outputs> =>
+      new Map(await oracle()()).set("visibility", { dims: [1, 4], data: Float32Array.of(0.1, 0.9, 0.1, 0.1) });
+    const found = async (described: typeof manifest): Promise<boolean> => {
+      const pipeline = new FramePipeline(described, body, network, { smooth: true, mesh: false, passes: 1 });
+      return (await pipeline.detectForVideo(black(192, 256), 0)).person !== null;
+    };
+    expect(await found(other)).toBe(true);
+    expect(await found(manifest)).toBe(false);
+  });
+
   it("begins anew with resetStream", async () => {
     const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: true, mesh: false, passes: 1 });
     await pipeline.detectForVideo(black(192, 256), 1000);

@@ -1,6 +1,6 @@
 /** The page: loads the bundle, opens a source, shows what comes out. */
 
-import { Estimator, CoEvoerError, type Detection, type Info } from "../coevoer/index.js";
+import { Estimator, CoEvoerError, type EstimatorResult, type Info } from "../coevoer/index.js";
 import { Notice } from "./notice.js";
 import { prepareOffline } from "./offline.js";
 import { MeshOverlay } from "./overlay.js";
@@ -70,9 +70,9 @@ class App {
       live,
       gapMs,
       async (frame, timestampMs) => {
-        const detection = await this.estimator.detectForVideo(frame, timestampMs);
+        const result = await this.estimator.detectForVideo(frame, timestampMs);
         const current = this.source?.kind === "video" && this.source.video === video;
-        if (current) this.show(frame, detection);
+        if (current) this.show(frame, result);
         else frame.close(); // of a source that has been left meanwhile
       },
       failed,
@@ -88,17 +88,17 @@ class App {
     }
   }
 
-  private show(frame: ImageBitmap, detection: Detection): void {
+  private show(frame: ImageBitmap, result: EstimatorResult): void {
     const start = performance.now();
-    this.stage.show(frame, detection);
-    this.viewer.show(detection.person);
-    stats.add({ ...detection.timings, drawMs: performance.now() - start });
-    this.say(document.hidden ? "paused" : detection.state);
-    part("body-state", HTMLElement).textContent = detection.person ? "drag to turn" : "rest pose: nobody found";
-    window.dispatchEvent(new CustomEvent("coevoer-detection", { detail: detection }));
+    this.stage.show(frame, result);
+    this.viewer.show(result.person);
+    stats.add({ ...result.timings, drawMs: performance.now() - start });
+    this.say(document.hidden ? "paused" : result.state);
+    part("body-state", HTMLElement).textContent = result.person ? "drag to turn" : "rest pose: nobody found";
+    window.dispatchEvent(new CustomEvent("coevoer-result", { detail: result }));
   }
 
-  private say(state: Detection["state"] | "paused"): void {
+  private say(state: EstimatorResult["state"] | "paused"): void {
     this.state.dataset["state"] = state === "image" ? "tracking" : state;
     this.state.textContent = state === "image" ? "one image" : state;
   }

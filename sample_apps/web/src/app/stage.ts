@@ -1,6 +1,6 @@
 /** The picture with the result on it: each result is drawn over the very frame that it was made from. */
 
-import type { Detection, Info } from "../coevoer/index.js";
+import type { EstimatorResult, Info } from "../coevoer/index.js";
 import { drawBoxes, drawCrop, drawSkeleton, type Layers } from "./marks.js";
 import type { MeshOverlay } from "./overlay.js";
 import { part } from "./page.js";
@@ -11,7 +11,7 @@ export class Stage {
   private readonly box = part("stage", HTMLDivElement);
   private readonly frame = part("frame", HTMLCanvasElement);
   private readonly marks = part("marks", HTMLCanvasElement);
-  private shown: { frame: ImageBitmap; detection: Detection } | null = null;
+  private shown: { frame: ImageBitmap; result: EstimatorResult } | null = null;
   layers: Layers = { mesh: true, skeleton: true, boxes: false, crop: true };
 
   constructor(
@@ -28,15 +28,15 @@ export class Stage {
   }
 
   /** Takes over the frame and draws it with its result. */
-  show(frame: ImageBitmap, detection: Detection): void {
+  show(frame: ImageBitmap, result: EstimatorResult): void {
     this.shown?.frame.close();
-    this.shown = { frame, detection };
+    this.shown = { frame, result };
     this.redraw();
   }
 
   redraw(): void {
     if (!this.shown) return;
-    const { frame, detection } = this.shown;
+    const { frame, result } = this.shown;
     const fit = Math.min(this.box.clientWidth / frame.width, this.box.clientHeight / frame.height);
     if (!(fit > 0)) return;
     const pixels = Math.min(devicePixelRatio, 2) * fit; // of the canvas per pixel of the frame
@@ -46,7 +46,7 @@ export class Stage {
       canvas.style.height = `${frame.height * fit}px`;
     }
     this.draw(this.frame, width, height, pixels, (context) => context.drawImage(frame, 0, 0));
-    const { person, crop } = detection;
+    const { person, crop } = result;
     this.overlay.draw(this.layers.mesh ? person : null, frame.width, frame.height, width, height);
     const unit = THIN_PX / fit;
     this.draw(this.marks, width, height, pixels, (context) => {

@@ -5,7 +5,7 @@
 import type { EngineOptions, Info, Progress } from "./engine.js";
 import { CoEvoerError, messageOf } from "./errors.js";
 import type { Answers, Reply, Request } from "./messages.js";
-import type { Detection } from "./person.js";
+import type { EstimatorResult } from "./person.js";
 import { defaultThreads, type Provider } from "./runtime.js";
 
 export interface EstimatorOptions {
@@ -27,7 +27,7 @@ export interface EstimatorOptions {
   readonly passes?: number;
   readonly onProgress?: (progress: Progress) => void;
   /** Listener of `detectAsync`. */
-  readonly onResult?: (detection: Detection) => void;
+  readonly onResult?: (result: EstimatorResult) => void;
   /** Listener of what goes wrong in `detectAsync`; without one it is reported as an uncaught error. */
   readonly onError?: (error: CoEvoerError) => void;
 }
@@ -95,13 +95,13 @@ export class Estimator {
   }
 
   /** The person in a single image. */
-  async detect(image: ImageBitmapSource): Promise<Detection> {
+  async detect(image: ImageBitmapSource): Promise<EstimatorResult> {
     const frame = await toBitmap(image);
     return this.ask({ kind: "image", frame }, [frame]);
   }
 
   /** The person in the next frame of a stream, followed and smoothed. Timestamps grow. */
-  async detectForVideo(image: ImageBitmapSource, timestampMs: number): Promise<Detection> {
+  async detectForVideo(image: ImageBitmapSource, timestampMs: number): Promise<EstimatorResult> {
     const frame = await toBitmap(image);
     return this.ask({ kind: "video", frame, timestampMs }, [frame]);
   }
@@ -137,8 +137,8 @@ export class Estimator {
       this.waiting = null;
       try {
         const bitmap = await frame;
-        const detection = await this.ask({ kind: "video", frame: bitmap, timestampMs }, [bitmap]);
-        this.options.onResult?.(detection);
+        const result = await this.ask({ kind: "video", frame: bitmap, timestampMs }, [bitmap]);
+        this.options.onResult?.(result);
       } catch (error) {
         const own = error instanceof CoEvoerError ? error : new CoEvoerError("runtime", messageOf(error), { cause: error });
         (this.options.onError ?? reportError)(own);

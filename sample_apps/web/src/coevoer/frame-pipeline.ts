@@ -9,7 +9,7 @@ import { CoEvoerError } from "./errors.js";
 import { extractCrop, neededRegion, toTensor, type Region } from "./image.js";
 import type { Manifest } from "./manifest.js";
 import { decode, type Decoded, type Outputs } from "./parameters.js";
-import { embody, pose, type Detection, type Person, type Timings } from "./person.js";
+import { embody, pose, type EstimatorResult, type Person, type Timings } from "./person.js";
 import { Smoother } from "./smoothing.js";
 import { nextCrop, Tracker } from "./tracker.js";
 
@@ -52,7 +52,7 @@ export class FramePipeline {
   }
 
   /** A single image: the whole frame first, then the crop around the body found there; camera of the last crop. */
-  async detect(frame: Frame): Promise<Detection> {
+  async detect(frame: Frame): Promise<EstimatorResult> {
     let crop = wholeFrame(frame.width, frame.height, this.manifest.input.crop);
     let look = await this.look(frame, crop);
     let { timings } = look;
@@ -69,18 +69,18 @@ export class FramePipeline {
     const camera = cropCamera(crop, this.manifest);
     const person = embody(decoded, decoded.parameters, decoded.translation, camera, this.body, this.options.mesh);
     timings = { ...timings, decodeMs: timings.decodeMs + performance.now() - start };
-    return this.detection(null, "image", frame, crop, person, timings);
+    return this.result(null, "image", frame, crop, person, timings);
   }
 
   /** The next frame of a stream. Raises `CoEvoerError` ("input") for a timestamp that does not grow. */
-  async detectForVideo(frame: Frame, timestampMs: number): Promise<Detection> {
+  async detectForVideo(frame: Frame, timestampMs: number): Promise<EstimatorResult> {
     const crop = this.tracker.look(timestampMs, frame.width, frame.height);
     if (this.tracker.state === "searching") this.smoother.reset();
     const { decoded, timings } = await this.look(frame, crop);
     const start = performance.now();
     const person = this.follow(decoded, crop, frame, timestampMs);
     const decodeMs = timings.decodeMs + performance.now() - start;
-    return this.detection(timestampMs, this.tracker.state, frame, crop, person, { ...timings, decodeMs });
+    return this.result(timestampMs, this.tracker.state, frame, crop, person, { ...timings, decodeMs });
   }
 
   /** Begins another stream: timestamps may start anew. */
@@ -119,14 +119,14 @@ export class FramePipeline {
     return { decoded, timings };
   }
 
-  private detection(
+  private result(
     timestampMs: number | null,
-    state: Detection["state"],
+    state: EstimatorResult["state"],
     frame: Frame,
     crop: Crop,
     person: Person | null,
     timings: Timings,
-  ): Detection {
+  ): EstimatorResult {
     const frameSize = [frame.width, frame.height] as const;
     return { timestampMs, state, frameSize, crop, person, trained: this.manifest.trained, timings };
   }

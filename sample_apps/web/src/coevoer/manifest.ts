@@ -130,6 +130,7 @@ export function parseManifest(text: string, name: string): Manifest {
     const fine = rule && rule.cutoff_hz > 0 && rule.derivative_hz > 0 && rule.gain >= 0;
     if (!fine) refuse(`pipeline.smoothing.${group} is ${JSON.stringify(rule)}`);
   }
+  if (personColumn(table) < 0) refuse("its output visibility has no column person");
   if (!(table.camera?.focal_px > 0)) refuse(`camera.focal_px is ${table.camera?.focal_px}`);
   for (const file of [table.artifact, table.body_model?.file, table.pipeline.conformance]) {
     if (typeof file !== "string" || !/^[\w.-]+$/.test(file)) refuse(`${JSON.stringify(file)} names no file beside it`);
@@ -142,6 +143,11 @@ export function outputRule(manifest: Manifest, name: string): OutputRule {
   const rule = manifest.outputs.find((entry) => entry.name === name);
   if (!rule) throw new CoEvoerError("bundle", `The manifest has no output ${name}; export the bundle again.`);
   return rule;
+}
+
+/** The column of the visibility output that is about the person as a whole. */
+export function personColumn(manifest: Manifest): number {
+  return outputRule(manifest, "visibility").columns?.indexOf("person") ?? -1;
 }
 
 /** Number of values of a shape. */

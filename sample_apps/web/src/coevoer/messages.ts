@@ -2,7 +2,7 @@
 
 import type { EngineOptions, Info, Progress } from "./engine.js";
 import type { ErrorCode } from "./errors.js";
-import type { Detection } from "./person.js";
+import type { EstimatorResult } from "./person.js";
 
 export type Request =
   | { readonly kind: "create"; readonly options: EngineOptions }
@@ -14,8 +14,8 @@ export type Request =
 /** What each kind of request is answered with. */
 export interface Answers {
   create: Info;
-  image: Detection;
-  video: Detection;
+  image: EstimatorResult;
+  video: EstimatorResult;
   reset: null;
   close: null;
 }

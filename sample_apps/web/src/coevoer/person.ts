@@ -2,7 +2,7 @@
 
 import type { Body, Skeleton } from "./body.js";
 import { cropCamera, project, type Crop, type PinholeCamera } from "./camera.js";
-import type { Manifest } from "./manifest.js";
+import { personColumn, type Manifest } from "./manifest.js";
 import type { Decoded, SmplxParameters } from "./parameters.js";
 import type { Seen, State } from "./tracker.js";
 
@@ -26,7 +26,7 @@ export interface Timings {
 }
 
 /** What one frame gave. */
-export interface Detection {
+export interface EstimatorResult {
   readonly timestampMs: number | null; // null for a single image
   readonly state: State | "image"; // of a stream, after this frame
   readonly frameSize: readonly [number, number]; // W H, px
@@ -49,7 +49,7 @@ export function pose(decoded: Decoded, crop: Crop, body: Body, manifest: Manifes
   const camera = cropCamera(crop, manifest);
   const jointsCam = moved(skeleton.joints, decoded.translation);
   const seen = {
-    visibility: decoded.visibility[0]!,
+    visibility: decoded.visibility[personColumn(manifest)]!,
     depth: decoded.translation[2]!,
     jointsCam,
     jointsPx: project(jointsCam, camera),

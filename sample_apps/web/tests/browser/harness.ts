@@ -85,10 +85,10 @@ export function results(page: Page, count: number, state?: string): Promise<Seen
     ([wanted, of]) =>
       new Promise<Seen>((resolve) => {
         let seen = 0;
-        addEventListener("coevoer-detection", function listener(event) {
+        addEventListener("coevoer-result", function listener(event) {
           const { state, person, timestampMs } = (event as CustomEvent).detail;
           if ((of && state !== of) || ++seen < wanted) return;
-          removeEventListener("coevoer-detection", listener);
+          removeEventListener("coevoer-result", listener);
           resolve({ state, found: person !== null, timestampMs });
         });
       }),
