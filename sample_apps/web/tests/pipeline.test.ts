@@ -111,6 +111,19 @@ describe("body", () => {
     expect(await found(manifest)).toBe(false);
   });
 
+  it("refuses outputs with fewer values than their shape says, and the stream survives", async () => {
+    let short = true;
+    const network = async (): Promise<Outputs> => {
+      const outputs = await oracle()();
+      return short ? new Map(outputs).set("visibility", { dims: [1, 4], data: Float32Array.of(0.9, 0.9) }) : outputs;
+    };
+    const pipeline = new FramePipeline(manifest, body, network, { smooth: true, mesh: false, passes: 1 });
+    const broken = pipeline.detectForVideo(black(192, 256), 0);
+    await expect(broken).rejects.toThrow("The network gave 1 x 4 (2 values) for visibility; the contract says 1 x 4.");
+    short = false;
+    expect((await pipeline.detectForVideo(black(192, 256), 40)).person).not.toBeNull();
+  });
+
   it("begins anew with resetStream", async () => {
     const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: true, mesh: false, passes: 1 });
     await pipeline.detectForVideo(black(192, 256), 1000);

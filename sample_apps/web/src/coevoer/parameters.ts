@@ -75,8 +75,8 @@ export function decode(outputs: Outputs, crop: Crop, manifest: Manifest): Decode
 export function checkOutputs(outputs: Outputs, manifest: Manifest): void {
   for (const { name, shape } of manifest.outputs) {
     const value = outputs.get(name);
-    if (!value || value.dims.join() !== shape.join()) {
-      const given = value?.dims.join(" x ") ?? "nothing";
+    if (!value || value.dims.join() !== shape.join() || value.data.length !== sizeOf(shape)) {
+      const given = value ? `${value.dims.join(" x ")} (${value.data.length} values)` : "nothing";
       throw new CoEvoerError(
         "runtime",
         `The network gave ${given} for ${name}; the contract says ${shape.join(" x ")}. Export the bundle again.`,
