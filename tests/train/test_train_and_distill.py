@@ -115,7 +115,7 @@ def test_emulated_bf16_is_pointed_out(tmp_path, monkeypatch, precision, is_emula
     monkeypatch.setattr(conduct, "emulates_bfloat16", lambda device: is_emulated)
     result = run(train, "--device", "cpu", "--precision", precision, "-o", tmp_path / "run")
     assert "No data, so that nothing is trained" in result.output
-    said = "this processor emulates bf16, many times slower than fp32: add --precision fp32" in result.output
+    said = "This processor only emulates bf16, which is many times slower than fp32." in result.output
     assert said == (is_emulated and precision == "bf16")
 
 
