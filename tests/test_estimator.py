@@ -21,7 +21,7 @@ from coevoer_edge.estimator import Estimator
 from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, Crop
 from coevoer_edge.pipeline.constants import PIPELINE
 from coevoer_edge.pipeline.image import extract_crop, load_image
-from coevoer_edge.pipeline.tracking import next_crop
+from coevoer_edge.pipeline.tracking import _FOLLOWED, next_crop
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +99,16 @@ def test_next_crop_wants_the_origin_and_the_joints_before_the_camera(depth_m, fo
     assert (next_crop(seen(joints_px, joints_cam=joints_cam), 100, 100) is not None) == followed
 
 
-def test_an_image_whose_body_has_its_origin_behind_the_camera_gets_no_second_look(body, image):
-    """The origin lies above the pelvis: with a body that leans back over the camera it alone is behind it (6 b)."""
-    face_down = outputs_of((0.0, 0.0, -0.02))
-    face_down["global_orient"][...] = axis_angle_to_matrix((-np.pi / 2, 0, 0))  # y up becomes z into the scene
-    person = Estimator(FakeRuntime([face_down]), body, trained=True, passes=1)(image)
-    assert person.translation_m[2] < 0
-    runtime = FakeRuntime([face_down])
-    Estimator(runtime, body, trained=True, passes=2)(image)
-    assert len(runtime.seen) == 1
+@pytest.mark.parametrize(("depth_m", "looks"), [(0.005, 2), (-0.005, 1)])
+def test_an_image_whose_body_has_its_origin_behind_the_camera_gets_no_second_look(body, image, depth_m, looks):
+    """The root turns about the pelvis: where a body lies away from the camera, its origin alone is behind (6 b)."""
+    lying = outputs_of((0.0, 0.38, depth_m))
+    lying["global_orient"][...] = axis_angle_to_matrix((np.pi / 2, 0, 0))  # y up becomes z into the scene
+    runtime = FakeRuntime([lying])
+    near = replace(PIPELINE, smallest_overlap=1e-12, smallest_crop=1e-12)  # so near, little of the box is in the image
+    person = Estimator(runtime, body, trained=True, pipeline=near, passes=2)(image)
+    assert (person.joints_cam[_FOLLOWED, 2] > 0).all()
+    assert len(runtime.seen) == looks
 
 
 def test_an_image_follows_the_bundles_own_rule(body, image):
