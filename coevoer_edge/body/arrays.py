@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 FloatArray = NDArray[np.floating]
-"""Of either precision."""
+"""An array of either precision."""
 Int32Array = NDArray[np.int32]
 Int64Array = NDArray[np.int64]
 AnyArray = NDArray[Any]

@@ -43,19 +43,19 @@ MIRRORED_KEYPOINTS = tuple(KEYPOINT_NAMES.index(_mirrored_name(name)) for name i
 
 @dataclass(frozen=True)
 class Keypoints:
-    """Where the fingertips and landmarks lie on a body's surface: shares of three vertices each."""
+    """Where the fingertips and landmarks lie on a body's surface, each as a weighted mean of three vertices."""
 
     corners: NDArray[np.int64]  # 61 3, vertices
     shares: NDArray[np.float64]  # 61 3, sum 1
 
     @classmethod
     def of(cls, model: BodyModel) -> "Keypoints":
-        """Find them on a body.
+        """Find the fingertips and landmarks of a body.
 
-        A fingertip is the vertex farthest out along its last bone; landmarks stand in the file.
+        A fingertip is the vertex farthest out along its last bone. The landmarks are read from the model file.
 
         Raises:
-            InputError: the file has no landmarks.
+            InputError: the model file has no landmarks.
         """
         if not {"lmk_faces_idx", "lmk_bary_coords"} <= model.extras.keys():
             raise InputError(
@@ -70,7 +70,7 @@ class Keypoints:
 
 
 def _fingertip(model: BodyModel, bone: str) -> int:
-    """The vertex that lies farthest along a finger's last bone, among those the bone moves most."""
+    """The vertex that lies farthest along a finger's last bone, among the vertices that this bone moves most."""
     joint = JOINT_NAMES.index(bone)
     own = np.flatnonzero(model.file.weights.argmax(1) == joint)
     direction = model.joint_template[joint] - model.joint_template[joint - 1]

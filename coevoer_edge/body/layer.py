@@ -1,7 +1,7 @@
 """The body layer in torch: batched and differentiable, for training, rendering and evaluation.
 
 In: a `BodyModel`; rotations and coefficients of a batch. Out: joints, vertices and keypoints, m. Apps use the numpy
-layer (`coevoer_edge.body.model`); a test holds the two against each other.
+layer (`coevoer_edge.body.model`); a test compares the two.
 """
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ class SmplxBatch(NamedTuple):
 
     @classmethod
     def of(cls, people: Sequence[SmplxParameters], device: torch.device | str = "cpu") -> "SmplxBatch":
-        """Stack single people, float32."""
+        """Stack the parameters of single people into one float32 batch."""
         stacked = (np.stack([getattr(person, name) for person in people]) for name in cls._fields)
         return cls(*(torch.from_numpy(array.astype(np.float32)).to(device) for array in stacked))
 
@@ -143,7 +143,7 @@ class BodyLayer(nn.Module):
         return self._kinematics(rotations, coefficients)[1]
 
     def orientations(self, rotations: Tensor, coefficients: Tensor) -> Tensor:
-        """How each joint is turned in the frame that the root turns in, (B, 55, 3, 3)."""
+        """Orientation of each joint in the frame that `global_orient` maps to, (B, 55, 3, 3)."""
         return self._kinematics(rotations, coefficients)[0][..., :3]
 
     def _kinematics(self, rotations: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:

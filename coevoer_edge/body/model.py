@@ -22,7 +22,7 @@ from coevoer_edge.body.parameters import SmplxParameters
 # milliseconds when the processor is busy.
 _BLOCK = 256
 
-_EYES = np.tile(np.eye(3, dtype=np.float32), (2, 1, 1))  # the network gives no gaze
+_EYES = np.tile(np.eye(3, dtype=np.float32), (2, 1, 1))  # the network does not estimate gaze
 _ONE = np.ones(1, np.float32)
 
 
@@ -61,7 +61,7 @@ class BodyModel:
     """A body in SMPL-X's schema: the open body that comes with the package, or a user's own SMPL-X file.
 
     joint_names, parents: the 55 joints in SMPL-X order. faces: (F, 3) int32. part_vertices: vertex indices by
-    `contract.PARTS`; a part that the file does not tell is absent. extras: the file's other arrays.
+    `contract.PARTS`; a part that the file does not define is absent. extras: the file's other arrays.
     """
 
     joint_names = JOINT_NAMES
@@ -94,14 +94,14 @@ class BodyModel:
         return PosedBody(np.ascontiguousarray(self.skin(skeleton).T), skeleton.joints.astype(np.float32))
 
     def skeleton(self, parameters: SmplxParameters) -> Skeleton:
-        """The joints that `pose` gives, and what `skin` makes the mesh of."""
+        """The joints that `pose` returns, and everything that `skin` needs to compute the mesh."""
         coefficients = np.concatenate((parameters.betas, parameters.expression)).astype(np.float32)
         rotations = _all_rotations(parameters)
         joints = self.joint_template + (self.joint_directions @ coefficients).reshape(NUM_JOINTS, 3)
         return Skeleton(coefficients, rotations, *_forward_kinematics(rotations, joints))
 
     def skin(self, skeleton: Skeleton) -> Float32Array:
-        """The vertices that `pose` gives, coordinates first: (3, V)."""
+        """The vertices that `pose` returns, with the coordinate axis first: (3, V), m."""
         blocks = len(self._block_joints)
         coefficients = np.concatenate((_ONE, skeleton.coefficients))
         rest = (coefficients @ self._directions).reshape(blocks, 3, _BLOCK)  # C 3 n
@@ -114,7 +114,7 @@ class BodyModel:
         posed += blended[:, :, 3].swapaxes(0, 1)
         return posed.reshape(3, -1)[:, : self.num_vertices]
 
-    # Each product's constant side, laid out once, on first use: coordinates apart, vertices last, in C blocks of n.
+    # The constant factor of each product, laid out once, on first use: vertices on the last axis, in C blocks of n.
 
     @cached_property
     def _directions(self) -> Float32Array:
@@ -134,7 +134,7 @@ class BodyModel:
 
     @cached_property
     def _block_joints(self) -> NDArray[np.intp]:
-        """C J: the joints that a block follows, and others to fill up to the most of any block."""
+        """C J: the joints that a block follows, padded with other joints to the largest number of any block."""
         used = (_in_blocks(self.file.weights.T) != 0).any(-1)  # C 55
         return np.argsort(~used, axis=1, kind="stable")[:, : used.sum(1).max()]
 
@@ -173,10 +173,10 @@ def _forward_kinematics(rotations: Float32Array, joints: Float32Array) -> tuple[
     """Rotations (55, 3, 3) and rest joints (55, 3) to skinning transforms (55, 3, 4) and posed joints (55, 3).
 
     smplx/lbs.py: batch_rigid_transform. Each joint's own transform turns rest points about its rest place; a chain's is
-    their product, here by doubling: four products over all joints instead of one for each. In float64, so that their
-    order does not show.
+    their product, here by doubling: four products over all joints instead of one for each. In float64, so that the
+    order of the products does not affect the result.
     """
-    chained = np.zeros((NUM_JOINTS + 1, 4, 4))  # the last one stands above the root and moves nothing
+    chained = np.zeros((NUM_JOINTS + 1, 4, 4))  # the last one is a parent of the root and is the identity
     chained[:, range(4), range(4)] = 1
     chained[:-1, :3, :3] = rotations
     chained[:-1, :3, 3] = joints - (rotations @ joints[:, :, None])[..., 0]

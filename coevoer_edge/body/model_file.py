@@ -85,7 +85,7 @@ def _read_npz(path: Path) -> Arrays:
             shapes, plain = _headers(archive)
         _check(path, shapes)
         with np.load(path, allow_pickle=False) as arrays:
-            if "no_posedirs" in plain:  # the open body's are all zero, 20 MB that need not be unpacked
+            if "no_posedirs" in plain:  # the open body's are all zero, so these 20 MB need not be unpacked
                 plain -= {"no_posedirs", "posedirs"}
             result: Arrays = {key: arrays[key] for key in plain}
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
@@ -100,7 +100,7 @@ def _read_npz(path: Path) -> Arrays:
 def _headers(archive: zipfile.ZipFile) -> tuple[dict[str, tuple[int, ...]], set[str]]:
     """Shape of each array, and the names of those that are plain.
 
-    Published files carry object arrays too; nothing here needs them, and to unpickle them could run code.
+    Published files carry object arrays too; nothing here needs them, and unpickling them could run code.
     """
     shapes, plain = {}, set()
     for member in archive.namelist():

@@ -1,4 +1,4 @@
-"""SMPL-X parameters of one person, as the network gives them.
+"""SMPL-X parameters of one person, as the network outputs them.
 
 In: the network's outputs. Out: `SmplxParameters`, which the body layers, the estimator and the writers take.
 """
@@ -22,7 +22,7 @@ _ROWS = dict(zip(ROTATIONS, pairwise(accumulate((_SHAPES[name][0] for name in RO
 
 @dataclass(frozen=True, repr=False)
 class SmplxParameters:
-    """Pose, shape and expression of one body; rotations as matrices, each joint to its parent.
+    """Pose, shape and expression of one body; rotations are matrices from each joint's frame to its parent's.
 
     Shapes are those of `contract.OUTPUTS` without the batch axis. Hand rotations are absolute: they are what
     `smplx.SMPLXLayer` takes, with no mean pose added (the `flat_hand_mean=True` convention).
@@ -42,17 +42,17 @@ class SmplxParameters:
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, FloatArray]) -> "SmplxParameters":
-        """Take the batch axis (size 1) off the network's outputs."""
+        """Remove the batch axis (size 1) from the network's outputs."""
         return cls(**{field.name: np.asarray(outputs[field.name][0], np.float64) for field in fields(cls)})
 
     @classmethod
     def from_rotations(cls, rotations: FloatArray, betas: FloatArray, expression: FloatArray) -> Self:
-        """Of all rotations in one array (53, 3, 3), which is shared, in the order of `ROTATIONS`."""
+        """From all rotations in one array (53, 3, 3), in the order of `ROTATIONS`; the array is shared, not copied."""
         parts = {name: rotations[start:end] for name, (start, end) in _ROWS.items()}
         return cls(**parts, betas=betas, expression=expression)
 
     def rotations(self) -> NDArray[np.float64]:
-        """All of them in one new array (53, 3, 3), in the order of `ROTATIONS`."""
+        """All rotations in one new array (53, 3, 3), in the order of `ROTATIONS`."""
         return np.concatenate([getattr(self, name) for name in ROTATIONS], dtype=np.float64)
 
     @classmethod

@@ -27,7 +27,7 @@ def matrix_to_axis_angle(matrix: ArrayLike) -> Float64Array:
     """(..., 3, 3) rotations to (..., 3) axis times angle in rad, angle in [0, pi].
 
     Goes through the quaternion (Shepperd 1978: divide by its largest component), so it is accurate at 0 and at pi. At
-    exactly pi both signs of the axis are right; one of them is returned.
+    exactly pi both signs of the axis are correct, and one of them is returned.
     """
     R = np.asarray(matrix, np.float64)
     diagonal = np.diagonal(R, axis1=-2, axis2=-1)  # ... 3
@@ -69,7 +69,7 @@ def matrix_to_sixd(matrix: ArrayLike) -> Float64Array:
 def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Float64Array:
     """Angle in degrees, [0, 180], of the rotation from a to b; (..., 3, 3) each, to (...).
 
-    From sine and cosine together, so that small angles and those near 180 do not lose digits as arccos does.
+    From sine and cosine together, so that small angles and those near 180 keep the precision that arccos loses.
     """
     between = np.swapaxes(np.asarray(a, np.float64), -1, -2) @ np.asarray(b, np.float64)
     sine = np.linalg.norm(_vee(between), axis=-1) / 2
@@ -81,7 +81,7 @@ def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Float64Array:
 def nearest_rotation(matrix: ArrayLike) -> Float64Array:
     """The rotation nearest to each (..., 3, 3) matrix in the Frobenius norm, by SVD with determinant +1.
 
-    INT8 and fp16 networks give matrices that are orthonormal only to about their rounding; forward kinematics would
+    INT8 and fp16 networks output matrices that are orthonormal only up to rounding; forward kinematics would
     pass the shear and scale down the chain. Raises `numpy.linalg.LinAlgError` on values that are not finite.
     """
     u, _, vt = np.linalg.svd(np.asarray(matrix, np.float64))

@@ -1,6 +1,6 @@
 """A camera of this machine as frames with timestamps.
 
-In: `camera` or `camera:N`. Out: `CameraDevice`, an endless iterable of `Frame`s: always the newest, so that pictures do
+In: `camera` or `camera:N`. Out: `CameraDevice`, an endless iterable of `Frame`s: always the newest, so that frames do
 not lag behind when the network is slower than the camera.
 """
 
@@ -27,7 +27,7 @@ def camera_number(source: str) -> int | None:
 
 
 def camera_address(number: int) -> tuple[str, str, dict[str, str]]:
-    """FFmpeg's name of camera N here, its format and options. Raises `PlatformError` where there is none."""
+    """FFmpeg's name of camera N on this system, its format and options. Raises `PlatformError` on others."""
     kind = _FORMATS.get(sys.platform)
     if kind is None:
         raise PlatformError(f"Cameras are read on Linux, macOS and Windows, not on {sys.platform}; give a video file.")
@@ -82,7 +82,7 @@ class CameraDevice:
                 with self._changed:
                     if self._ended:
                         return
-                    self.count.unordered += self._newest is not None  # passed over: nobody had taken it
+                    self.count.unordered += self._newest is not None  # skipped: nothing had taken it
                     self._newest = raw
                     self._changed.notify()
         except self._av.FFmpegError as error:
@@ -107,7 +107,7 @@ class CameraDevice:
                 self.count.unordered += 1
 
     def _take(self) -> Any:
-        """The newest frame that nobody has seen; None when the camera has ended."""
+        """The newest frame that has not been taken yet, or None when the camera has ended."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._newest is not None or self._ended, _WAIT_S):
                 self.problem = f"The camera sent no frame for {_WAIT_S:.0f} s."

@@ -18,10 +18,10 @@ from coevoer_edge.pipeline.image import Pixels
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv"),
     *(".flv", ".ogv", ".mjpeg"),
-    *(".mp3", ".m4a", ".wav", ".aac", ".flac", ".ogg"),  # sound only, but found, so that it is said
+    *(".mp3", ".m4a", ".wav", ".aac", ".flac", ".ogg"),  # sound only, listed so that the error can say so
 )
-_SHORT_S = 0.25  # a stream that ends this much before it promised, and by more than two frames, is cut off
-_FILE_SHORT_S = 1.0  # the same where only the file promises: sound may last longer, pictures begin later
+_SHORT_S = 0.25  # a stream that ends this long, and over two frames, before its declared end is truncated
+_FILE_SHORT_S = 1.0  # the same where only the file declares an end: sound may outlast the frames
 _DEFAULT_RATE = 30.0
 
 
@@ -36,11 +36,11 @@ class Frame:
 
 @dataclass
 class Count:
-    """What a source left out."""
+    """Numbers of frames that a source decoded and left out."""
 
     decoded: int = 0
     unordered: int = 0  # with a timestamp at or before the last one
-    damaged: int = 0  # packets refused and frames patched up by the decoder
+    damaged: int = 0  # packets that the decoder refused and frames that it concealed
 
 
 class FrameSource(Protocol):
@@ -49,10 +49,10 @@ class FrameSource(Protocol):
     name: str  # for file names and messages
     size_px: tuple[int, int]  # width, height, upright
     frames_per_second: float  # nominal
-    frames: int | None  # how many to expect, if that is known
+    frames: int | None  # the expected number, if it is known
     live: bool
     count: Count
-    problem: str | None  # after the last frame: what was wrong, in a sentence; None where all was well
+    problem: str | None  # set after the last frame: what went wrong, in a sentence, or None
 
     def __iter__(self) -> Iterator[Frame]: ...
 
@@ -63,8 +63,8 @@ class FrameSource(Protocol):
 class VideoFile:
     """The first video stream of a file: turned upright by its display matrix, pixels made square, 8-bit RGB.
 
-    Timestamps are the file's own, from the first frame on, also where the rate varies. Frames of another size than the
-    first are resized to it. Raises `InputError` for a file that has no picture to decode.
+    Timestamps are the file's own, relative to the first frame, also where the rate varies. Frames of another size
+    than the first are resized to it. Raises `InputError` for a file that has no picture to decode.
     """
 
     live: bool = False
@@ -134,7 +134,7 @@ class VideoFile:
         self._judge(last_ms / 1000 + 1 / self.frames_per_second)
 
     def _decode(self) -> Iterator[Any]:
-        """Frames as FFmpeg gives them; what is refused is counted."""
+        """Frames as FFmpeg decodes them; packets that it refuses are counted."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -155,7 +155,7 @@ class VideoFile:
                 yield frame
 
     def _judge(self, seconds: float) -> None:
-        """After the last frame: was that all?"""
+        """After the last frame, decide whether the file was complete, and set `problem` if it was not."""
         stream, decoded = self._stream, self.count.decoded
         promised_s, least_s = None, max(_SHORT_S, 2 / self.frames_per_second)
         if stream.duration:

@@ -12,7 +12,7 @@ IMAGE_SUFFIXES = (
     *(".heic", ".heif"),  # Pillow does not read these; they are found so that they are refused by name
 )
 OVERLAY_SUFFIX = ".overlay.png"
-"""Pictures that `run` wrote; a folder's overlays are not its photographs."""
+"""Suffix of the overlays that `run` writes; a folder's overlays do not count as photographs."""
 
 
 def find_images(path: Path) -> list[Path]:

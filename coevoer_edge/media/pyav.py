@@ -1,4 +1,4 @@
-"""PyAV, which decodes and encodes our video: loaded late, and missed with a word on how to get it.
+"""PyAV, which decodes and encodes video: imported late, with an error that says how to install it.
 
 In: nothing. Out: the module `av`.
 """
@@ -16,6 +16,6 @@ def load_av() -> ModuleType:
         raise PlatformError(
             f"Video needs PyAV, which is not installed ({error}); run `pip install 'coevoer-edge[video]'`."
         ) from None
-    av.logging.set_level(None)  # FFmpeg's own lines; what goes wrong comes as exceptions
+    av.logging.set_level(None)  # silences FFmpeg's log; errors arrive as exceptions
     module: ModuleType = av
     return module

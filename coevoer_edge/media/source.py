@@ -1,4 +1,4 @@
-"""What a source is not: addresses and devices that users of other tools type, and what to type here instead.
+"""Refuses addresses and devices that other tools accept as a source, and says what to type instead.
 
 In: the source of `run`. Out: nothing, or `InputError` with what to do.
 """
@@ -16,7 +16,7 @@ def refuse_unusable(source: str | Path) -> None:
     """Refuse camera numbers, camera devices and addresses by name.
 
     Raises:
-        InputError: with the form that works.
+        InputError: names the form that works.
     """
     text = str(source)
     if _ADDRESS.match(text):

@@ -15,15 +15,15 @@ from coevoer_edge.media.pyav import load_av
 from coevoer_edge.pipeline.image import Pixels
 
 _TIME_BASE = Fraction(1, 90_000)
-_QUALITY = {"crf": "20", "preset": "veryfast"}  # of x264: visually near the original, faster than the network
+_QUALITY = {"crf": "20", "preset": "veryfast"}  # for x264: visually close to the original, and faster than the network
 _BT709 = 1  # H.273: matrix, primaries and transfer
 
 
 class VideoWriter:
     """Writes frames of one size, each shown from its own timestamp on.
 
-    4:2:0 video has even sides, so an odd one gains a row or column, the last one repeated. Close it: the file is
-    complete only then (`with` does).
+    4:2:0 video has even sides, so an odd side is extended by repeating its last row or column. The file is complete
+    only after `close`, which `with` calls.
 
     Args:
         path: the file to write.
@@ -49,7 +49,7 @@ class VideoWriter:
         self._stream: Any = stream
 
     def write(self, pixels: Pixels, timestamp_ms: float) -> None:
-        """Append a frame (H, W, 3). Raises `InputError` for another size or a timestamp that does not grow."""
+        """Append a frame (H, W, 3). Raises `InputError` for another size or a timestamp that does not increase."""
         W, H = self.size_px
         if pixels.shape != (H, W, 3) or pixels.dtype != np.uint8:
             raise InputError(f"The frame is {pixels.shape} {pixels.dtype}; this video takes uint8 ({H}, {W}, 3).")

@@ -16,7 +16,7 @@ from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.errors import InputError
 
 NEAR_M = 0.01
-"""What is nearer to the camera than this, or behind it, has no place in a picture."""
+"""Points nearer to the camera than this, or behind it, cannot be shown in an image."""
 
 ASPECT = contract.IMAGE_WIDTH_PX / contract.IMAGE_HEIGHT_PX  # 0.75
 CROP_SCALE = 1.25
@@ -85,7 +85,7 @@ class Crop:
     def around(cls, points_px: ArrayLike, scale: float = CROP_SCALE) -> Self:
         """The crop around points (N, 2) or a box (4,) x1 y1 x2 y2, px: extended to 192 : 256, then times `scale`.
 
-        The centre stays. This is OSX's `process_bbox` without its clipping to the image, which is the caller's.
+        The centre stays. This is OSX's `process_bbox` without clipping to the image, which is left to the caller.
         """
         x1, y1, x2, y2 = _bounds(points_px)
         width = max(x2 - x1, (y2 - y1) * ASPECT) * scale
@@ -108,7 +108,7 @@ class Crop:
         return pixels
 
     def camera(self) -> PinholeCamera:
-        """The virtual camera written in pixels of the full image.
+        """The virtual camera expressed in pixels of the full image.
 
         Exact, with the translation unchanged: scaling and shifting pixels is scaling the focal length and moving the
         principal point. So `crop_to_image(VIRTUAL_CAMERA.project(p))` equals `camera().project(p)` for every point.
@@ -118,12 +118,12 @@ class Crop:
 
 
 def convert_translation(translation_m: ArrayLike, from_camera: PinholeCamera, to_camera: PinholeCamera) -> Float64Array:
-    """The translation (3,), m, under another camera, such that the body keeps its place and size in the image.
+    """The translation (3,), m, under another camera, such that the body keeps its position and size in the image.
 
-    For a phone's real intrinsics, or one camera for several people. Depth goes with the focal length and the sideways
-    shift makes up for the principal point: the weak-perspective equivalence of CLIFF (Li et al. 2022,
-    arXiv:2208.00571). Exact for points at the depth of the body's origin; parts before or behind it change by
-    perspective.
+    For a phone's real intrinsics, or one camera for several people. Depth scales with the focal length, and a sideways
+    shift compensates for the principal point: the weak-perspective equivalence of CLIFF (Li et al. 2022,
+    arXiv:2208.00571). Exact for points at the depth of the body's origin; the perspective
+    of nearer and farther parts changes.
     """
     x, y, z = np.asarray(translation_m, np.float64)
     shift = np.subtract(from_camera.principal_point_px, to_camera.principal_point_px) * z / from_camera.focal_px
@@ -135,19 +135,19 @@ _TINY_VARIANCE = (1e-3 / VIRTUAL_CAMERA.focal_px) ** 2  # a thousandth of a pixe
 
 
 def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weights: ArrayLike) -> Float64Array:
-    """The translation under which the virtual camera (focal 5000 px over 192 x 256) shows keypoints nearest to 2D.
+    """The translation under which the virtual camera (focal 5000 px over 192 x 256) projects keypoints closest to 2D.
 
     Least squares over pixels: sum of weight * |project(keypoints_3d_m + t) - keypoints_2d_px|^2. It starts from the
     closed form (the same sum times depth squared is linear in t) and takes a few Gauss-Newton steps.
 
     Args:
-        keypoints_3d_m: (..., K, 3), m, axes of the camera frame (x right, y down, z into the scene). Whatever is their
-            origin, the result moves it: give the body layer's points as they are to get SMPL-X's `transl`.
+        keypoints_3d_m: (..., K, 3), m, axes of the camera frame (x right, y down, z into the scene). The result
+            translates their origin: give the body layer's points unchanged to get SMPL-X's `transl`.
         keypoints_2d_px: (..., K, 2), px of the 192 x 256 crop. Those of weight 0 may be anything, NaN too.
         weights: (..., K), at least 0.
 
     Returns:
-        (..., 3), m. NaN where fewer than two points tell apart, or where only a body behind the camera would fit.
+        (..., 3), m. NaN where fewer than two points are distinct, or where only a body behind the camera would fit.
     """
     weight = np.asarray(weights, np.float64)
     used = weight > 0
@@ -173,7 +173,7 @@ def fit_translation(keypoints_3d_m: ArrayLike, keypoints_2d_px: ArrayLike, weigh
 def _solve(slopes: Float64Array, offsets: Float64Array, weight: Float64Array) -> Float64Array:
     """Weighted least squares of rows (1, 0, -slope_x) and (0, 1, -slope_y) on offsets (..., K, 2), to (..., 3).
 
-    The mean is taken off first: the depth alone is left, and it is known as well as the slopes are spread.
+    The mean is subtracted first, which leaves the depth alone; it is more certain the wider the slopes spread.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         share = (weight / weight.sum(-1, keepdims=True))[..., None]  # ... K 1

@@ -1,7 +1,7 @@
-"""The constants of the live pipeline: whom it follows, when it lets go, how it smooths (docs/pipeline.md, 1, 6 and 7).
+"""The constants of the live pipeline: whom it follows, when it loses them, how it smooths (docs/pipeline.md, 1, 6, 7).
 
-In: the `pipeline` table of a manifest, or nothing for the defaults. Out: `Pipeline`. Each constant has its reason in
-the page; a test holds the page's tables against these defaults.
+In: the `pipeline` table of a manifest, or nothing for the defaults. Out: `Pipeline`. The page gives the reason for
+each constant; a test compares its tables with these defaults.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ CONFORMANCE_FILE = "conformance.safetensors"
 class OneEuroRule:
     """The three numbers of a One-Euro filter (Casiez et al. 2012, doi:10.1145/2207676.2208639)."""
 
-    cutoff_hz: float  # of a quantity at rest
+    cutoff_hz: float  # the cutoff for a quantity at rest
     gain: float  # Hz for each unit of speed: rad/s, frame heights a second, ln z a second, sigma a second
     derivative_hz: float  # cutoff of the speed itself
 
@@ -31,7 +31,7 @@ class OneEuroRule:
 
 @dataclass(frozen=True)
 class SmoothingRules:
-    """One rule for each group of quantities."""
+    """One filter rule for each group of quantities."""
 
     root: OneEuroRule = OneEuroRule(1.0, 5.0, 1.0)  # global_orient
     body: OneEuroRule = OneEuroRule(1.0, 5.0, 1.0)
@@ -70,14 +70,14 @@ class Pipeline:
                 raise BundleError(f"Pipeline: {name} is {getattr(self, name)}; it must be above 0.")
 
     def to_table(self) -> dict[str, Any]:
-        """As the manifest carries it."""
+        """The `pipeline` table of a manifest."""
         import json  # late: slow to load, and only exports write the table
 
         return json.loads(json.dumps(asdict(self)))  # type: ignore[no-any-return]
 
     @classmethod
     def from_table(cls, table: object, where: str = "pipeline") -> Self:
-        """Read a manifest's table. Raises `BundleError` on missing or unknown keys and on what is no number."""
+        """Read a manifest's table. Raises `BundleError` on missing or unknown keys and on values other than numbers."""
         values = _checked(table, cls, where)
         name = values.pop("conformance")
         if not isinstance(name, str):

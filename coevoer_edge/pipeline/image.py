@@ -1,6 +1,6 @@
-"""Images in, crops out: every picture becomes (H, W, 3) uint8 RGB, and a rectangle of it the network's 256 x 192.
+"""Images in, crops out: every image becomes (H, W, 3) uint8 RGB, and a rectangle of it the 256 x 192 input.
 
-In: a file, an array or a PIL image, and a `Crop`. Out: uint8 RGB arrays. Numpy; Pillow, once there is a file to read.
+In: a file, an array or a PIL image, and a `Crop`. Out: uint8 RGB arrays. Pillow is imported only to read a file.
 """
 
 import math
@@ -25,18 +25,18 @@ Pixels = NDArray[np.uint8]  # H W 3, RGB
 ImageSource = Union[str, Path, "Image.Image", NDArray[np.generic]]  # in quotes: Pillow is not imported yet
 
 MAX_CROP_PX = 1 << 17
-"""Widest crop that is cut: bounds the work and memory of `extract_crop`, far above any camera."""
+"""The widest crop that `extract_crop` accepts: it bounds the work and memory, and is far above any camera."""
 
 _SIZES = (contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX)
 _BLOCK = 8  # pixels of the crop that are made by one product; divides both sizes
-_LARGEST_PRODUCT = 1 << 18  # multiplications: for more, OpenBLAS wakes its threads, which costs more than it saves
+_LARGEST_PRODUCT = 1 << 18  # multiplications: above this, OpenBLAS starts threads that cost more than they save
 _THIN = 4
 _BELOW_PELVIS = tuple(n for n in BODY_JOINT_NAMES if n.endswith(("_hip", "_knee", "_ankle", "_foot")))
 
 
 @dataclass(frozen=True)
 class CropRule:
-    """How a full image becomes the network's input; the manifest carries it, iOS, Android and web code repeat it.
+    """How a full image becomes the network's input; the manifest carries it, and iOS, Android and web code follow it.
 
     Cutting. Let `scale` = crop width / 192, px of the image per px of the input. Input pixel (i, j) (column, row) has
     its centre at x = x0 + (i + 0.5) scale, y = y0 + (j + 0.5) scale in the image, whose pixel (m, n) has its centre at
@@ -83,9 +83,9 @@ def read_image(source: ImageSource) -> Pixels:
 def load_image(path: str | Path) -> Pixels:
     """Read an image file to (H, W, 3) uint8 RGB, upright (EXIF orientation applied), first frame of an animation.
 
-    Transparency is laid over white, as viewers show cut-outs; over black, dark hair and clothes would lose their edge.
+    Transparent images are composited over white, as in viewers; on black, dark hair and clothes would lose their edge.
     16-bit grey is scaled over its full range. CMYK is converted by Pillow's formula without its printing profile, which
-    shifts hues and keeps shapes. Raises `InputError` for what is no readable image.
+    shifts hues but keeps shapes. Raises `InputError` for a file that is not a readable image.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -115,7 +115,7 @@ def load_image(path: str | Path) -> Pixels:
 def as_image(array: object) -> Pixels:
     """Check an image in memory: uint8 (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA, to (H, W, 3) RGB.
 
-    Arrays from OpenCV are BGR, which cannot be seen from the numbers: turn them with `image[..., ::-1]`.
+    Arrays from OpenCV are BGR, which cannot be detected from the values: convert them with `image[..., ::-1]`.
     """
     valid = "give a uint8 array (H, W, 3) in RGB"
     if not isinstance(array, np.ndarray):
@@ -144,9 +144,9 @@ def as_image(array: object) -> Pixels:
 
 
 def extract_crop(image: Pixels, crop: Crop) -> Pixels:
-    """Cut the crop out of (H, W, 3) and bring it to (256, 192, 3), by `CROP_RULE`.
+    """Cut the crop out of (H, W, 3) and resample it to (256, 192, 3), by `CROP_RULE`.
 
-    A crop of 192 x 256 px at whole pixels comes out unchanged. Time and memory go with the part of the image inside
+    A crop of 192 x 256 px at whole pixels comes out unchanged. Time and memory grow with the part of the image inside
     the crop. Raises `InputError` for a crop wider than `MAX_CROP_PX`.
     """
     if crop.width > MAX_CROP_PX:
@@ -155,7 +155,7 @@ def extract_crop(image: Pixels, crop: Crop) -> Pixels:
     x0, image = _needed(image, 1, crop.x0, crop.width)
     y0, image = _needed(image, 0, crop.y0, crop.height)
     starts, sizes = (y0, x0), _SIZES
-    lying = image.shape[1] > _THIN * image.shape[0]  # a strip: black would be most of what the first pass gives
+    lying = image.shape[1] > _THIN * image.shape[0]  # a strip: most of what the first pass computes would be black
     if lying:
         image, starts, sizes = image.swapaxes(0, 1), starts[::-1], sizes[::-1]
     n, m, _ = image.shape
@@ -166,7 +166,7 @@ def extract_crop(image: Pixels, crop: Crop) -> Pixels:
 
 
 def _needed(image: Pixels, axis: int, start: float, length: float) -> tuple[float, Pixels]:
-    """The pixels along one axis that an interval is made of, and its start counted from the first of them."""
+    """The pixels along one axis that an interval depends on, and its start relative to the first of them."""
     margin = math.ceil(max(1.0, length / _SIZES[axis])) + 1
     first = min(max(math.floor(start) - margin, 0), image.shape[axis])
     last = max(math.ceil(start + length) + margin, first)
@@ -177,13 +177,13 @@ def _means(lines: NDArray[np.generic], start: float, scale: float, size: int) ->
     """Resample the first of two axes to `size` pixels, and put it last: (n, m) to (m, size).
 
     Each is the triangle-weighted mean around its centre, start + (i + 0.5) scale, lines outside being zero. Neighbours
-    look at nearly the same lines, so a block of them is one small matrix product.
+    depend on nearly the same lines, so a block of them is one small matrix product.
     """
     n, m = lines.shape
     radius = max(1.0, scale)
     centres = (start + (np.arange(size) + 0.5) * scale).reshape(-1, _BLOCK)  # C b
     first = np.floor(centres[:, 0] - radius).astype(np.int64)  # C
-    reach = math.ceil((_BLOCK - 1) * scale + 2 * radius) + 1  # lines that a block looks at
+    reach = math.ceil((_BLOCK - 1) * scale + 2 * radius) + 1  # lines that a block depends on
     seen = first[:, None] + np.arange(reach)  # C K
     weights = np.maximum(0, 1 - np.abs(seen[:, None] + 0.5 - centres[..., None]) / radius)  # C b K
     weights = (weights / weights.sum(-1, keepdims=True)).astype(np.float32)

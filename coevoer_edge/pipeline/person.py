@@ -1,4 +1,4 @@
-"""The network's outputs on one crop, made into a person (docs/pipeline.md, sections 3 to 5).
+"""From the network's outputs on one crop to a person (docs/pipeline.md, sections 3 to 5).
 
 In: outputs, the crop, a body. Out: `Person`: SMPL-X parameters, a camera of the full image, joints, mesh on demand.
 """
@@ -38,13 +38,13 @@ class Mesh:
 
 
 class PersonViews(Protocol):
-    """What makes dictionaries, files and pictures of a person.
+    """Makes dictionaries, files and images of a person.
 
-    `coevoer_edge.output.person_files` has it; the estimator hands it in, because this module stands before the output.
+    `coevoer_edge.output.person_files` implements it; the estimator passes it in, because `output` imports this module.
     """
 
     def to_dict(self, person: "Person") -> dict[str, Any]:
-        """The content of the `.json` that `run` writes."""
+        """The content of the `.json` file that `run` writes."""
         ...
 
     def save(
@@ -57,7 +57,7 @@ class PersonViews(Protocol):
         overlay: bool,
         overwrite: bool,
     ) -> tuple[Path, ...]:
-        """Write the files of `run`; returns their paths."""
+        """Write the files that `run` writes, and return their paths."""
         ...
 
     def overlay(self, person: "Person", image: "ImageSource | None") -> "Image.Image":
@@ -106,7 +106,7 @@ class Person:
         """Everything but the mesh, ready for JSON: the same as in the `.json` file that `save` and `run` write.
 
         SMPL-X's parameters under their own names (axis-angle in rad, m), camera, crop, boxes, visibility and joints by
-        name (px and m), ARKit weights and VRM rotations, and where it comes from. docs/outputs.md describes each key.
+        name (px and m), ARKit weights and VRM rotations, and their origin. docs/outputs.md describes each key.
 
         Raises:
             CoEvoerError: a person that no `Estimator` made.
@@ -176,14 +176,14 @@ class Person:
 
 
 def seen(visibility: Float64Array) -> str:
-    """Probabilities of `contract.VISIBILITY` (4,) in words: person 0.98, face 0.97, left hand 0.40, right hand 0.91."""
+    """Probabilities of `contract.VISIBILITY` (4,) as text: person 0.98, face 0.97, left hand 0.40, right hand 0.91."""
     pairs = zip(contract.VISIBILITY, visibility, strict=True)
     return ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in pairs)
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What the outputs say, in the frame's pixels and the camera of the crop; no body yet."""
+    """The decoded outputs, in the frame's pixels and the camera of the crop, before a body is posed."""
 
     parameters: SmplxParameters  # rotations projected onto SO(3)
     translation_m: Float64Array  # 3, under `crop.camera()`
@@ -219,7 +219,7 @@ def embody(
     camera: PinholeCamera | None = None,
     views: PersonViews | None = None,
 ) -> Person:
-    """Pose the body; with parameters, translation (3,) and camera of one's own instead of the decoded ones.
+    """Pose the body; parameters, translation (3,), m, and camera replace the decoded ones where they are given.
 
     `views` writes and shows the person; without it, `Person.to_dict`, `save` and `overlay` are refused.
     """
@@ -267,6 +267,6 @@ def check_outputs(outputs: Mapping[str, NDArray[np.floating]], source: str) -> N
 
 
 def on_so3(parameters: SmplxParameters) -> SmplxParameters:
-    """Project every rotation onto SO(3); see `rotations.nearest_rotation` for why the network's are not quite there."""
+    """Project every rotation onto SO(3); see `rotations.nearest_rotation` for why this is needed."""
     rotations = nearest_rotation(parameters.rotations())
     return SmplxParameters.from_rotations(rotations, parameters.betas, parameters.expression)

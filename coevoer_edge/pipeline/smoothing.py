@@ -17,14 +17,14 @@ from coevoer_edge.pipeline.constants import OneEuroRule, SmoothingRules
 
 
 def share_of_step(cutoff_hz: Float64Array | float, dt_s: float) -> Float64Array:
-    """The share of the way to a new value that a low pass goes in one step: 1 / (1 + 1 / (2 pi f dt))."""
+    """The fraction of the distance to a new value that a low pass covers in one step: 1 / (1 + 1 / (2 pi f dt))."""
     turn = 2 * math.pi * np.asarray(cutoff_hz, np.float64) * dt_s
     result: Float64Array = turn / (turn + 1)
     return result
 
 
 class OneEuro:
-    """The filter on values of any manifold; the subclasses say what a step is on theirs."""
+    """The filter for values on any manifold; subclasses define a step on theirs."""
 
     def __init__(self, *rules: OneEuroRule) -> None:
         """One rule for all values, or one for each."""
@@ -33,11 +33,11 @@ class OneEuro:
         self.reset()
 
     def reset(self) -> None:
-        """The next values are the first."""
+        """Forget the past: the next values pass unchanged."""
         self._raw: Float64Array | None = None
 
     def __call__(self, values: Float64Array, dt_s: float) -> Float64Array:
-        """The next values, dt_s seconds after the last ones; the first pass unchanged."""
+        """Smooth the next values, dt_s seconds after the last ones; the first values pass unchanged."""
         if self._raw is None:
             self._raw = self._smoothed = values
             self._speed = np.zeros_like(self._way(values, values))
@@ -50,7 +50,7 @@ class OneEuro:
         return self._smoothed
 
     def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
-        """The step from one value to another; its last axis has the length that is its size."""
+        """The step from one value to another; its size is the norm over the last axis."""
         raise NotImplementedError
 
     def _moved(self, start: Float64Array, step: Float64Array) -> Float64Array:
@@ -59,7 +59,7 @@ class OneEuro:
 
 
 class VectorFilter(OneEuro):
-    """One-Euro on vectors (..., n): one cutoff for all of a vector, from the norm of its speed."""
+    """One-Euro on vectors (..., n): one cutoff for the whole vector, from the norm of its speed."""
 
     def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
         return end - start
@@ -69,7 +69,7 @@ class VectorFilter(OneEuro):
 
 
 class RotationFilter(OneEuro):
-    """One-Euro on rotations (n, 3, 3), each by itself, along the manifold; speed is the rotation vector a second."""
+    """One-Euro on rotations (n, 3, 3), each separately, along the manifold; speed is the rotation vector per second."""
 
     def _way(self, start: Float64Array, end: Float64Array) -> Float64Array:
         return matrix_to_axis_angle(start.swapaxes(-1, -2) @ end)  # ... n 3
@@ -116,7 +116,7 @@ class PersonSmoother:
         dt = 0.0 if self._last_ms is None else (timestamp_ms - self._last_ms) / 1000  # unused by the first frame
         self._last_ms = timestamp_ms
         x, y, z = translation_m
-        vectors = np.zeros((4, max(NUM_BETAS, NUM_EXPRESSION)))  # zeros fill the shorter ones up and stay zero
+        vectors = np.zeros((4, max(NUM_BETAS, NUM_EXPRESSION)))  # zeros pad the shorter vectors and stay zero
         vectors[0, :NUM_BETAS], vectors[1, :NUM_EXPRESSION] = parameters.betas, parameters.expression
         vectors[2, :2] = x / z * focal_in_heights, y / z * focal_in_heights
         vectors[3, 0] = math.log(z)

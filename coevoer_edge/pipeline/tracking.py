@@ -1,6 +1,6 @@
 """Which crop to look at next, and whether what was seen there is the person (docs/pipeline.md, sections 1, 2 and 6).
 
-In: times, frame sizes, people as the network sees them. Out: crops and verdicts. No pixels.
+In: timestamps, frame sizes and people before smoothing. Out: crops and decisions. No pixels are read.
 """
 
 import math
@@ -27,10 +27,10 @@ _ROUNDING = 1e-6  # tiles that fit exactly are not one more for a rounding error
 
 
 def next_crop(seen: Person, image_width_px: int, image_height_px: int, rule: Pipeline = PIPELINE) -> Crop | None:
-    """The crop that follows a body as the network saw it, or None when the body is no usable guide.
+    """The crop that follows a body before smoothing, or None when the body cannot guide a crop.
 
     The box of the upper body (pelvis upwards, with hands and face) is clipped to the image, as OSX does
-    (common/utils/preprocessing.py sanitize_bbox), so that the crop spends no pixels on what is out of sight. None when
+    (common/utils/preprocessing.py sanitize_bbox), so that the crop spends no pixels outside the image. None when
     the body's origin or a followed joint is not in front of the camera, when such a joint is not finite, when less than
     `smallest_overlap` of the box lies in the image, or when the crop would be below `smallest_crop` of the whole
     frame's.
@@ -50,7 +50,7 @@ def next_crop(seen: Person, image_width_px: int, image_height_px: int, rule: Pip
 
 
 def search_crops(image_width_px: int, image_height_px: int, rule: Pipeline = PIPELINE) -> list[Crop]:
-    """One round of the search: the whole frame, then tiles along its longer way, from the middle outwards."""
+    """One round of the search: the whole frame, then tiles along its longer side, from the middle outwards."""
     width = min(image_width_px, image_height_px * ASPECT)  # of the largest crop inside the frame
     height = width / ASPECT
     spare_x, spare_y = image_width_px - width, image_height_px - height
@@ -64,7 +64,7 @@ def search_crops(image_width_px: int, image_height_px: int, rule: Pipeline = PIP
 
 
 class Sight(NamedTuple):
-    """An accepted person as far as they are told from another: where, how large, in which posture."""
+    """What distinguishes an accepted person from another: position, size and posture."""
 
     timestamp_ms: float
     middle_px: Float64Array  # 2, between pelvis and neck
@@ -73,7 +73,7 @@ class Sight(NamedTuple):
 
     @classmethod
     def of(cls, timestamp_ms: float, person: Person) -> "Sight":
-        """Of a person in the camera of the crop."""
+        """The sight of a person who is given in the camera of the crop."""
         ends = person.joints_cam[[_PELVIS, _NECK]]
         length_m = float(np.linalg.norm(ends[1] - ends[0]))
         middle = person.joints_px[[_PELVIS, _NECK]].mean(0)
@@ -81,7 +81,7 @@ class Sight(NamedTuple):
         return cls(timestamp_ms, middle, length_px, person.joints_cam[_POSTURE] - ends[0])
 
     def may_be(self, earlier: "Sight", moved_px: Float64Array, rule: Pipeline) -> bool:
-        """Whether one person can have been there then, have moved so since, and be here now."""
+        """Whether this can be the person of an earlier sight who has since moved by about `moved_px` (2,), px."""
         dt = (self.timestamp_ms - earlier.timestamp_ms) / 1000
         away = float(np.linalg.norm(self.middle_px - (earlier.middle_px + moved_px)))
         grown = abs(math.log(self.length_px / earlier.length_px))
@@ -96,9 +96,9 @@ class Sight(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TrackedFrame:
-    """What became of one frame of a stream."""
+    """The result for one frame of a stream."""
 
-    index: int  # among the frames given, from 0; skipped frames leave a hole
+    index: int  # among the frames given, from 0; skipped frames leave a gap
     timestamp_ms: float
     state: State  # after the frame
     crop: Crop  # what the network looked at
@@ -126,7 +126,7 @@ class Tracker:
         self._tried = 0
 
     def reset(self) -> None:
-        """Begin a stream."""
+        """Begin a new stream."""
         self._last_ms = self._size = None
         self._search()
 
@@ -134,7 +134,7 @@ class Tracker:
         """The crop of the next frame.
 
         Raises:
-            InputError: the timestamp is not finite or does not come after the last one. Nothing has changed then.
+            InputError: the timestamp is not finite or does not come after the last one. The state is unchanged then.
         """
         if not math.isfinite(timestamp_ms):
             raise InputError(f"The frame's timestamp is {timestamp_ms} ms; give a finite number of milliseconds.")
@@ -156,7 +156,7 @@ class Tracker:
     def judge(self, person: Person) -> bool:
         """Whether the body seen in the crop that `look` gave is the person; the state follows from it.
 
-        `person` is as the network sees it: in the camera of the crop, not smoothed.
+        `person` is in the camera of the crop and not smoothed.
         """
         if self._last_ms is None or self._size is None:
             raise RuntimeError("judge() comes after look()")
@@ -173,7 +173,7 @@ class Tracker:
         return False
 
     def _guided(self, person: Person, width_px: int, height_px: int) -> Crop | None:
-        """The crop that follows, where the person is a guide."""
+        """The crop that follows the person, or None where they are not visible enough or cannot guide a crop."""
         least = self.rule.keep_visibility if self.state == "tracking" else self.rule.acquire_visibility
         return None if person.visibility[0] < least else next_crop(person, width_px, height_px, self.rule)
 
@@ -185,7 +185,7 @@ class Tracker:
         self.state, self._guide, self._sight = "tracking", crop, sight
 
     def _moved_px(self) -> Float64Array:
-        """(2,) how far the person will have moved since the last sight, by the velocity they had."""
+        """(2,) how far the person will have moved since the last sight, at their last velocity."""
         if self._sight is None or self._last_ms is None:
             return np.zeros(2)
         since_ms = min(self._last_ms - self._sight.timestamp_ms, self.rule.max_missed_ms)
