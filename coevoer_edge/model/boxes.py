@@ -25,7 +25,7 @@ class BoxNet(nn.Module):
         self.mlp = Mlp(dim, dim, dim, 4)
 
     def forward(self, part_tasks: Tensor) -> Tensor:
-        """(B, 3, C) to boxes (B, 3, 4): x1 y1 x2 y2 as fractions of the crop; may reach over its border."""
+        """(B, 3, C) to boxes (B, 3, 4): x1 y1 x2 y2 as fractions of the crop; they may exceed its border."""
         box = torch.sigmoid(self.mlp(part_tasks))  # B 3 4, centre and size
         centre, half = box[..., :2], box[..., 2:] * 0.5
         return torch.cat((centre - half, centre + half), dim=-1)
@@ -36,7 +36,7 @@ class RoIAlign(nn.Module):
 
     For axis-aligned boxes the bilinear weights are separable: w(y, i) = relu(1 - |y - i|) for rows times the same for
     columns. Exact, differentiable, and free of gathers. Samples outside the map take the value at its border. Views
-    instead of unsqueeze, and a sum instead of `1 - x`: XNNPACK would leave those outside its delegate.
+    instead of unsqueeze, and a sum instead of `1 - x`: XNNPACK would not delegate those.
     """
 
     rows: Tensor

@@ -1,4 +1,4 @@
-"""Named builders: the only place where the sizes of the networks stand.
+"""Named builders: the only place that states the sizes of the networks.
 
 In: a name. Out: an initialised `CoEvoer`.
 """
@@ -64,7 +64,7 @@ def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: in
         name: one of `MODEL_NAMES`.
         enhancer: False gives the paper's Variant1 (Table 4): self-attention over concatenated part features.
         foreground: False gives Variant2 (Table 4): pooled feature map instead of Portrait Foreground Extraction.
-        seed: of the initialisation; the same seed gives the same weights, and the global generator is left alone.
+        seed: seed of the initialisation; equal seeds give equal weights, and the global generator is unchanged.
 
     Raises:
         InputError: unknown name.
@@ -151,7 +151,7 @@ def _logit(p: float) -> float:
 
 @torch.no_grad()
 def _look_around(attention: Attention) -> None:
-    """Start as trained attention looks: to what resembles a token, its neighbours first, and away from itself.
+    """Start like trained attention: each token attends to similar tokens, its neighbours first.
 
     Query times key is near the identity, so that tokens attend to those of like content and place; value times output
     is near minus the identity. Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers
@@ -170,9 +170,9 @@ def _look_around(attention: Attention) -> None:
 
 
 def _sines(rows: int, columns: int, dim: int) -> torch.Tensor:
-    """Sines and cosines of row and column, (1, rows * columns, dim), where a learnt embedding starts.
+    """Sines and cosines of row and column, (1, rows * columns, dim), the initial value of a learned embedding.
 
-    Fixed ones as in MAE (He et al. 2022): from random ones, a ViT first has to find out which patches are neighbours.
+    Fixed as in MAE (He et al. 2022): from random values, a ViT first has to learn which patches are neighbours.
     """
     rates = 10000.0 ** -(torch.arange(dim // 4) / (dim // 4))
     place = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"), dim=-1)

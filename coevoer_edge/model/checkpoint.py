@@ -1,9 +1,9 @@
-"""Weights on disk: fp16 safetensors with a few words of metadata.
+"""Weights on disk: fp16 safetensors with a little metadata.
 
-In: a file, or the name of an embedded model. Out: `CoEvoer` in eval mode, and a `Checkpoint` that tells its origin.
+In: a file, or the name of an embedded model. Out: `CoEvoer` in eval mode, and a `Checkpoint` that describes its origin.
 
 Metadata keys: `model` (a name of `MODEL_NAMES`), `trained`, `enhancer`, `foreground` ("true" or "false"; the last two
-tell Table 4's ablation variants), all optional in a user's own file but `model`, which `--model` may give instead.
+identify Table 4's ablation variants), all optional in a user's own file but `model`, which `--model` may give instead.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ _SHOWN = 5  # key names in an error
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a network's weights are from."""
+    """Where a network's weights come from."""
 
     model: str
-    source: str  # file name, or how they were made
+    source: str  # file name, or how the weights were made
     sha256: str  # of the file; empty without one
     trained: bool
     enhancer: bool = True

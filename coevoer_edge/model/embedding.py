@@ -2,7 +2,7 @@
 
 In: image (B, 3, 256, 192), RGB in [0, 1]. Out: (B, C, 16, 12), one vector for each 16 x 16 px.
 
-Source: Dosovitskiy et al. 2020, section 3.1, for both. Each owns the normalisation of its input.
+Source: Dosovitskiy et al. 2020, section 3.1, for both. Each normalises its own input.
 """
 
 import torch
@@ -40,7 +40,7 @@ class TrunkEmbedding(nn.Module):
     """A Linear over the trunk's features in and around each patch: 4 x 4 of stride 4, 2 x 2 of stride 8, 1, and above.
 
     BlazePose adds its laterals up, coarse to fine, and reads keypoints off the sum with one Linear. This sum is linear
-    too, with weights of its own at every place, so what the trunk knows of keypoints is there from the start. Stride
+    too, with weights of its own at every place, so the trunk's keypoint features are available from the start. Stride
     32 is spread over the finer grid by a Linear over places: an upsampling that starts bilinear and needs no resize.
     """
 
@@ -62,7 +62,7 @@ class TrunkEmbedding(nn.Module):
 
     @torch.no_grad()
     def spread_bilinearly(self) -> None:
-        """Where `spread` starts."""
+        """Initialise `spread` as a bilinear upsampling."""
         places = torch.eye(self.spread.in_features).view(-1, 1, GRID[0] // 2, GRID[1] // 2)
         doubled = F.interpolate(places, scale_factor=2.0, mode="bilinear", align_corners=False)
         self.spread.weight.copy_(doubled.flatten(1).T)

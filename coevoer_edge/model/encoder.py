@@ -2,7 +2,7 @@
 
 In: image (B, 3, 256, 192), RGB in [0, 1]. Out: patch tokens (B, 192, C) and task tokens (B, T, C).
 
-Source: OSX main/transformer_utils/mmpose/models/backbones/vit.py (ViTPose's ViT with learnt task tokens ahead of the
+Source: OSX main/transformer_utils/mmpose/models/backbones/vit.py (ViTPose's ViT with learned task tokens before the
 patches). OSX has 31 task tokens: shape, camera, 2 expression/jaw, 2 hands, 25 body joints. Ours are the 28 below: one
 for each body rotation, and one for each part that BoxNet and the visibility head look for. Their count is the only
 difference.

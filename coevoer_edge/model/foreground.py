@@ -8,7 +8,7 @@ Ni et al. 2024 (CGRSeg). Where the paper is silent:
   single encoder, and the segments are called "globally contextualized".
 - Strip convolutions are depth-wise, 11 long, with a ReLU between them and a sigmoid behind: the gate of CGRSeg. No
   batch norm, so nothing has to be folded before quantization.
-- The learnt queries need no projection of their own (a projected parameter is a parameter), and each part has its own
+- The learned queries need no projection of their own (a projected parameter is a parameter); each part has its own
   set: slicing one set in three is not lowered to XNNPACK once the tokens are int8.
 """
 
@@ -65,7 +65,7 @@ class ForegroundExtraction(nn.Module):
 
 
 class PooledSegments(nn.Module):
-    """Table 4, "w/o P.F.E.": the feature map pooled to a 4 x 4 grid and projected for each part, nothing gated."""
+    """Table 4, "w/o P.F.E.": the feature map pooled to a 4 x 4 grid and projected for each part, without a gate."""
 
     _POOL = (GRID[0] // 4, GRID[1] // 4)
 

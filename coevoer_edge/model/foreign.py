@@ -1,4 +1,4 @@
-"""Files that are given as weights and are something else, each refused with what it is and what to do.
+"""Files given as weights that are something else: each is refused with what it is and what to do.
 
 In: a path. Out: nothing, or a `CheckpointError`. A file is recognised by its first bytes, and by its ending where those
 do not tell.

@@ -1,6 +1,6 @@
 """MLP heads: O_body, O_face, O_lhand, O_rhand, and the maps from raw numbers to rotations and camera.
 
-In: token tensors (B, N, d). Out: raw numbers; `sixd_to_rotation` and `to_translation` give them their meaning.
+In: token tensors (B, N, d). Out: raw numbers; `sixd_to_rotation` and `to_translation` convert them.
 """
 
 import math
@@ -39,7 +39,7 @@ def sixd_to_rotation(sixd: Tensor) -> Tensor:
     """Gram-Schmidt on two column vectors (Zhou et al. 2019), component by component.
 
     `sixd` is (B, 6, J): x y z of the first column, then of the second. Returns (B, J, 3, 3). Written with slices, sums
-    and products only, so that XNNPACK takes all of it; a reduction over the last axis would stay outside.
+    and products only, so that XNNPACK runs all of it; it would not run a reduction over the last axis.
     """
 
     def components(v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

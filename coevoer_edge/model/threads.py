@@ -3,7 +3,7 @@
 In: nothing. Out: a context in which torch computes on the calling thread.
 
 A quantized program run eagerly is a thousand tiny operations an image. Two threads gain nothing there, and where
-another process holds a core they wait for each other at every one: 16 images took 0.14 s on one thread, 11 s on two.
+another process occupies a core they wait for each other at each one: 16 images took 0.14 s on one thread, 11 s on two.
 """
 
 import contextlib

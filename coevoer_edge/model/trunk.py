@@ -4,7 +4,7 @@ In: image (B, 3, H, W), RGB in [0, 1], H and W multiples of 32. Out: feature map
 
 Source: the encoder of BlazePose GHUM full (Bazarevsky et al. 2020, arXiv:2006.10204), a MobileNetV2 with 48-channel
 laterals whose sum its keypoint heatmaps are read from. The published network starts from ViTPose's weights, which are
-not free to ship; these are (Apache-2.0), and they too have learnt on photographs where a person's joints are.
+not free to ship; these are (Apache-2.0), and they too were trained to find people's joints in photographs.
 `derive/trunk.py` takes them out of MediaPipe's wheel.
 """
 
@@ -27,7 +27,7 @@ TOP_CHANNELS = 864
 
 
 class _Conv(nn.Sequential):
-    """Convolution that keeps the size (divided by its stride), and ReLU6 where it is asked for."""
+    """Convolution that keeps the size (divided by its stride), followed by ReLU6 if `relu`."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True):
         conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups)
@@ -78,5 +78,5 @@ class Trunk(nn.Module):
 
 
 def load_pretrained(trunk: Trunk) -> None:
-    """BlazePose's weights, float32."""
+    """Load BlazePose's weights in float32."""
     trunk.load_state_dict({key: value.float() for key, value in load_file(_FILE).items()}, strict=True)

@@ -1,7 +1,8 @@
-"""What ExecuTorch's Core ML delegate holds. In: a `.pte`. Out: its MIL programs, and a `reference` runtime of them.
+"""The content of ExecuTorch's Core ML delegate. In: a `.pte`. Out: its MIL programs, and a `reference` runtime.
 
-The delegate's payload is a folder in one piece: `model.mlpackage`, and `metadata.json` with the names of the model's
-inputs and outputs in the order of the delegate's arguments. ExecuTorch brings the code that unfolds it.
+The delegate's payload is a folder packed into one block of bytes: `model.mlpackage`, and `metadata.json` with the
+names of the model's inputs and outputs in the order of the delegate's arguments. ExecuTorch provides the code that
+unpacks it.
 """
 
 import json
@@ -21,7 +22,7 @@ FOLDER, PACKAGE, METADATA = "lowered_module", "model.mlpackage", "metadata.json"
 
 
 def unfold(payload: bytes, folder: Path) -> Path:
-    """Write a payload's files into an empty folder; the folder that holds package and metadata.
+    """Write a payload's files into an empty folder, and return the folder that holds package and metadata.
 
     Raises:
         BundleError: not the payload of a Core ML delegate.
@@ -31,7 +32,7 @@ def unfold(payload: bytes, folder: Path) -> Path:
     inside = folder / FOLDER
     try:
         unfolded = executorchcoreml.unflatten_directory_contents(payload, str(folder))
-    except RuntimeError:  # its text says no more than that it failed
+    except RuntimeError:  # its text says only that it failed
         unfolded = False
     if not unfolded or not (inside / PACKAGE).is_dir() or not (inside / METADATA).is_file():
         raise BundleError("The delegate holds no Core ML package; export the bundle again.")
@@ -46,7 +47,7 @@ def read_delegate(delegate: Delegate) -> tuple[Program, dict[str, Any]]:
     """
     if delegate.backend_id != "CoreMLBackend":
         raise BundleError(f"The delegate is for {delegate.backend_id}, not for CoreMLBackend; export the bundle again.")
-    with quietly(), tempfile.TemporaryDirectory() as folder:  # coremltools tells what it lacks off macOS
+    with quietly(), tempfile.TemporaryDirectory() as folder:  # off macOS, coremltools prints what it lacks
         inside = unfold(delegate.payload, Path(folder))
         return read_program(inside / PACKAGE), json.loads((inside / METADATA).read_text(encoding="utf-8"))
 
@@ -74,11 +75,11 @@ class CoreMLDelegateReference:
         return to_outputs([outputs[name] for name in self._outputs])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing, because nothing is held open."""
 
 
 def _wiring(method: Method, metadata: dict[str, Any], artifact: Path) -> tuple[str, tuple[str, ...]]:
-    """The model's input, and its outputs in the method's order: the delegate numbers them in an order of its own."""
+    """The model's input, and its outputs in the method's order: the delegate numbers them in its own order."""
     names = dict(zip(method.calls[0], [*metadata["inputNames"], *metadata["outputNames"]], strict=True))
     if len(method.inputs) != 1 or not {*method.inputs, *method.outputs} <= names.keys():
         raise BundleError(f"{artifact}: inputs and outputs of the method are not the delegate's; export it again.")

@@ -10,10 +10,10 @@ from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind, to_i
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """How every session of ours is set up; `threads` None leaves them to ONNX Runtime."""
+    """Options of every session; with `threads` None, ONNX Runtime chooses the number of CPU threads."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    # Else its threads keep spinning after each run and take the cores from whatever comes next.
+    # Otherwise its threads keep spinning after each run and take the cores from whatever runs next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 

@@ -19,7 +19,7 @@ def open_runtime(bundle: "Bundle", threads: int | None = None) -> Runtime:
 
     Args:
         bundle: an opened bundle.
-        threads: CPU threads; None leaves it to the backend.
+        threads: number of CPU threads; None lets the backend choose.
 
     Raises:
         PlatformError: a Core ML bundle, or ExecuTorch's Core ML backend, anywhere but on macOS.
@@ -32,7 +32,7 @@ def open_artifact(
 ) -> Runtime:
     """Load an artifact; with `reference`, a Core ML package off macOS is interpreted instead of refused.
 
-    `backend` is ExecuTorch's; None looks it up in the file.
+    `backend` is the ExecuTorch backend; None reads it from the file.
     """
     if target == "onnx":
         from coevoer_edge.runtime.onnx import OnnxRuntime

@@ -21,16 +21,16 @@ class Runtime(Protocol):
     """A loaded artifact."""
 
     name: str
-    """Of the backend, as reports show it."""
+    """Name of the backend, as reports show it."""
     kind: RuntimeKind
-    """`reference`: computes what the file means, is not what runs on a device."""
+    """`runtime` runs the file as a device does; `reference` only computes what the file defines."""
 
     def __call__(self, crop: CropPixels) -> Outputs:
         """Run the network on one crop (256, 192, 3) uint8 RGB."""
         ...
 
     def close(self) -> None:
-        """Give back what the backend holds."""
+        """Free the resources of the backend."""
         ...
 
 
@@ -50,7 +50,7 @@ def to_input(crop: CropPixels) -> NDArray[np.float32]:
 
 
 def to_outputs(arrays: Sequence[NDArray[np.floating]]) -> Outputs:
-    """Name the outputs in the contract's order.
+    """Name output arrays that are in the contract's order.
 
     Raises:
         BundleError: another number of outputs or other shapes than the contract's.

@@ -1,4 +1,4 @@
-"""The method of an ExecuTorch file, as it stands on disk. In: a `.pte`. Out: its delegates and what is outside them.
+"""The method of an ExecuTorch file, as stored on disk. In: a `.pte`. Out: its delegates and operators outside them.
 
 Read from the file itself, without running it, so it also works where a delegate's backend does not.
 """
@@ -11,7 +11,7 @@ from coevoer_edge.errors import BundleError
 from coevoer_edge.terminal.quiet import quietly
 
 BACKEND_IDS = {"XnnpackBackend": "xnnpack", "CoreMLBackend": "coreml"}
-"""ExecuTorch's names of backends, and ours."""
+"""ExecuTorch's names of backends, and the names in this package."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Method:
 
     @property
     def backend(self) -> str:
-        """Our name of the backend that runs the first delegate; empty where there is none."""
+        """This package's name of the backend that runs the first delegate; empty without one."""
         backend_id = self.delegates[0].backend_id if self.delegates else ""
         return BACKEND_IDS.get(backend_id, backend_id)
 

@@ -1,6 +1,6 @@
-"""A reference interpreter for Core ML packages. In: a `.mlpackage`. Out: what it computes and how it is built.
+"""A reference interpreter for Core ML packages. In: a `.mlpackage`. Out: its results and its structure.
 
-It runs on any system, so that what was written to disk can be checked where Core ML is not. It is a `reference`, never
+It runs on any system, so that a file on disk can be checked where Core ML is not available. It is a `reference`, never
 Apple's runtime: it says what the file means, not what a device's compiler makes of it, and nothing about speed.
 """
 

@@ -1,4 +1,4 @@
-"""From an operation of the file to a call. In: operations and constants. Out: `Step`s, their constants in place."""
+"""From an operation of the file to a call. In: operations and constants. Out: `Step`s with their constants bound."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +22,7 @@ _WIDENED: Mapping[str, str] = {"int16": "int32", "uint16": "int32", "uint32": "i
 
 @dataclass(frozen=True)
 class Parameter:
-    """How a kernel wants one argument."""
+    """How a kernel takes one argument."""
 
     form: _Form
     required: bool
@@ -30,7 +30,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Step:
-    """One call. `bound` arguments are constants, `open` ones are looked up by name; `dead` values end here."""
+    """One call. `bound` arguments are constants, `open` ones are looked up by name; nothing later needs `dead` ones."""
 
     operation: Operation
     kernel: Callable[..., Any]
@@ -40,7 +40,7 @@ class Step:
     dead: tuple[str, ...] = ()
 
     def run(self, values: Mapping[str, Stored]) -> tuple[Tensor, ...]:
-        """Compute the outputs; float16 results are rounded where the step says so."""
+        """Compute the outputs; float16 results are rounded where the step asks for it."""
         arguments = dict(self.bound)
         for parameter, form, names in self.open:
             arguments[parameter] = _argument(form, [values[name] for name in names])
@@ -51,7 +51,7 @@ class Step:
             raise type(error)(f"{what}: {error}") from error
         except torch.OutOfMemoryError:
             raise
-        except (RuntimeError, IndexError) as error:  # what torch says of shapes and axes that do not go together
+        except (RuntimeError, IndexError) as error:  # torch's errors about incompatible shapes and axes
             why = str(error).splitlines()[0].rstrip(".")
             raise BundleError(f"{what} cannot be computed: {why}.") from error
         except Exception as error:
@@ -112,7 +112,7 @@ def bind(operation: Operation, constants: Mapping[str, Stored], *, half_storage:
 
 
 def refuse_unknown(program: Program) -> None:
-    """Fail on operations without a kernel, naming all of them and where they stand."""
+    """Fail on operations without a kernel, naming all of them and their places in the program."""
     unknown = [(i, op) for i, op in enumerate(program.operations) if op.kind not in KERNELS]
     if not unknown:
         return

@@ -55,8 +55,8 @@ class MilProgram:
 
         Raises:
             InputError: `precision` is not one of `Arithmetic`.
-            BundleError: the file is at fault: incomplete, damaged, or its parts contradict each other.
-            PlatformError: the file is sound, and holds what the interpreter does not know.
+            BundleError: the file is incomplete or damaged, or its parts contradict each other.
+            PlatformError: the file is valid, but contains something that the interpreter does not support.
         """
         return cls(read_program(Path(path)), precision)
 
@@ -67,7 +67,7 @@ class MilProgram:
 
         Raises:
             InputError: other inputs than the program's, or arrays that do not fit them.
-            BundleError: an operation makes another shape than the file declares.
+            BundleError: an operation produces another shape than the file declares.
         """
         values = self._run(inputs, self.program.outputs)
         return {name: _to_array(values[name]) for name in self.program.outputs}

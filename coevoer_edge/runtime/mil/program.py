@@ -1,7 +1,7 @@
-"""The MIL program of a Core ML package, as it stands on disk. In: a `.mlpackage`. Out: a `Program`, weights decoded.
+"""The MIL program of a Core ML package, as stored on disk. In: a `.mlpackage`. Out: a `Program`, weights decoded.
 
 Read from the protobuf itself, not through coremltools' loader: that one builds the program anew, with inferred types
-and filled-in defaults, so it would show what coremltools understands, not what was written. A `reference` reader.
+and filled-in defaults, so it would show how coremltools reads the file, not its content. A `reference` reader.
 """
 
 import json
@@ -71,7 +71,7 @@ def read_program(path: Path) -> Program:
     spec = Model_pb2.Model()
     try:
         spec.ParseFromString(file.read_bytes())
-    except Exception as error:  # protobuf's DecodeError has moved between its versions
+    except Exception as error:  # DecodeError is in different places in different versions of protobuf
         raise BundleError(f"{file} is not a Core ML specification: {error}.") from error
     if spec.WhichOneof("Type") != "mlProgram":
         raise PlatformError(

@@ -23,4 +23,4 @@ class CoreMLReference:
         return to_outputs([outputs[name] for name in contract.OUTPUT_NAMES])
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing, because nothing is held open."""

@@ -44,7 +44,7 @@ class WeightFiles:
         self._files: dict[str, AnyArray] = {}
 
     def read(self, name: str, offset: int, dtype: str, shape: tuple[int, ...]) -> AnyArray:
-        """Read one constant; what the record says must agree with what the program declares."""
+        """Read one constant; the record must agree with what the program declares."""
         if name not in self._files:
             self._files[name] = self._map(name)
         data = self._files[name]

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from coevoer_edge.errors import PlatformError
 
 _TORCH_DTYPES: Mapping[str, torch.dtype] = {
-    "fp16": torch.float32,  # rounding to float16 is the interpreter's business
+    "fp16": torch.float32,  # the interpreter rounds to float16
     "fp32": torch.float32,
     "bool": torch.bool,
     "int8": torch.int8,

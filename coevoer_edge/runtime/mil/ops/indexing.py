@@ -142,7 +142,7 @@ def _topk(
     return_indices: bool = True,
     output_indices_dtype: str = "int32",
 ) -> Tensor | tuple[Tensor, Tensor]:
-    """Ties come in the order of their index; Core ML promises no order for them."""
+    """Ties are ordered by their index; Core ML guarantees no order for them."""
     del sort, output_indices_dtype
     values, indices = torch.sort(x, dim=axis, descending=not ascending, stable=True)
     k = x.shape[axis] if k == -1 else k

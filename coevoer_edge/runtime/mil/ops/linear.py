@@ -61,7 +61,7 @@ def _instance_norm(x: Tensor, gamma: Tensor | None = None, beta: Tensor | None =
 
 
 def _l2_norm(x: Tensor, epsilon: float = 1e-6) -> Tensor:
-    """Over the last three dimensions together, whatever stands before them."""
+    """Over the last three dimensions together, separately for each leading index."""
     return x * torch.rsqrt(x.square().sum((-3, -2, -1), keepdim=True) + epsilon)
 
 

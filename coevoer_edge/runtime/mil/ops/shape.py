@@ -1,4 +1,4 @@
-"""Operations that move values and do not change them. In: tensors of any type. Out: tensors of the same type."""
+"""Operations that move values without changing them. In: tensors of any type. Out: tensors of the same type."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -14,7 +14,7 @@ Bools = tuple[bool, ...]
 
 
 def _reshape(x: Tensor, shape: Ints) -> Tensor:
-    """0 keeps the dimension at its place (only where the rank stays), one -1 takes what is left."""
+    """0 keeps the dimension at its place (only where the rank stays), and one -1 is inferred from the rest."""
     if 0 in shape and x.numel():
         if len(shape) != x.ndim:
             raise BundleError(f"`reshape` with a 0 keeps the rank; got {tuple(x.shape)} to {shape}.")
@@ -130,7 +130,7 @@ def _slice_update(
 
 
 def _slice_by_size(x: Tensor, begin: Ints, size: Ints) -> Tensor:
-    """A size of -1 takes all that follows."""
+    """A size of -1 takes everything that follows."""
     for dim, (first, length) in enumerate(zip(begin, size, strict=True)):
         first %= x.shape[dim]
         x = x.narrow(dim, first, x.shape[dim] - first if length == -1 else length)
