@@ -25,6 +25,28 @@ final class EstimatorTests: XCTestCase {
     XCTAssertEqual(again.person?.jointsPx, person.jointsPx)
   }
 
+  /// The root turns about the pelvis: where a body lies away from the camera, its origin alone is behind it.
+  func testAnImageWhoseBodyHasItsOriginBehindTheCameraGetsNoSecondLook() async throws {
+    let bundle = try TemporaryBundle()
+    // The body is so near that little of its box lies in the image.
+    try bundle.editManifest("\"smallest_overlap\": 0.1", "\"smallest_overlap\": 1e-12")
+    try bundle.editManifest("\"smallest_crop\": 0.0625", "\"smallest_crop\": 1e-12")
+    for (depth, looksAgain) in [(Float(0.005), true), (0, false), (-0.005, false)] {
+      let loader = FakeLoader { _, manifest in
+        var outputs = standing(manifest, visibility: 0.9)
+        outputs[OutputName.globalOrient]?.values = [1, 0, 0, 0, 0, -1, 0, 1, 0]  // y up becomes z into the scene
+        outputs[OutputName.camera]?.values = [0, 0.38, depth]
+        return outputs
+      }
+      let estimator = try Estimator(EstimatorOptions(bundle: bundle.folder, loader: loader))
+      let result = try await estimator.detect(image: grey(640, 480))
+      let joints = try XCTUnwrap(result.person).jointsCam
+      XCTAssert(estimator.manifest.nextCropJoints.allSatisfy { joints[$0].z > 0 })
+      let whole = Crop.wholeFrame(PixelSize(width: 640, height: 480), in: estimator.manifest.view)
+      XCTAssertEqual(result.crop != whole, looksAgain, "\(depth) m")
+    }
+  }
+
   func testTheMeshLiesAboutItsJoints() async throws {
     let estimator = try open(.image)
     let result = try await estimator.detect(image: somebody())
