@@ -83,8 +83,6 @@ echo "== format"
 in_swift swift format lint --strict --recursive --configuration .swift-format Package.swift Sources Tests App
 
 echo "== types of what is bound to Apple systems, against the stub modules in Tests/Stubs"
-sed -n '/^```swift$/,/^```$/{/^```/!p}' "$here/../../README.md" >"$build/snippet"
-[ -s "$build/snippet" ] || fail "the project's README has no Swift lines any more"
 in_swift sh linux/typecheck.sh
 
 echo "All passed: CoEvoerKit and CoEvoerLive were built and run. CoEvoerCoreML and the app were type-checked only: whether"

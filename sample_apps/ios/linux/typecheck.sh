@@ -1,6 +1,6 @@
 #!/bin/sh
 # Type-checks what is bound to Apple systems: stub modules, then CoEvoerCoreML, its tests, the app, and the Swift lines of
-# the project's README (build/snippet) and of README.md. In the package's folder, after a release build in build/swift.
+# README.md. In the package's folder, after a release build in build/swift.
 set -eu
 out=build/stubs
 rm -rf "$out"
@@ -21,23 +21,15 @@ check -emit-module -emit-module-path "$out/CoEvoerCoreML.swiftmodule" -module-na
 check -typecheck -module-name CoEvoerCoreMLTests Tests/CoEvoerCoreMLTests/*.swift
 check -typecheck -module-name CoEvoerApp -parse-as-library App/CoEvoer/*.swift
 
-# wrapped SIGNATURE IMPORTS...: the lines on standard input as the body of a function.
-wrapped() {
-  signature=$1
-  shift
-  for module in "$@"; do echo "import $module"; done
-  echo "$signature {"
-  cat
+# The lines of README.md as the body of a function. Expressions stand there to be seen, not used: that is only a warning.
+{
+  printf 'import %s\n' CoEvoerKit CoEvoerCoreML CoreML
+  echo 'func readme(folder: URL, cache: CompiledModelCache, buffer: CVPixelBuffer, time: Double, vertices: inout [Float])'
+  echo '  async throws {'
+  sed -n '/^```swift$/,/^```$/{/^```/!p}' README.md
   echo '}'
-}
-
-# Expressions stand there to be seen, not used: that is only a warning.
-wrapped 'func readme(packageURL: URL, crop: CGImage) throws' CoreML <build/snippet >"$out/readme.swift"
-sed -n '/^```swift$/,/^```$/{/^```/!p}' README.md |
-  wrapped 'func ios(folder: URL, cache: CompiledModelCache, buffer: CVPixelBuffer, time: Double, vertices: inout [Float])
-    async throws' CoEvoerKit CoEvoerCoreML CoreML >"$out/ios.swift"
-for file in readme ios; do
-  swiftc -typecheck -swift-version 6 -suppress-warnings -parse-as-library -I "$out" -I build/swift/release/Modules \
-    -module-name "$file" "$out/$file.swift"
-done
+} >"$out/readme.swift"
+grep -q Estimator "$out/readme.swift"
+swiftc -typecheck -swift-version 6 -suppress-warnings -parse-as-library -I "$out" -I build/swift/release/Modules \
+  -module-name readme "$out/readme.swift"
 echo "types agree"
