@@ -64,14 +64,19 @@ compile_kotlin() {
     $(find "$here/coevoer/src/hostTest" -name '*.java')
 }
 
-# The root README's lines for Kotlin, in a function, so that they are compiled and run.
+# The lines of README.md for a picture, in two functions, so that they are compiled and, but for the first one, run: that
+# one needs a Context, which no JVM has.
 readme_snippet() {
+  lines=$build/generated/readme
+  sed -n '1,/^```kotlin/d;/^```$/q;p' "$here/README.md" >"$lines"
+  grep -q BundleInstaller "$lines" || fail "README.md does not begin its Kotlin with BundleInstaller any more"
   echo 'package ai.coevoer.edge'
-  echo 'import java.io.File'
-  echo 'import org.pytorch.executorch.*'
-  echo 'fun readmeSnippet(filesDir: File, rgbPlanes: FloatArray): Pair<FloatArray, FloatArray> {'
-  sed -n '/^```kotlin/,/^```$/p' "$here/../../README.md" | sed '1d;$d'
-  echo 'return leftHand to camera }'
+  echo 'fun readmeInstalls(context: android.content.Context): java.io.File {'
+  grep BundleInstaller "$lines"
+  echo 'return bundle }'
+  echo 'fun readmeDetects(bundle: java.io.File, bitmap: android.graphics.Bitmap): Person {'
+  grep -v BundleInstaller "$lines"
+  echo 'return person }'
 }
 
 # R.java of the app, compiled into $1. The package and the SDK's numbers stand in Gradle's files, where aapt2 does not look.

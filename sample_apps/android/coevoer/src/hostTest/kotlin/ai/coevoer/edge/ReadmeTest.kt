@@ -1,24 +1,23 @@
 package ai.coevoer.edge
 
+import android.graphics.Bitmap
 import java.io.File
-import java.nio.file.Files
+import javax.imageio.ImageIO
 import org.junit.Assert.assertArrayEquals
 import org.junit.Test
 
-/** The root README's lines for Kotlin (build.sh takes them from there), run as they stand. */
+/** The lines of README.md for a picture (build.sh takes them from there), run as they stand. */
 class ReadmeTest {
     @Test
-    fun theRootReadmesLinesGiveWhatTheEngineGives() {
-        val folder = Files.createTempDirectory("coevoer").toFile()
-        try {
-            artifact.copyTo(File(folder, artifact.name))
-            val image = FloatArray(bundleInfo.input.size) { it % 256 / 255f }
-            val (leftHand, camera) = readmeSnippet(folder, image)
-            val expected = bundleInfo.outputs.map { it.name }.zip(Stages.network(bundle.path, image)).toMap()
-            assertArrayEquals(expected["left_hand_pose"], leftHand, 0f)
-            assertArrayEquals(expected["camera"], camera, 0f)
-        } finally {
-            folder.deleteRecursively()
+    fun theReadmesLinesGiveWhatTheEnginesOwnRuntimeGives() {
+        val photo = ImageIO.read(File(System.getProperty("coevoer.photo") ?: error("set -Dcoevoer.photo=; build.sh does")))
+        val colours = photo.getRGB(0, 0, photo.width, photo.height, null, 0, photo.width)
+        val bitmap = Bitmap(colours, photo.width, photo.height, Bitmap.Config.ARGB_8888)
+        val person = readmeDetects(bundle, bitmap)
+        open(loader = null).use { estimator ->
+            val expected = estimator.detect(Frame.of(bitmap)).person!!
+            assertArrayEquals(expected.parameters.leftHandPose, person.parameters.leftHandPose, 0.0)
+            assertArrayEquals(expected.jointsPx, person.jointsPx, 0.0)
         }
     }
 }
