@@ -73,7 +73,8 @@ def command(
         starts=starts,
     )
     report = bench(request, Steps(3, quiet=quiet, json_only=as_json))
-    click.echo((as_markdown if markdown else as_text)(report), err=as_json)
+    if not (as_json and quiet):
+        click.echo((as_markdown if markdown else as_text)(report), err=as_json)
     if as_json:
         click.echo(json.dumps(as_table(report)))
 

@@ -123,7 +123,7 @@ def test_a_bundle_beside_its_float_parent(world):
     found = last_json(result)
     assert found["float_parent"]["mpvpe_mm"]["all"] == pytest.approx(0, abs=0.01)
     assert found["loss"]["mpvpe_mm"]["all"] == pytest.approx(found["mpvpe_mm"]["all"], abs=0.01)
-    assert "artifact - float parent" in result.stdout
+    assert "artifact - float parent" in result.stderr
 
 
 def test_a_bundle_of_other_weights_is_refused(world):

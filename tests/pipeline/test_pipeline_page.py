@@ -24,7 +24,7 @@ def rows() -> list[list[str]]:
 
 def test_tracking(rows):
     constants = asdict(PIPELINE)
-    del constants["smoothing"]
+    del constants["smoothing"], constants["conformance"]  # a table of its own, and the name of a file
     stated = {row[0]: float(row[1]) for row in rows if row[0] in constants}
     assert stated == constants
 
