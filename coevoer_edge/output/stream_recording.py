@@ -30,8 +30,11 @@ class StreamRecording:
     Args:
         detect: `Estimator.detect_for_video`: a frame (H, W, 3) and its time in ms to what became of it.
         body: of the people.
-        folder, name: where the files are written, and what they are called, without a suffix.
-        trained, smoothed, provenance: of the estimator, for the files.
+        folder: where the files are written.
+        name: what the files are called, without a suffix.
+        trained: whether the estimator's weights are trained, for the files.
+        smoothed: whether the estimator smooths over time, for the files.
+        provenance: of the estimator's bundle, for the files.
         frames_per_second: nominal rate of the overlay video; the frames' own times decide when each is shown.
         focal_px: the real lens in pixels of the frame, for places in the world; None takes the frame's diagonal.
         source: what the `.json` names as the source; None for `name`.
