@@ -24,7 +24,7 @@ from coevoer_edge.data.synthetic.person import draw_person
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE
 from coevoer_edge.pipeline.person import Person, decode, embody
-from coevoer_edge.pipeline.tracking import Tracker
+from coevoer_edge.pipeline.tracking import Tracker, next_crop
 from coevoer_edge.runtime.protocol import Outputs
 from coevoer_edge.terminal.console import Command
 from derive.conformance_scenes import Fault, Scene, scenes
@@ -39,23 +39,26 @@ _EDGES = (
 
 def derive(model: BodyModel, seed: int = SEED) -> Kit:
     """All cases, answered. Raises `RuntimeError` where a decision would hang on rounding."""
+    played = scenes(seed, model)
     unanswered = [
         *_crop_cases(np.random.default_rng((seed, 1))),
         *_decode_cases(np.random.default_rng((seed, 2)), model),
         *_pose_cases(np.random.default_rng((seed, 3))),
         *_search_cases(),
-        *[_played(number, scene, seed) for number, scene in enumerate(scenes(seed, model))],
+        *[_played(number, scene, seed) for number, scene in enumerate(played)],
         *_smooth_cases(seed, model),
+        *_detect_cases(np.random.default_rng((seed, 7)), model),
         *_refuse_cases(np.random.default_rng((seed, 4)), model),
     ]
+    for scene, case in zip(played, (case for case in unanswered if case.kind == "track"), strict=True):
+        if not scene.exact:
+            _refuse_edges(case, model)
     return Kit(PIPELINE.to_table(), TOLERANCES, [_answered(case, model) for case in unanswered])
 
 
 def _answered(case: Case, model: BodyModel) -> Case:
     if case.kind == "refuse":
         return case
-    if case.kind == "track":
-        _refuse_edges(case, model)
     answers = answer(case, model)
     kept = {name: _stored(name, answers[name]) for name in EXPECTED[case.kind]}
     return Case(case.kind, case.number, case.about, case.tensors | kept)
@@ -270,6 +273,41 @@ def _moving(rng: Generator, model: BodyModel, times_ms: np.ndarray, width: int, 
     }
 
 
+# Single images.
+
+
+def _detect_cases(rng: Generator, model: BodyModel) -> list[Case]:
+    """Two looks each; where the first is no guide, the second row is what must not be asked for."""
+    given: list[tuple[str, Tensors]] = []
+
+    def add(about: str, width: int, height: int, place: Place, fault: Fault | None = None) -> None:
+        person = draw_person(rng, legs_seen=False)
+        stage = Stage([Actor(lambda time_s: person, lambda time_s: place)], model)
+        bodies, crop, looks = stage.at(0.0, width, height), Crop.whole_frame(width, height), []
+        for _ in range(2):
+            said = oracle(bodies, crop, width, height, rng)
+            if fault is not None:
+                said = _faulty(said, fault, rng)
+            looks.append(said)
+            crop = next_crop(_person(said, crop, model), width, height) or crop
+        outputs = {name: np.concatenate([said[name] for said in looks]) for name in contract.OUTPUT_NAMES}
+        given.append((about, {"frame_size": np.array((width, height), np.int32), **outputs}))
+
+    far = Fault(nearer=0.35)  # as small as the oracle sees nobody any more
+    add("two looks, landscape", 640, 480, Place(0.7, 0.7, 0.25))
+    add("two looks, at the edge of a portrait", 480, 640, Place(0.1, 0.6, 0.3))
+    add("little visibility: two looks all the same", 640, 480, Place(0.5, 0.6, 0.2), Fault(visibility=0.1))
+    add("most of the body's box lies outside: one look", 640, 480, Place(0.0, 0.5, 0.25), Fault(aside_torsos=-1.3))
+    add(
+        "the next crop would be too small, against whole_frame of a tall frame: one look",
+        300,
+        1000,
+        Place(0.15, 0.5, 0.05),
+        far,
+    )
+    return [Case("detect", i, about, tensors) for i, (about, tensors) in enumerate(given)]
+
+
 # What is refused.
 
 
@@ -291,6 +329,7 @@ def _refuse_cases(rng: Generator, model: BodyModel) -> list[Case]:
         ("the last time is that before it", {"timestamps_ms": np.array((0.0, 33.0, 33.0))}),
         ("the last time is earlier", {"timestamps_ms": np.array((100.0, 133.0, 120.0))}),
         ("the last time is NaN", {"timestamps_ms": np.array((100.0, 133.0, np.nan))}),
+        ("the last time is infinity", {"timestamps_ms": np.array((100.0, 133.0, np.inf))}),
     )
     return [Case("refuse", i, about, tensors) for i, (about, tensors) in enumerate(given)]
 

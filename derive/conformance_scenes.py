@@ -4,10 +4,11 @@ In: a seed. Out: `Scene`s. Places are in frame heights.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from coevoer_edge.body.joints import BODY_JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix
@@ -44,6 +45,7 @@ class Scene:
     stage: Stage
     frames: Sequence[Frame]
     faults: dict[int, Fault] = field(default_factory=dict)
+    exact: bool = False  # its decisions stand exactly on thresholds, in numbers that float32 holds
 
 
 def scenes(seed: int, model: BodyModel) -> list[Scene]:
@@ -74,6 +76,26 @@ def scenes(seed: int, model: BodyModel) -> list[Scene]:
 
     def close(time_s: float) -> Place:
         return Place(0.6 + 0.1 * time_s, 1.5 - 0.1 * time_s, 0.9)
+
+    def runs(time_s: float) -> Place | None:
+        return None if 0.8 <= time_s < 0.98 else Place(0.2 + 1.9 * time_s, 0.6, 0.27)
+
+    def strolls(time_s: float) -> Place:
+        return Place(0.4 + 0.38 * time_s, 0.6, 0.16)
+
+    def turns_and_bows(time_s: float) -> SmplxParameters:
+        yaw = np.radians(300.0 * min(time_s, 1.0))
+        bow = np.radians(np.interp(time_s, (1.2, 1.4, 1.6), (0.0, 42.0, 78.0)))
+        root = _UPRIGHT @ axis_angle_to_matrix((bow, 0, 0)) @ axis_angle_to_matrix((0, yaw, 0))
+        return replace(SmplxParameters.rest(), global_orient=root[None])
+
+    def flaps(time_s: float) -> SmplxParameters:
+        rest = SmplxParameters.rest()
+        body = np.array(rest.body_pose)
+        if round(time_s / 0.04) // 3 % 2:
+            for name, side in (("left_shoulder", -1), ("right_shoulder", 1)):
+                body[BODY_JOINT_NAMES.index(name) - 1] = axis_angle_to_matrix((0, 0, side * np.radians(48)))
+        return replace(rest, global_orient=_UPRIGHT[None], body_pose=body)
 
     return [
         Scene(
@@ -123,6 +145,34 @@ def scenes(seed: int, model: BodyModel) -> list[Scene]:
             "a person larger than the frame: the box is cut at its edges",
             Stage([somebody(6, close)], model),
             _regular(24, 1000 / 30, 320, 240),
+        ),
+        Scene(
+            "exactly on the thresholds: visibility 0.5, missed for 300 ms, a step of 1000 ms",
+            Stage([Actor(still(7), stands)], model),
+            [Frame(float(t), 300, 400) for t in (1000, 1040, 1140, 1240, 1340, 1350, 1390, 2390, 2430)],
+            {0: Fault(visibility=0.5)} | {i: Fault(visibility=0.0) for i in (2, 3, 4)},
+            exact=True,
+        ),
+        Scene(
+            "a runner, hidden for 0.2 s: looked for where the velocity leads",
+            Stage([Actor(still(8), runs)], model),
+            _regular(34, 40.0, 1280, 320),
+        ),
+        Scene(
+            "5 frames a second: steps of more than a third of a torso, larger and aside at once",
+            Stage([Actor(still(9), strolls)], model),
+            _regular(14, 200.0, 960, 480),
+            {6: Fault(nearer=1.65), 8: Fault(nearer=1.5, aside_torsos=1.3)},
+        ),
+        Scene(
+            "5 frames a second: a T-pose that turns, then bows towards the camera",
+            Stage([Actor(turns_and_bows, stands)], model),
+            _regular(14, 200.0, 480, 480),
+        ),
+        Scene(
+            "arms that move at once with all fingers: a small change of the posture's body joints",
+            Stage([Actor(flaps, stands)], model),
+            _regular(12, 40.0, 480, 480),
         ),
     ]
 

@@ -151,6 +151,18 @@ def _track(given: Tensors, body: BodyModel, rule: Pipeline) -> Tensors:
     return result
 
 
+def _detect(given: Tensors, body: BodyModel, rule: Pipeline) -> Tensors:
+    width, height = (int(v) for v in given["frame_size"])
+    replay = _Replay(given)
+    person = Estimator(replay, body, trained=False, pipeline=rule)(np.zeros((height, width, 3), np.uint8))
+    return {
+        "looks": np.array([replay.frame], np.uint8),
+        "last_crop": numbers_of(person.crop),
+        "translation_crop": person.translation_m,
+        "joints_px": person.joints_px,
+    }
+
+
 def _smooth(given: Tensors, body: BodyModel, rule: Pipeline) -> Tensors:
     smoother = PersonSmoother(rule.smoothing)
     width, height = (int(v) for v in given["frame_size"])
@@ -179,5 +191,6 @@ _ANSWERS: Mapping[str, Callable[[Tensors, BodyModel, Pipeline], Tensors]] = {
     "search": _search,
     "track": _track,
     "smooth": _smooth,
+    "detect": _detect,
     "refuse": _refuse,
 }

@@ -33,6 +33,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
         *("smoothed_global_orient", "smoothed_body_pose", "smoothed_left_hand_pose", "smoothed_right_hand_pose"),
         *("smoothed_jaw_pose", "smoothed_betas", "smoothed_expression", "smoothed_translation"),
     ),
+    "detect": ("looks", "last_crop", "translation_crop", "joints_px"),
     "refuse": (),
 }
 """Of each kind of case, the tensors that an implementation computes; all others are given."""
@@ -43,13 +44,14 @@ TOLERANCES: Mapping[str, tuple[float, float]] = {
     "tensor": (1.0, 0.0),
     **dict.fromkeys((*EXPECTED["decode"][:5], *EXPECTED["smooth"][:5], "person_global_orient"), _ROTATION),
     **dict.fromkeys((*EXPECTED["decode"][5:7], *EXPECTED["smooth"][5:7]), _COEFFICIENT),
-    **dict.fromkeys(("boxes_px", "joints_px", "crops", "person_joints_px"), _PIXELS),
+    **dict.fromkeys(("boxes_px", "joints_px", "crops", "last_crop", "person_joints_px"), _PIXELS),
     **dict.fromkeys(("translation_crop", "translation_frame", "joints_cam"), _METRES),
     **dict.fromkeys(("smoothed_translation", "person_translation"), _METRES),
     "joints": (1e-5, 0.0),
     "vertices": (1e-5, 0.0),
     "states": (0.0, 0.0),
     "accepted": (0.0, 0.0),
+    "looks": (0.0, 0.0),
 }
 """Absolute and relative: |given - expected| <= absolute + relative |expected|. Enough for float32."""
 

@@ -138,7 +138,7 @@ TEST_CASE("kit: made with the constants of this bundle, and no kind of case is u
   CHECK(Json::parse(kit().metadata().at("pipeline")) == table.at("pipeline"));
   std::set<std::string> kinds;
   for (const auto& [name, entry] : kit().entries()) kinds.insert(name.substr(0, name.find('.')));
-  CHECK(kinds == std::set<std::string>{"crop", "decode", "pose", "refuse", "search", "smooth", "track"});
+  CHECK(kinds == std::set<std::string>{"crop", "decode", "detect", "pose", "refuse", "search", "smooth", "track"});
 }
 
 TEST_CASE("kit: crop") {
@@ -218,6 +218,24 @@ TEST_CASE("kit: track") {
     c.check("person_global_orient", orient);
     c.check("person_translation", translation);
     c.check("person_joints_px", joints);
+  }
+}
+
+// Each row of the outputs is one look's; whoever looks a third time sees the second again.
+TEST_CASE("kit: detect") {
+  for (const Case& c : cases("detect")) {
+    std::size_t looks = 0;
+    Engine engine({.bundle = bundle_folder(),
+                   .smaller_bundle = {},
+                   .loader = fake([&](const std::vector<float>&) { return c.outputs(looks++ == 0 ? 0 : 1, 2); }),
+                   .smooth = true});
+    const Size size = c.size();
+    const EstimatorResult result = engine.image(Grey(size.width, size.height, 0).frame());
+    REQUIRE(result.person.has_value());
+    c.check("looks", {static_cast<double>(looks)});
+    c.check("last_crop", numbers(result.crop));
+    c.check("translation_crop", values_of(*result.person, "translation"));
+    c.check("joints_px", values_of(*result.person, "joints_px"));
   }
 }
 

@@ -24,8 +24,8 @@ final class ConformanceTests: XCTestCase {
 
   func testEveryKindOfCaseIsKnown() throws {
     let kinds = Set(try kit().names.map { String($0.prefix { $0 != "." }) })
-    XCTAssertEqual(kinds, ["crop", "decode", "pose", "search", "track", "smooth", "refuse"])
-    XCTAssertEqual(try kit().names.count, 39)
+    XCTAssertEqual(kinds, ["crop", "decode", "detect", "pose", "search", "track", "smooth", "refuse"])
+    XCTAssertEqual(try kit().names.count, 50)
   }
 
   func testMadeWithTheConstantsOfThisBundle() throws {
@@ -102,6 +102,27 @@ final class ConformanceTests: XCTestCase {
           person?.jointsPx.flatMap { [$0.x, $0.y] } ?? zeros(2 * manifest.jointNames.count)
       }
       for (name, values) in given { try c.check(name, values) }
+    }
+  }
+
+  /// Each row of the outputs is one look's; whoever looks a third time sees the second again.
+  func testDetect() async throws {
+    let manifest = try manifest()
+    for c in try cases("detect") {
+      let answers = try (0..<2).map { try c.outputs(manifest, frame: $0, of: 2) }
+      let looks = Shelf(0)
+      let loader = FakeLoader { _, _ in
+        looks.change { $0 += 1 }
+        return answers[min(looks.value, 2) - 1]
+      }
+      let estimator = try Estimator(EstimatorOptions(bundle: bundleFolder(), loader: loader))
+      let size = try c.size()
+      let result = try await estimator.detect(image: nobody(size.width, size.height))
+      let person = try XCTUnwrap(result.person)
+      try c.check("looks", [Double(looks.value)])
+      try c.check("last_crop", flat(result.crop))
+      try c.check("translation_crop", flat([person.translation]))
+      try c.check("joints_px", person.jointsPx.flatMap { [$0.x, $0.y] })
     }
   }
 

@@ -49,6 +49,8 @@ export async function answer(kind: string, given: Tensors, manifest: Manifest, b
       return track(given, manifest, body);
     case "smooth":
       return smooth(given, manifest);
+    case "detect":
+      return detect(given, manifest, body);
     case "refuse": {
       if (given.has("timestamps_ms")) {
         const tracker = new Tracker(manifest);
@@ -120,6 +122,21 @@ async function track(given: Tensors, manifest: Manifest, body: Body): Promise<An
     frame++;
   }
   return result;
+}
+
+/** A single image; each row of the outputs is one look's, and whoever looks a third time sees the second again. */
+async function detect(given: Tensors, manifest: Manifest, body: Body): Promise<Answers> {
+  let looks = 0;
+  const network = (): Promise<Outputs> => Promise.resolve(outputsOf(given, manifest, Math.min(looks++, 1)));
+  const pipeline = new FramePipeline(manifest, body, network, { smooth: true, mesh: false, passes: 2 });
+  const [width, height] = numbers(given, "frame_size") as [number, number];
+  const { crop, person } = await pipeline.detect(blackFrame(width, height));
+  return {
+    looks: [looks],
+    last_crop: flat(crop),
+    translation_crop: [...person!.translation],
+    joints_px: [...person!.jointsPx],
+  };
 }
 
 function smooth(given: Tensors, manifest: Manifest): Answers {

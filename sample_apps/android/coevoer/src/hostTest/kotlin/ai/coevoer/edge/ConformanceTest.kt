@@ -10,7 +10,7 @@ import org.junit.Test
 
 /**
  * The conformance kit (docs/pipeline.md, section 9), every case. What the public classes can be asked goes through them:
- * search, track, pose, and refusals; single stages (crop, decode, smooth) are asked of the engine inside the JNI library.
+ * search, track, detect, pose, and refusals; single stages (crop, decode, smooth) are asked of the engine inside the JNI library.
  */
 class ConformanceTest {
     private val kit = Safetensors(File(bundle, "conformance.safetensors"))
@@ -44,7 +44,7 @@ class ConformanceTest {
     @Test
     fun theKitIsOfThisBundleAndHoldsNoUnknownKind() {
         val kinds = kit.names.map { it.substringBefore('.') }.toSet()
-        assertEquals(setOf("crop", "decode", "pose", "refuse", "search", "smooth", "track"), kinds)
+        assertEquals(setOf("crop", "decode", "detect", "pose", "refuse", "search", "smooth", "track"), kinds)
         assertEquals(
             JSONObject(File(bundle, "manifest.json").readText()).getJSONObject("pipeline").toString(),
             JSONObject(kit.metadata.getString("pipeline")).toString(),
@@ -147,6 +147,23 @@ class ConformanceTest {
         case.check("person_global_orient", person(9) { it.parameters.globalOrient })
         case.check("person_translation", person(3) { it.translation })
         case.check("person_joints_px", person(2 * bundleInfo.jointNames.size) { it.jointsPx })
+    }
+
+    /** Each row of the outputs is one look's; whoever looks a third time sees the second again. */
+    @Test
+    fun detect() = cases("detect").forEach { case ->
+        var looks = 0
+        val network = fake { _, outputs ->
+            for ((name, values) in outputs)
+                case.part(name, minOf(looks, 1), 2).forEachIndexed { i, v -> values[i] = v.toFloat() }
+            ++looks
+        }
+        val (width, height) = case.numbers("frame_size").ints()
+        val result = open(loader = network).use { it.detect(dark(width, height)) }
+        case.check("looks", doubleArrayOf(looks.toDouble()))
+        case.check("last_crop", result.crop.let { doubleArrayOf(it.x, it.y, it.width, it.height) })
+        case.check("translation_crop", result.person!!.translation)
+        case.check("joints_px", result.person!!.jointsPx)
     }
 
     @Test
