@@ -38,7 +38,9 @@ def prepare(network: CoEvoer, recipe: QuantizationRecipe, batch_size: int) -> nn
         from coevoer_edge.quantization.observers import SMALLEST_SCALE
         from coevoer_edge.quantization.quantizer import GemmQuantizer
     except ImportError as error:
-        raise PlatformError(f"--qat needs torchao ({error}); run `pip install torchao`, or leave --qat out.") from error
+        raise PlatformError(
+            f"--qat needs torchao ({error}); run `pip install 'coevoer-edge[train]'`, or leave --qat out."
+        ) from error
 
     class HalfMovingAverage(MovingAverageMinMaxObserver):  # type: ignore[misc]  # torchao ships no types
         def calculate_qparams(self) -> tuple[Tensor, Tensor]:
