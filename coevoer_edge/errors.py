@@ -25,4 +25,4 @@ class PlatformError(CoEvoerError):
 
 
 class CheckFailed(CoEvoerError):  # noqa: N818 (it reads as what it says)
-    """A promise that was measured and not kept: a fusion contract, a size, a parity budget. Exit code 1."""
+    """A measured check failed: a fusion contract, a size, a parity budget. Exit code 1."""

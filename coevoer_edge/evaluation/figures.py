@@ -41,7 +41,7 @@ def comparison(
 ) -> Pixels:
     """A row a sample: image; overlay and second view of each network, by its label; the same of the ground truth.
 
-    `untrained` stamps what the networks predicted. Samples whose body is not known have no ground truth drawn.
+    `untrained` stamps what the networks predicted. Samples whose body is not known have no ground truth rendered.
     """
     if not indices or not networks:
         raise InputError(f"{len(indices)} samples and {len(networks)} networks to compare; give at least one of each.")

@@ -134,7 +134,7 @@ def over(error: float, unit: float, both_zero: float) -> float:
 
 
 def with_mirrors(images: Sequence[Pixels]) -> tuple[Pixels, ...]:
-    """The images and their mirror images: rounding noise is drawn anew, so ratios of errors are steadier."""
+    """The images and their mirror images: rounding noise is sampled anew, so ratios of errors are steadier."""
     return (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
 

@@ -1,8 +1,8 @@
 """Synthetic sequences with exact truth, and what a network says of them frame by frame.
 
 In: a seed, or a bundle's runtime. Out: `Sequence`: parameters and translations over time, true and raw. The errors of a
-network are drawn (part from frame to frame, part drifting), or they are those of the given network, which looks at
-drawn pictures of the moving person.
+network are sampled (part from frame to frame, part drifting), or they are those of the given network, which looks at
+rendered images of the moving person.
 """
 
 from dataclasses import dataclass, fields
@@ -26,7 +26,7 @@ DRIFT_S = 0.5
 """Time constant of the part of the errors that lasts; it is as large as the part from frame to frame."""
 COEFFICIENT_NOISE = 0.1  # standard deviations of shape and expression
 _TORSO = 0.22  # of the frame's height
-_CAMERA_NOISE = 2.0  # of 255, from frame to frame, on drawn pictures
+_CAMERA_NOISE = 2.0  # of 255, from frame to frame, on rendered images
 _CROP_PX = _TORSO * HEIGHT_PX / 50  # px of the frame to one of the crop around such a torso
 
 

@@ -141,10 +141,10 @@ def report(rows: Frames[Steadiness]) -> str:
 
 
 @click.command(cls=Command)
-@click.option("--bundle", type=click.Path(path_type=Path), help="Smooth what this network says of drawn pictures.")
-@click.option("--sequences", default=16, show_default=True, help="How many.")
-@click.option("--seconds", default=8.0, show_default=True, help="Length of each.")
-@click.option("--noise", default=1.0, show_default=True, help="Drawn errors times this; not with --bundle.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Smooth this network's results for rendered images.")
+@click.option("--sequences", default=16, show_default=True, help="Number of synthetic sequences.")
+@click.option("--seconds", default=8.0, show_default=True, help="Length of each sequence in seconds.")
+@click.option("--noise", default=1.0, show_default=True, help="Factor on the sampled errors; not valid with --bundle.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--quiet", is_flag=True, help="Print results only.")

@@ -35,7 +35,7 @@ _MOST = 12  # violations in the error; all of them stand in the reports
 @click.option("--layers", is_flag=True, help="Compare layer by layer, even if all is within budget.")
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Folder for JSON, JUnit, Markdown and HTML.")
 @click.option("--overwrite", is_flag=True, help="Replace reports that exist.")
-@click.option("--json", "as_json", is_flag=True, help="End with one line of JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout; text goes to stderr.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors and the JSON.")
 def command(
     bundles: tuple[Path, ...],

@@ -49,7 +49,7 @@ def open_samples(data: str | None, limit: int | None, body: BodyModel | None = N
     if data is None:
         chosen = default_images("golden", limit)
         return Samples(f"{chosen.source}, and their mirror images", with_mirrors(chosen.images))
-    if Path(data).is_dir() and not any(path.is_dir() for path in Path(data).glob("[0-9]*")):  # no drawn samples
+    if Path(data).is_dir() and not any(path.is_dir() for path in Path(data).glob("[0-9]*")):  # no synthetic samples
         return _photos(Path(data), limit)
     return _dataset(data, limit, body)
 

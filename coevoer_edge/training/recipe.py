@@ -67,7 +67,7 @@ class Augmentation:
     rotation_sigma_deg: float = 0.0
     rotation_limit_deg: float = 0.0
     rotation_probability: float = 0.0
-    scale: tuple[float, float] = (1.0, 1.0)  # drawn evenly on a logarithmic scale
+    scale: tuple[float, float] = (1.0, 1.0)  # sampled uniformly on a logarithmic scale
     shift: float = 0.0  # at most, either way, as a fraction of the crop's width
     flip_probability: float = 0.0
     brightness: float = 0.0  # at most, either way, of white

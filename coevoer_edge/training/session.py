@@ -53,7 +53,7 @@ class Settings:
     max_minutes: float | None = None  # stop with a checkpoint
     compile: bool = False  # torch.compile
     quiet: bool = False
-    as_json: bool = False  # end with a line of JSON on stdout
+    as_json: bool = False  # print the results as JSON alone on stdout
 
     def __post_init__(self) -> None:
         for name in ("init", "body", "output_dir"):

@@ -1,4 +1,4 @@
-"""`python -m coevoer_edge.data.synthetic`: draw samples to a folder for training, or to a sheet to look at.
+"""`python -m coevoer_edge.data.synthetic`: render samples to a folder for training, or to a sheet to look at.
 
 In: a seed, a domain, a count. Out: a folder of chunks that `--data` of the training commands takes, or a PNG.
 """
@@ -77,7 +77,7 @@ def main(
         labels = sheet.with_stem(f"{sheet.stem}-labels")
         draw_sheets(source, range(first, first + count), batch_size, sheet, labels)
         rate = count / (time.perf_counter() - began)
-        click.echo(f"{sheet}, {labels}: {count} samples, {rate:.0f} images/s with the labels drawn")
+        click.echo(f"{sheet}, {labels}: {count} samples, {rate:.0f} images/s with the labels rendered")
 
 
 def draw_sheets(source: "RecordSource", indices: range, batch_size: int, sheet: Path, labels_sheet: Path) -> None:

@@ -53,7 +53,7 @@ class SyntheticMotion:
     """One person moving for a while. Their shape stays.
 
     Args:
-        rng: all that is random is drawn here.
+        rng: the source of all random numbers.
         duration_s: afterwards the last posture stays, swaying.
         facing: root rotation (3, 3) to hold instead of turning to and fro, such as of one who walks.
     """

@@ -1,4 +1,4 @@
-"""Which looks exist, how often each is drawn, and what is kept for the held-out domain.
+"""Which looks exist, how often each is sampled, and what is kept for the held-out domain.
 
 In: nothing. Out: `KINDS`, tables of colours and sizes, and `draw_kind`.
 """
@@ -46,7 +46,7 @@ KINDS: Mapping[Family, Mapping[DomainName, Mapping[str, float]]] = {
     "tone": {"train": {"power": 1}, "held_out": {"s_curve": 1}},
     "noise": {"train": {"shot_read": 1}, "held_out": {"row_and_coarse": 1}},
 }
-"""Each family's kinds and how often a domain draws them."""
+"""Each family's kinds and how often a domain samples them."""
 
 ALL_KINDS: Mapping[Family, tuple[str, ...]] = {
     family: tuple(kind for kinds in domains.values() for kind in kinds) for family, domains in KINDS.items()

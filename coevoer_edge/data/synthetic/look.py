@@ -1,6 +1,6 @@
 """The random numbers of one training image's look: skin, hair, clothes, light, background, occluder, camera.
 
-In: a random generator and a domain. Out: `Look`. Everything is drawn on the CPU, so sample i of seed s looks the same
+In: a random generator and a domain. Out: `Look`. Everything is sampled on the CPU, so sample i of seed s looks the same
 in every batch and on every device. `kinds.KINDS` splits each family: training never sees what "held_out" shows.
 """
 

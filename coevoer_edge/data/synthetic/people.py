@@ -45,7 +45,7 @@ _DOMAIN_KEYS: dict[DomainName, int] = {"train": 0, "held_out": 1}
 
 @dataclass(frozen=True)
 class Scene:
-    """One sample before it is drawn."""
+    """One sample before it is rendered."""
 
     person: SmplxParameters  # root in the level camera's frame
     view: View
@@ -56,13 +56,13 @@ class Scene:
 
 
 class SyntheticPeople:
-    """Upper bodies drawn from the open body.
+    """Synthetic upper bodies, rendered from the open body.
 
     Args:
         seed: any integer of at least 0; different seeds share no sample.
         domain: "train", or "held_out": looks that training never sees.
-        body: the body to draw; the open body by default.
-        device: where pictures are computed. The random numbers are drawn on the CPU, so labels are the same
+        body: the body to render; the open body by default.
+        device: where pictures are computed. Random numbers are sampled on the CPU, so labels are the same
             everywhere; pictures may differ by rounding between devices.
     """
 
@@ -85,7 +85,7 @@ class SyntheticPeople:
         return ENDLESS
 
     def batch(self, indices: Sequence[int]) -> Record:
-        """Samples by index, drawn together; each is the same alone."""
+        """Samples by index, rendered together; each is the same alone."""
         return self.finish(self.prepare(indices))
 
     def prepare(self, indices: Sequence[int]) -> list[Scene]:

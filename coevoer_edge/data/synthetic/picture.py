@@ -26,7 +26,7 @@ from coevoer_edge.data.synthetic.photograph import photograph
 from coevoer_edge.data.synthetic.props import place_props, prop_faces
 from coevoer_edge.data.synthetic.wardrobe import LAYERS, Outfit, Wardrobe
 
-SAMPLES_PER_PX = 1.5  # a side, per pixel: the person is drawn this much larger, then averaged
+SAMPLES_PER_PX = 1.5  # a side, per pixel: the person is rendered this much larger, then averaged
 _LABELED_JOINTS = {
     "head": ("head", "jaw", "left_eye", "right_eye"),
     "left_hand": ("left_wrist", "left_index", "left_middle", "left_pinky", "left_ring", "left_thumb"),

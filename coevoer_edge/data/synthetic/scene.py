@@ -1,6 +1,6 @@
 """The random numbers of what is around the person: background, things in front, and the camera.
 
-In: a random generator and a domain. Out: `Background`, `Occluder`, `CameraLook`, all drawn on the CPU.
+In: a random generator and a domain. Out: `Background`, `Occluder`, `CameraLook`, all sampled on the CPU.
 """
 
 from dataclasses import dataclass
