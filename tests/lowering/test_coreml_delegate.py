@@ -73,7 +73,7 @@ def test_program_inside_keeps_the_fusion_contract(facts: FileFacts, quantized_pr
     check_fusion(program, facts, RECIPE)
     assert facts.attentions == program.attentions == 11
     assert (facts.ops["layer_norm"], facts.ops["softmax"]) == (16, 0)
-    assert facts.summary()["int8_gemms"] == program.int8_gemms == facts.gemms - 6
+    assert facts.entry().int8_gemms == program.int8_gemms == facts.gemms - 6
 
 
 def test_program_inside_is_that_of_the_package_but_for_the_image_scale(facts: FileFacts, lowered: Lower) -> None:

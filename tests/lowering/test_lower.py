@@ -91,7 +91,7 @@ def test_written_file_keeps_the_fusion_contract(target: str, lowered: Lower, pro
 def test_every_gemm_is_int8_but_what_the_recipe_keeps(target: str, lowered: Lower, program_facts: ProgramFacts) -> None:
     facts = facts_of(target, lowered(target, "w8a8"))
     assert len(facts.float_gemms) == 6  # the last Linear of each head
-    assert facts.summary()["int8_gemms"] == program_facts.int8_gemms == facts.gemms - 6
+    assert facts.entry().int8_gemms == program_facts.int8_gemms == facts.gemms - 6
 
 
 def test_whole_network_is_one_delegate(lowered: Lower) -> None:
