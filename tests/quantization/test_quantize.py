@@ -133,7 +133,7 @@ def test_pattern_that_matches_nothing_is_refused() -> None:
         quantize(network, recipe(keep_float=("*_head.out", "decoder.*")), tiny.images(1, 1))
     assert str(error.value) == (
         "Recipe 'mine': pattern 'decoder.*' matches no Linear or Conv2d; "
-        "module paths look like 'encoder.blocks.0.attention.query', 'visibility_head.2'"
+        "module paths look like 'encoder.blocks.0.attention.query', 'visibility_head.2'."
     )
 
 
