@@ -28,9 +28,9 @@ def page() -> str:
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command is not None
-        help_text = command.get_help(
-            click.Context(command, info_name=f"coevoer-edge {name}", max_content_width=COLUMNS)
-        )
+        # Without the command's own settings the option names of --help would be those of whoever asked first.
+        settings = {**command.context_settings, "max_content_width": COLUMNS}
+        help_text = command.get_help(click.Context(command, info_name=f"coevoer-edge {name}", **settings))
         parts.append(f"## {name}\n\n```text\n{help_text.strip()}\n```\n")
     return "\n".join(parts)
 

@@ -20,6 +20,7 @@ from conftest import Lower
 from torch.export import ExportedProgram
 
 from coevoer_edge import contract, recipes
+from coevoer_edge.bundle.manifest import ParityEntry
 from coevoer_edge.errors import BundleError, CheckFailed, InputError, PlatformError
 from coevoer_edge.export import exporter
 from coevoer_edge.export.__main__ import command
@@ -339,7 +340,7 @@ def test_backend_is_in_the_name(no_work: Path, options: tuple[str, ...], folder:
 def test_backend_reaches_the_export_and_the_next_command_names_the_mac(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     manifest = SimpleNamespace(
-        target="executorch", backend="coreml", artifact_bytes=11, parameters=10, parity={"verdict": "skipped"}
+        target="executorch", backend="coreml", artifact_bytes=11, parameters=10, parity=ParityEntry("skipped")
     )
     bundle = SimpleNamespace(path=Path("b"), artifact=Path("b", "a.pte"), manifest=manifest)
     monkeypatch.setattr(exporter, "export", lambda request, steps: [seen.append(request), bundle][1:])
