@@ -141,6 +141,19 @@ def test_a_signal_ends_the_run_with_a_checkpoint(tmp_path, number):
     assert {"step": 2, "evaluation/mpvpe_mm": 1.0} in RunFolder(tmp_path).lines()
 
 
+def test_a_second_ctrl_c_takes_effect_at_once(tmp_path):
+    def interrupt(network: object) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("The run went on.")
+
+    handler = signal.getsignal(signal.SIGINT)
+    trainer = trainer_of(one_process(), replace(RECIPE, evaluate_every=2), tmp_path, evaluate=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit()
+    assert signal.getsignal(signal.SIGINT) == handler
+
+
 def test_time_is_up(tmp_path):
     assert trainer_of(one_process(), RECIPE, tmp_path, max_minutes=1e-9).fit() == 1
     assert json.loads((tmp_path / "log.jsonl").read_text().splitlines()[-1])["step"] == 1
