@@ -1,6 +1,6 @@
-"""Records drawn for people: part labels as a tint, part boxes, keypoints.
+"""Records plotted for visual inspection: part labels as a tint, part boxes, keypoints.
 
-In: a `Record`. Out: pictures, to see that labels sit where they should.
+In: a `Record`. Out: pictures on which one can check that the labels fit the image.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
-"""The rasteriser of synthetic training pictures, on the CPU or a GPU, many pictures at a time.
+"""The rasteriser of synthetic training pictures, batched, on the CPU or a GPU.
 
-In: vertices in pixels with depth, faces. Out: `Fragments` (which face each pixel sees, how far, where on the face).
-Plain torch, no OpenGL. `output.render` renders overlays by the same rules, without torch. Vertices are snapped to
-1/256 px and edges are tested in integers, so the picture does not depend on the device or the batch, and neighbours
-share no pixel and leave no crack between them.
+In: vertices in pixels with depth, and faces. Out: `Fragments` (the face that each pixel shows, its depth, and the
+position on the face). It is plain torch, without OpenGL. `output.render` renders overlays by the same rules, without
+torch. Vertices are snapped to 1/256 px and edges are tested in integers, so the picture does not depend on the device
+or the batch, and adjacent faces neither share a pixel nor leave a gap.
 """
 
 from collections.abc import Iterator
@@ -27,27 +27,27 @@ _EMPTY = torch.iinfo(torch.int64).max
 
 @dataclass(frozen=True)
 class Fragments:
-    """What each pixel sees. Empty pixels hold face -1, depth infinity and barycentric zeros."""
+    """The face that each pixel shows. Empty pixels have face -1, depth infinity and barycentric weights 0."""
 
     face_id: Tensor  # B H W, int64
     depth: Tensor  # B H W, float32, m
-    barycentric: Tensor  # B H W 3, float32, perspective-correct: weights of the face's corners in their order
+    barycentric: Tensor  # B H W 3, float32, perspective-correct: weights of the face's corners in order
 
     @property
     def mask(self) -> Tensor:
-        """(B, H, W) bool: the pixel sees a face."""
+        """(B, H, W) bool: the pixel shows a face."""
         return self.face_id >= 0
 
 
 @dataclass(frozen=True)
 class _Triangles:
-    """M faces that may touch a pixel, with their corners' positions in 1/256 px from the image's top left corner."""
+    """M faces that may cover a pixel, with their corners' positions in 1/256 px from the image's top left corner."""
 
     image: Tensor  # M
     face: Tensor  # M
     x: Tensor  # 3 M, int64
     y: Tensor  # 3 M, int64
-    turn: Tensor  # M: 1 where the corners run clockwise on the screen, -1 where not
+    turn: Tensor  # M: 1 if the corners run clockwise on the screen, else -1
     plane: Tensor  # 3 M, float64: inverse depth at corner 0, its change per 1/256 px of x, and of y
     first_px: Tensor  # 2 M: x, y of the first pixel of the bounding box, clipped to the image
     size_px: Tensor  # 2 M: width, height of that box
@@ -66,10 +66,11 @@ def rasterize(
     """Find the nearest face at every pixel centre.
 
     `vertices_px` is (B, V, 3): x px, y px, depth m; the centre of the top left pixel is (0.5, 0.5). `faces` is (F, 3)
-    and shared by the batch. A pixel exactly on an edge belongs to the face right of or below it (top-left rule); at
-    equal depth the lower face index wins. Faces are not clipped: one with any vertex at depth <= `near_m`, not finite
-    or beyond `LIMIT_PX` is dropped whole. A face whose corners run clockwise on the screen (x right, y down) is a back
-    face: for outward-facing meshes in the camera frame those are the ones turned away. No gradient flows to vertices.
+    and shared by the batch. A pixel centre exactly on an edge belongs to the face to the right of or below the edge
+    (top-left rule); at equal depth the lower face index wins. Faces are not clipped: a face with any vertex that is at
+    depth <= `near_m`, not finite or beyond `LIMIT_PX` is dropped. A face whose corners run clockwise on the screen
+    (x right, y down) is a back face; in an outward-facing mesh in the camera frame these face away from the camera. No
+    gradient flows to vertices.
     """
     _check(vertices_px, faces, height, width)
     B, F = vertices_px.shape[0], faces.shape[0]
@@ -87,13 +88,13 @@ def rasterize(
 
 
 def interpolate(fragments: Fragments, faces: Tensor, attributes: Tensor) -> Tensor:
-    """Carry (B, V, C) vertex attributes to pixels, (B, H, W, C); zero where empty. Gradients flow to the attributes."""
+    """Interpolate (B, V, C) vertex attributes at pixels, (B, H, W, C), 0 where empty; differentiable in attributes."""
     hit, values = _interpolate_hits(fragments, faces, attributes)
     return _scatter(fragments, hit, values)
 
 
 def _interpolate_hits(fragments: Fragments, faces: Tensor, attributes: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the N pixels that see a face, as indices into B H W, and (N, C) attributes there."""
+    """The N pixels that show a face, as indices into B H W, and their (N, C) attributes."""
     V, C = attributes.shape[1:]
     hit = fragments.mask.flatten().nonzero().squeeze(1)
     corners = faces.to(hit.device)[fragments.face_id.flatten()[hit]]  # N 3
@@ -129,11 +130,11 @@ def _check(vertices_px: Tensor, faces: Tensor, height: int, width: int) -> None:
 def _set_up(
     vertices_px: Tensor, faces: Tensor, height: int, width: int, near_m: float, cull_backfaces: bool
 ) -> _Triangles:
-    """Snap vertices, gather corners, keep the faces whose bounding box holds a pixel centre of the image."""
+    """Snap vertices, gather corners, and keep the faces whose bounding box contains a pixel centre of the image."""
     V, F = vertices_px.shape[1], faces.shape[0]
     depth = vertices_px[..., 2]
     usable = (depth > near_m) & depth.isfinite()  # B V
-    # An unusable vertex is moved out of range, where `high` finds it.
+    # An unusable vertex is moved out of range, so that the test of `high` drops its faces.
     snapped = _snap(vertices_px[..., :2].where(usable[..., None], torch.inf))  # 2 B V
     a, b, c = (snapped.index_select(2, faces[:, i]) for i in range(3))  # each 2 B F
     low = torch.minimum(torch.minimum(a, b), c)
@@ -160,7 +161,7 @@ def _set_up(
 
 
 def _snap(xy_px: Tensor) -> Tensor:
-    """(B, V, 2) px to (2, B, V) in 1/256 px, int32. What is out of range lands beyond `LIMIT_PX`, on the right."""
+    """(B, V, 2) px to (2, B, V) in 1/256 px, int32. Values out of range are mapped beyond `LIMIT_PX`, on the right."""
     snapped = torch.where(xy_px.abs() < LIMIT_PX, xy_px * _ONE, 4.0 * LIMIT_PX * _ONE).round().to(torch.int32)
     return snapped.movedim(-1, 0).contiguous()
 
@@ -172,10 +173,10 @@ def _corners(snapped: Tensor, faces: Tensor, image: Tensor, face: Tensor) -> Ten
 
 
 def _tiles(triangles: _Triangles) -> Iterator[tuple[Tensor, Tensor, int]]:
-    """Yield (triangles n, first pixel (2, n), side): squares of one side that together hold every bounding box.
+    """Yield (triangles n, first pixel (2, n), side): equal squares that together cover every bounding box.
 
-    Boxes up to 8 px are one square of 1, 2, 4 or 8 px; larger ones are cut into squares of `_TILE_PX`. The squares of
-    one yield hold about `_CANDIDATES_AT_ONCE` pixels, or one triangle's if that alone has more.
+    Boxes up to 8 px are one square of 1, 2, 4 or 8 px; larger ones are split into squares of `_TILE_PX`. The squares of
+    one yield contain about `_CANDIDATES_AT_ONCE` pixels, or those of a single triangle if it alone has more.
     """
     longest = triangles.size_px.amax(0)  # M
     side = 1
@@ -202,11 +203,11 @@ def _tiles(triangles: _Triangles) -> Iterator[tuple[Tensor, Tensor, int]]:
 def _cover(
     buffer: Tensor, triangles: _Triangles, index: Tensor, first_px: Tensor, side: int, height: int, width: int
 ) -> None:
-    """Find the pixels whose centre lies in the triangle and keep the nearest (depth, face) of each in `buffer`.
+    """Find the pixels whose centre is inside the triangle and keep the nearest (depth, face) of each in `buffer`.
 
-    An edge function is A dx + B dy + C, where dx, dy count whole pixels from the square's first: with A and B in
-    1/256 px and C divided by 256 and rounded down, its sign is exact. |A|, |B| <= 2**25, so the first two terms stay
-    below 2**30 and C may be clamped there.
+    An edge function is A dx + B dy + C, where dx and dy count whole pixels from the first pixel of the square. With A
+    and B in 1/256 px and C divided by 256 and rounded down, its sign is exact. |A|, |B| <= 2**25, so the first two
+    terms stay below 2**30 and C can be clamped to that range.
     """
     x, y = triangles.x[:, index], triangles.y[:, index]  # 3 n
     turn = triangles.turn[index]
@@ -216,14 +217,14 @@ def _cover(
     c = a * (first_px[0] * _ONE + _HALF - x) + b * (first_px[1] * _ONE + _HALF - y)
     c -= (~((a > 0) | ((a == 0) & (b > 0)))).to(c.dtype)  # top-left rule: a centre on any other edge is outside
     c >>= SUBPIXEL_BITS
-    if side == _TILE_PX:  # squares wholly outside an edge are many
+    if side == _TILE_PX:  # many squares are wholly outside an edge
         near = (c + (a.clamp(min=0) + b.clamp(min=0)) * (side - 1) >= 0).all(0).nonzero().squeeze(1)
         a, b, c, index, first_px = a[:, near], b[:, near], c[:, near], index[near], first_px[:, near]
     a, b = a.to(torch.int32), b.to(torch.int32)
     c = c.clamp_(-(1 << 30), 1 << 30).to(torch.int32)
     steps = torch.arange(side, dtype=torch.int32, device=c.device)
     outside = torch.zeros(0, device=c.device)
-    for i in range(3):  # negative where any of the three is
+    for i in range(3):  # negative where any of the three edge functions is
         row = c[i, :, None] + b[i, :, None] * steps  # n side
         edge = row[:, :, None] + (a[i, :, None] * steps)[:, None, :]  # n side side
         outside = edge if i == 0 else outside.bitwise_or_(edge)
@@ -237,13 +238,13 @@ def _cover(
     inverse, by_x, by_y = triangles.plane[:, index]
     inverse = inverse + by_x * (px * _ONE + _HALF - triangles.x[0, index])
     inverse += by_y * (py * _ONE + _HALF - triangles.y[0, index])
-    depth = inverse.reciprocal().float()  # positive, so that its bits sort as an integer's
+    depth = inverse.reciprocal().float()  # positive, so its bits sort in the same order as integers
     packed = (depth.view(torch.int32).to(torch.int64) << 32) | triangles.face[index]
     buffer.scatter_reduce_(0, (triangles.image[index] * height + py) * width + px, packed, "amin")
 
 
 def _resolve(buffer: Tensor, vertices_px: Tensor, faces: Tensor, height: int, width: int) -> Fragments:
-    """Unpack (depth, face) of each pixel and find where on the face it lies."""
+    """Unpack (depth, face) of each pixel and compute its position on the face."""
     B, V = vertices_px.shape[:2]
     hit = (buffer != _EMPTY).nonzero().squeeze(1)  # N
     packed = buffer[hit]
@@ -254,7 +255,7 @@ def _resolve(buffer: Tensor, vertices_px: Tensor, faces: Tensor, height: int, wi
     y = y - (hit // max(width, 1) % max(height, 1) * _ONE + _HALF)
     weight = x.roll(-1, 0) * y.roll(-2, 0) - x.roll(-2, 0) * y.roll(-1, 0)  # 3 N: area opposite to each corner
     depth = vertices_px[..., 2].flatten()[faces[face].T + image * V].double()
-    share = weight.abs() / depth  # linear on the screen are the shares divided by depth
+    share = weight.abs() / depth  # shares divided by depth are linear on the screen
     share = (share / share.sum(0)).float().T  # N 3
     face_id = torch.full_like(buffer, -1).index_copy_(0, hit, face)
     near = torch.full_like(buffer, torch.inf, dtype=torch.float32)
@@ -265,10 +266,10 @@ def _resolve(buffer: Tensor, vertices_px: Tensor, faces: Tensor, height: int, wi
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
-    """Unit normals (B, V, 3) of (B, V, 3) vertices: the faces' normals weighted by area; zero where no face is.
+    """Unit normals (B, V, 3) of (B, V, 3) vertices: the area-weighted mean of the faces' normals, 0 without a face.
 
-    They point out of a mesh whose faces run counterclockwise seen from outside. The sum is taken in integers, so that
-    a GPU gives the same normals every time; no gradient flows.
+    They point outwards if the mesh's faces run counterclockwise seen from outside. The sum is computed in integers, so
+    that a GPU gives the same normals every time. No gradient flows.
     """
     corners = vertices.detach().double().transpose(0, 1)  # V B 3
     a, b, c = (corners[faces[:, i]] for i in range(3))  # each F B 3
@@ -284,17 +285,17 @@ def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Lights:
-    """L distant lights and an even one; (B, L, 3) and (B, 3) give each image its own."""
+    """L distant lights and an ambient light; (B, L, 3) and (B, 3) give each image its own."""
 
     directions: Tensor  # L 3: from the surface towards the light, camera frame (x right, y down, z into the scene)
-    colors: Tensor  # L 3: 1 is full
+    colors: Tensor  # L 3: 1 is full intensity
     ambient: Tensor  # 3
 
 
 def shade(fragments: Fragments, faces: Tensor, normals: Tensor, colors: Tensor, lights: Lights) -> Tensor:
-    """Lambert shading at every pixel: (B, H, W, 3) in [0, 1], zero where empty.
+    """Lambert shading at every pixel: (B, H, W, 3) in [0, 1], 0 where empty.
 
-    `normals` (B, V, 3) in the camera frame, `colors` (B, V, 3) in [0, 1]; both are carried to the pixel.
+    `normals` (B, V, 3) are in the camera frame and `colors` (B, V, 3) in [0, 1]; both are interpolated at each pixel.
     """
     hit, values = _interpolate_hits(fragments, faces, torch.cat([normals, colors], -1))  # N, N 6
     B, H, W = fragments.face_id.shape

@@ -1,7 +1,7 @@
-"""Records on disk: drawn once, read many times by memory map.
+"""Records on disk: rendered once, then read many times through memory maps.
 
-In: a `RecordSource`. Out: a folder of chunks, each a folder with one .npy file a field; `Shards` reads it. A chunk
-appears under its name only when it is whole, so writing can be stopped, resumed and shared by several processes.
+In: a `RecordSource`. Out: a folder of chunks, each a folder with one .npy file per field; `Shards` reads it. A chunk
+gets its final name only when it is complete, so writing can be interrupted, resumed and shared by several processes.
 """
 
 import os
@@ -17,7 +17,7 @@ from coevoer_edge.data.record import Record, RecordSource, collate
 from coevoer_edge.errors import InputError
 
 CHUNK = 512
-"""Samples a chunk; 101 MB."""
+"""Samples per chunk, which takes 101 MB."""
 
 
 def write_shards(
@@ -29,13 +29,16 @@ def write_shards(
     batch_size: int = 32,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Write samples `first` to `first + count` in chunks; those already there are kept.
+    """Write samples `first` to `first + count` in chunks; existing chunks are kept.
 
     Raises:
         InputError: first or count is not a multiple of `CHUNK`.
     """
     if first % CHUNK or count % CHUNK or first < 0 or count <= 0:
-        raise InputError(f"Samples {first} to {first + count}: give multiples of {CHUNK}, the samples of a chunk.")
+        raise InputError(
+            f"The first sample is {first} and the count is {count}; both must be multiples of {CHUNK}, the size of a "
+            "chunk, and the count must be positive."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for start in range(first, first + count, CHUNK):
         chunk = folder / f"{start // CHUNK:06d}"
@@ -61,14 +64,14 @@ def _write_chunk(source: RecordSource, start: int, chunk: Path, batch_size: int)
 
 
 class Shards:
-    """The chunks of a folder as one dataset: sample n is the n-th in the order of the chunks' names."""
+    """The chunks of a folder as one dataset, with samples in the order of the chunks' names."""
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self._chunks = sorted(path for path in self.folder.glob("[0-9]*") if path.is_dir())
         if not self._chunks:
             raise InputError(
-                f"{self.folder} holds no samples; render some with "
+                f"{self.folder} contains no samples; render some with "
                 f"`python -m coevoer_edge.data.synthetic --count 20480 -o {self.folder}`."
             )
         self._open: dict[int, dict[str, NDArray[np.generic]]] = {}

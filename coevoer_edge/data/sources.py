@@ -1,6 +1,6 @@
-"""Datasets by name, as the commands take them.
+"""Datasets by the names that the commands accept.
 
-In: a specification such as `synthetic`, `ubody:FOLDER` or the folder of drawn samples. Out: `RecordSource`s.
+In: a specification such as `synthetic`, `ubody:FOLDER` or a folder of rendered samples. Out: `RecordSource`s.
 """
 
 from pathlib import Path
@@ -14,18 +14,18 @@ from coevoer_edge.data.shards import Shards
 from coevoer_edge.errors import InputError
 
 TRAINING_SEED_OFFSET = 1000
-"""Training with seed n draws people with seed 1000 + n, so that none of the test split's is among them."""
+"""Training with seed n samples people with seed 1000 + n, so that it never uses a person of the test split."""
 
 VALIDATION_SEED = 1
-"""People that training is watched on; neither trained on nor tested on."""
+"""Seed of the people used for validation during training; they are in neither the training nor the test data."""
 
 TEST_SEED = 0
 TEST_COUNT = 1000
-"""Samples of each domain in the synthetic test split."""
+"""Samples per domain in the synthetic test split."""
 
 VALID = (
-    "synthetic (people drawn as they are needed), a folder of drawn samples (python -m coevoer_edge.data.synthetic), "
-    "ubody:FOLDER, agora:FOLDER or ehf:FOLDER (the last to test only)"
+    "synthetic (people rendered on the fly), a folder of rendered samples (python -m coevoer_edge.data.synthetic), "
+    "ubody:FOLDER, agora:FOLDER or ehf:FOLDER (the last for testing only)"
 )
 
 
@@ -33,7 +33,7 @@ def open_source(spec: str, seed: int, device: torch.device, body: BodyModel | No
     """A dataset to train on.
 
     Raises:
-        InputError: unknown specification, missing folder.
+        InputError: the specification is unknown or the folder is missing.
     """
     if spec == "synthetic":
         from coevoer_edge.data.synthetic.people import SyntheticPeople
@@ -48,7 +48,7 @@ def open_test(
     """The domains of a test set, each with its name: two for `synthetic`, one for a licensed dataset.
 
     Raises:
-        InputError: unknown specification, missing folder.
+        InputError: the specification is unknown or the folder is missing.
     """
     if spec == "synthetic":
         from coevoer_edge.data.synthetic.people import FirstSamples, SyntheticPeople
@@ -61,10 +61,12 @@ def open_test(
 
 
 def open_validation(spec: str, body: BodyModel | None = None, device: torch.device | str = "cpu") -> RecordSource:
-    """What training on a dataset is watched on: synthetic people of their own seed, or a licensed dataset's test part.
+    """The validation data for training on a dataset: a licensed dataset's test part, else synthetic people.
+
+    The synthetic people have a seed of their own (`VALIDATION_SEED`).
 
     Raises:
-        InputError: missing folder.
+        InputError: the folder is missing.
     """
     if _licensed_name(spec):
         return _on_disk(spec, "test", body)
@@ -83,24 +85,24 @@ def _on_disk(spec: str, split: Literal["train", "test"], body: BodyModel | None)
     """A licensed dataset, or a folder of drawn samples.
 
     Raises:
-        InputError: it is neither.
+        InputError: the specification is neither a licensed dataset nor a folder.
     """
     if name := _licensed_name(spec):
         return _licensed(name, Path(spec.partition(":")[2]), split, body)
     if Path(spec).is_dir():
         return Shards(spec)
-    raise InputError(f"No data {spec!r}; valid: {VALID}.")
+    raise InputError(f"The dataset {spec!r} is unknown; valid are {VALID}.")
 
 
 def _licensed(name: str, folder: Path, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:
     """A dataset in its published form.
 
     Raises:
-        InputError: no SMPL-X file is given, the folder is not laid out as published.
+        InputError: no SMPL-X file is given, or the folder differs from the published layout.
     """
     if body is None or body.name == BodyModel.open().name:
         raise InputError(
-            f"{name}'s annotations are parameters of the licensed SMPL-X body; add --body SMPLX_NEUTRAL.npz "
+            f"The annotations of {name} are parameters of the licensed SMPL-X body; add --body SMPLX_NEUTRAL.npz "
             "(https://smpl-x.is.tue.mpg.de)."
         )
     from coevoer_edge.data.datasets.agora import AGORA

@@ -100,7 +100,7 @@ def test_a_count_takes_the_first(sets):
     ],
 )
 def test_counts_that_are_not_there(kind, count, advice):
-    with refused(f"The default {kind} set has {DEFAULT_COUNTS[kind]} images; {count} are asked for: {advice}."):
+    with refused(f"The default {kind} set has {DEFAULT_COUNTS[kind]} images, but {count} were requested; {advice}."):
         default_images(kind, count)
 
 
@@ -128,16 +128,16 @@ def test_folder_choice_follows_the_seed(photos):
 
 
 def test_too_few_photos(photos):
-    with refused(f"{photos} holds 6 images; 64 are needed. Add photos or give --num-calibration-samples 6."):
+    with refused(f"{photos} contains 6 images; 64 are needed. Add photos or give --num-calibration-samples 6."):
         folder_images(photos, 64, seed=0)
     for path in sorted(photos.glob("[1-5].*")):
         path.unlink()
-    with refused(f"{photos} holds 1 image; 2 are needed. Add photos or give --num-calibration-samples 1."):
+    with refused(f"{photos} contains 1 image; 2 are needed. Add photos or give --num-calibration-samples 1."):
         folder_images(photos, 2, seed=0)
 
 
 def test_no_photos_asked_for(photos):
-    with refused("0 images are asked for; give --num-calibration-samples 1 or more."):
+    with refused("0 images were requested; give --num-calibration-samples 1 or more."):
         folder_images(photos, 0, seed=0)
 
 

@@ -181,13 +181,13 @@ def test_data_folder_with_too_few_photos(tmp_path: Path) -> None:
     photos.mkdir()
     (photos / "astronaut.jpg").write_bytes(ASTRONAUT.read_bytes())
     assert refusal("--target", "onnx", "--data", photos, "--quiet") == (
-        f"{photos} holds 1 image; 64 are needed. Add photos or give --num-calibration-samples 1."
+        f"{photos} contains 1 image; 64 are needed. Add photos or give --num-calibration-samples 1."
     )
 
 
 def test_too_many_calibration_samples(tmp_path: Path) -> None:
     assert refusal("--target", "onnx", "--num-calibration-samples", 129, "--quiet") == (
-        "The default calibration set has 128 images; 129 are asked for: give a folder of your own photos for more."
+        "The default calibration set has 128 images, but 129 were requested; give a folder of your own photos for more."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -170,7 +170,7 @@ def test_dataset_with_truth() -> None:
 
 
 def test_unknown_data() -> None:
-    with pytest.raises(InputError, match=r"^No data 'photos'; valid: synthetic"):
+    with pytest.raises(InputError, match=r"^The dataset 'photos' is unknown; valid are synthetic"):
         open_samples("photos", None)
 
 

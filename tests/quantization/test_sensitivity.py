@@ -107,7 +107,7 @@ def test_an_ablation_measures_whole_programs(network: CoEvoer, trial: Trial) -> 
     ("arguments", "message"),
     [
         (["--recipe", "fp16"], "Recipe 'fp16' has precision 'fp16'; give a w8a8 recipe."),
-        (["--num-images", "129"], "The default golden set has 128 images; 129 are asked for: ask for fewer."),
+        (["--num-images", "129"], "The default golden set has 128 images, but 129 were requested; ask for fewer."),
         (
             ["--checkpoint", "none.safetensors"],
             "No checkpoint 'none.safetensors'; give the path of a .safetensors file.",

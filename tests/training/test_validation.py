@@ -21,5 +21,7 @@ def test_the_six_figures_of_people_nobody_trains_or_tests_on(monkeypatch):
 
 
 def test_licensed_data_needs_the_licensed_body(tmp_path):
-    with pytest.raises(InputError, match="ubody's annotations are parameters of the licensed SMPL-X body; add --body"):
+    with pytest.raises(
+        InputError, match="The annotations of ubody are parameters of the licensed SMPL-X body; add --body"
+    ):
         validation(f"ubody:{tmp_path}", BodyModel.open(), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Readers of the published datasets: UBody, AGORA and EHF, each from the folder its download unpacks to.
+"""Readers of the published datasets UBody, AGORA and EHF, each from the folder its download unpacks to.
 
-None comes with the package and none is needed by it: their licences are between the user and their authors.
+None of them is shipped with the package or required by it. Users obtain each licence from the dataset's authors.
 """

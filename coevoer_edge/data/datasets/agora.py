@@ -1,8 +1,9 @@
 """AGORA: rendered people with SMPL-X ground truth (Patel et al. 2021).
 
 In: the dataset's folder, as published (`agora_frames`) or as OSX converts it (`agora_osx`). Out: `AGORA`, records and
-vertices. The 127 joints are smplx's: 55 joints, 5 points of the head, 6 of the feet, 10 fingertips (thumb, index,
-middle, ring, pinky; left, then right), 51 landmarks from iBUG's 17 on (IDEA-Research/OSX data/AGORA/AGORA.py).
+vertices. The 127 joints are those of smplx: 55 joints, 5 points of the head, 6 of the feet, 10 fingertips (thumb,
+index, middle, ring, pinky; left, then right) and 51 landmarks, which start at iBUG's landmark 17 (IDEA-Research/OSX
+data/AGORA/AGORA.py).
 """
 
 from collections.abc import Sequence
@@ -58,28 +59,29 @@ _BOXED = (  # contract.PARTS: the joints that OSX's agora2coco.py puts a part's 
 
 
 class AGORA:
-    """The people AGORA calls valid (at most 90 % occluded) whose box meets the image.
+    """The people that AGORA marks as valid (at most 90 % occluded) and whose box overlaps the image.
 
-    Keypoints are the published joints. The parameters' root is in the scan's own frame; `global_orient` is that root
-    turned by the rotation that brings the posed joints onto the published ones in the camera's frame (Kabsch 1976),
-    while OSX leaves it out of the loss. Hand poses get the mean added, as in agora_evaluation (`smplx.create(...,
-    use_pca=False)` with `flat_hand_mean` off). Betas are taken as they are, as OSX does: right with the fits of
-    smplx_gt_neutral_gender, which are preferred, and those of a man's or woman's body otherwise. Children have an
-    eleventh coefficient, which the contract does not know: their keypoints count, the body's parameters do not.
-    Nothing tells whether a hand is occluded, so visibility is known only of what lies outside the picture.
+    Keypoints are the published joints. The published root orientation is in the scan's own frame. `global_orient` is
+    that root turned by the rotation that aligns the posed joints with the published ones in the camera's frame
+    (Kabsch 1976); OSX excludes it from the loss instead. The mean pose is added to hand poses, as in agora_evaluation
+    (`smplx.create(..., use_pca=False)` with `flat_hand_mean` off). Betas are used unchanged, as in OSX: they are exact
+    for the fits in smplx_gt_neutral_gender, which are preferred, and otherwise belong to the male or female body.
+    Children have an eleventh coefficient that the contract has no place for, so their keypoints are used and their
+    body parameters are not. The annotations do not say whether a hand is occluded, so visibility is known only for
+    parts outside the picture.
 
     Args:
         folder: the dataset's folder.
-        split: test reads the validation set; the ground truth of AGORA's own test set is not given out.
+        split: "test" reads the validation set, because the ground truth of AGORA's own test set is not published.
         body: the user's SMPL-X file.
 
     Raises:
-        InputError: a file is missing or is not as published, the body has no mean hand pose.
+        InputError: a file is missing or differs from the published form, or the body has no mean hand pose.
     """
 
     def __init__(self, folder: Path | str, split: Split, body: BodyModel) -> None:
         if split not in ("train", "test"):
-            raise InputError(f"Split {split!r}; AGORA has train and test (its validation set).")
+            raise InputError(f"Split {split!r} is unknown; AGORA has train and test (its validation set).")
         self.folder = AGORA_FILES.folder(folder)
         self.body = body
         self._means = hand_means(body)
@@ -98,7 +100,7 @@ class AGORA:
         return collate([make_record(self._person(self._people[index]), self.body) for index in indices])
 
     def vertices(self, indices: Sequence[int]) -> Tensor:
-        """(B, V, 3), m, in the camera's frame. Indices in order are fast: a data frame is loaded whole."""
+        """(B, V, 3), m, in the camera's frame. Read indices in order: a whole data frame is loaded at a time."""
         meshes = [self._people[index].vertices() for index in indices]
         return torch.from_numpy(np.stack(meshes).astype(np.float32))
 
@@ -161,5 +163,5 @@ def _cut(person: AgoraPerson) -> Float64Array | None:
 
 
 def _mapped(box: Float64Array, to_file: Float64Array) -> Float64Array:
-    """A box under a map (2, 3) that scales and shifts."""
+    """Apply a map (2, 3) that scales and shifts to a box."""
     return np.asarray(box.reshape(2, 2) @ to_file[:, :2].T + to_file[:, 2]).ravel()

@@ -1,8 +1,8 @@
-"""AGORA's published files: data frames with people in images, and pickles with their SMPL-X parameters.
+"""AGORA's published files: data frames of the people in the images, and pickles with their SMPL-X parameters.
 
-In: the dataset's folder. Out: `AgoraPerson`s. Names, columns and units: pixelite1201/agora_evaluation
-(docs/gt_dataframe.md, docs/prediction_format.md, agora_processing_code/fetch_data.sh), folders also IDEA-Research/OSX
-(tool/AGORA/README.md, agora2coco.py). Pickles are read by `Unpickler`s that let nothing run.
+In: the dataset's folder. Out: `AgoraPerson`s. Names, columns and units follow pixelite1201/agora_evaluation
+(docs/gt_dataframe.md, docs/prediction_format.md, agora_processing_code/fetch_data.sh); folders also follow
+IDEA-Research/OSX (tool/AGORA/README.md, agora2coco.py). Pickles are read by `Unpickler`s that cannot run code.
 """
 
 import importlib
@@ -31,7 +31,7 @@ AGORA_FILES = Published(
     "train_SMPLX/SMPLX/*.pkl and validation_SMPLX/SMPLX/*.pkl (data frames with SMPL-X joints), smplx_gt/ or "
     "smplx_gt_neutral_gender/ (parameters), 3840x2160/ or 1280x720/ with train_0 ... train_9 and validation (images); "
     "or as OSX's tool/AGORA converts it: AGORA_train.json, AGORA_validation.json, gt_joints_2d/, gt_joints_3d/",
-    "It is given after registration at https://agora.is.tue.mpg.de; unpack the downloads into one folder.",
+    "It is available after registration at https://agora.is.tue.mpg.de; unpack the downloads into one folder.",
 )
 
 _COLUMNS = ("imgPath", "isValid", "kid", "gt_path_smplx", "gt_joints_2d", "gt_joints_3d")
@@ -39,12 +39,12 @@ _COLUMNS = ("imgPath", "isValid", "kid", "gt_path_smplx", "gt_joints_2d", "gt_jo
 
 @dataclass(frozen=True, eq=False)
 class AgoraPerson:
-    """One person, with what is read when asked for."""
+    """One person. The callable fields read their files when they are called."""
 
     image_path: Path
     parameters_path: Path
     kid: bool
-    box_px: Float64Array  # 4, x1 y1 x2 y2 px of the 3840 x 2160 image, not cut
+    box_px: Float64Array  # 4, x1 y1 x2 y2 px of the 3840 x 2160 image, not clipped
     to_file: Callable[[], Float64Array]  # 2 3: pixels of the 3840 x 2160 image to those of the file
     joints: Callable[[], tuple[Float64Array, Float64Array]]  # 127 2 px of the 3840 x 2160 image; 127 3 m, camera frame
     vertices: Callable[[], Float64Array]  # V 3 m, camera frame
@@ -59,7 +59,7 @@ def read_people(folder: Path, prefix: str) -> list[AgoraPerson]:
     """The valid people of `train` or `validation`, from the data frames.
 
     Raises:
-        InputError: a file is missing or is not as published.
+        InputError: a file is missing or differs from the published form.
     """
     paths = _frame_paths(folder, prefix)
     return [person for path in paths for person in _people(folder, path, prefix)]
@@ -76,8 +76,8 @@ def _people(folder: Path, path: Path, prefix: str) -> list[AgoraPerson]:
     columns = _columns(path)
     if missing := [name for name in _COLUMNS if name not in columns]:
         raise InputError(
-            f"{path} has no {', '.join(missing)}; take the data frames with SMPL-X joints and vertices "
-            f"({prefix}_SMPLX), not those with cameras alone. {AGORA_FILES.get_it}"
+            f"{path} has no {', '.join(missing)}; use the data frames with SMPL-X joints and vertices "
+            f"({prefix}_SMPLX), not those that hold only cameras. {AGORA_FILES.get_it}"
         )
     group = path.stem.split("_withjv")[0] if prefix == "train" else prefix  # train_0_withjv.pkl: images in train_0
     find_image, scale = _images(folder, group, columns["imgPath"][0])
@@ -111,12 +111,12 @@ def _both(joints_px: NDArray[np.float32], joints_m: NDArray[np.float32]) -> tupl
 def _vertices(path: Path, row: int, index: int) -> Float64Array:
     columns = _frame_with_vertices(path)
     if "gt_verts" not in columns:
-        raise InputError(f"{path} has no gt_verts; take the data frames with SMPL-X joints and vertices.")
+        raise InputError(f"{path} has no gt_verts; use the data frames with SMPL-X joints and vertices.")
     return np.asarray(columns["gt_verts"][row][index], np.float64).reshape(-1, 3)
 
 
 def _images(folder: Path, group: str, first: str) -> tuple[Callable[[str], Path], float]:
-    """Where an image lies by the name in its data frame, and its size relative to 3840 x 2160."""
+    """A function from an image's name in the data frame to its path, and the image's scale relative to 3840 x 2160."""
     small = partial(_small_name, suffix="_{}x{}.png".format(*SMALL_SIZE_PX))
     ratio = SMALL_SIZE_PX[0] / FULL_SIZE_PX[0]
     for size, name_of, scale in (("3840x2160", str, 1.0), ("1280x720", small, ratio), ("images", small, ratio)):
@@ -135,10 +135,10 @@ def _small_name(name: str, suffix: str) -> str:
 
 
 def parameters_root(folder: Path, first: str) -> Callable[[str], Path]:
-    """Where the parameters of a `gt_path_smplx` lie; those of the neutral body before those of a man's or woman's.
+    """A function from a `gt_path_smplx` to its parameter file, preferring the neutral body to the gendered ones.
 
     Raises:
-        InputError: they are not there.
+        InputError: there are no parameter files.
     """
     name = Path(first).with_suffix(".pkl")
     below = Path(*name.parts[1:])  # without smplx_gt/
@@ -157,7 +157,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
     """The SMPL-X parameters of one person: arrays by smplx's argument names, axis-angle, rad.
 
     Raises:
-        InputError: the file is missing, or holds anything but numpy arrays.
+        InputError: the file is missing or contains anything but numpy arrays.
     """
     if not path.is_file():
         raise InputError(f"There are no parameters at {path}. {AGORA_FILES.get_it}")
@@ -165,16 +165,16 @@ def read_parameters(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()
     except InputError as error:
-        raise InputError(f"{path} may not be read whole. {error}") from None
+        raise InputError(f"{path} contains objects that are not loaded. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError) as error:
         raise AGORA_FILES.damaged(path, error) from None
     if not isinstance(content, dict):
-        raise AGORA_FILES.damaged(path, TypeError(f"it holds a {type(content).__name__}"))
+        raise AGORA_FILES.damaged(path, TypeError(f"it contains a {type(content).__name__}"))
     return content
 
 
 def _allowed_array(module: str, name: str) -> bool:
-    """Whether a pickle may name this: what rebuilds numpy arrays, and nothing else."""
+    """Whether a pickle may use this name: only those that rebuild numpy arrays are allowed."""
     of_numpy = module in _NUMPY and name in ("_reconstruct", "_frombuffer", "ndarray", "dtype", "scalar")
     return of_numpy or (module, name) in _PLAIN
 
@@ -188,27 +188,27 @@ _PLAIN = frozenset(
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """A pickle of numpy arrays, and nothing that could run code."""
+    """Loads pickles of numpy arrays and refuses everything that could run code."""
 
     def find_class(self, module: str, name: str) -> object:
-        """Refuse all but what rebuilds arrays."""
+        """Refuse every name except those that rebuild arrays."""
         if _allowed_array(module, name):
             return super().find_class(module, name)
         advice = ""
         if module.split(".")[0] == "torch":
             advice = "; OSX's tool/AGORA/tensor_to_numpy_smpl_parameter.py turns torch tensors into arrays"
-        raise InputError(f"{module}.{name} is not loaded: only numpy arrays are{advice}.")
+        raise InputError(f"{module}.{name} is not allowed: only numpy arrays are loaded{advice}.")
 
 
 def _columns(path: Path) -> Mapping[str, list[Any]]:
-    """The columns that make records. Vertices, most of the file, are dropped at once."""
+    """The columns that records are made from. Vertices, which are most of the file, are dropped immediately."""
     frame = _read_frame(path)
     return {name: frame[name].tolist() for name in _COLUMNS if name in frame}
 
 
 @lru_cache(maxsize=1)
 def _frame_with_vertices(path: Path) -> Mapping[str, list[Any]]:
-    """The vertices of the file that was asked for last."""
+    """The vertices of the most recently requested file."""
     frame = _read_frame(path)
     return {name: frame[name].tolist() for name in ("gt_verts",) if name in frame}
 
@@ -220,9 +220,9 @@ _PANDAS_FUNCTIONS = frozenset(
 
 
 def _read_frame(path: Path) -> Any:
-    """A pickled pandas data frame, by pandas' own reader for old versions, which may name no more than it needs.
+    """Read a pickled pandas data frame with pandas' reader for old versions, restricted to the names it needs.
 
-    Allowed are numpy arrays, and pandas' classes and rebuilding functions of frames, indexes and blocks.
+    Allowed are numpy arrays, and the pandas classes and functions that rebuild frames, indexes and blocks.
     """
     try:
         compat = importlib.import_module("pandas.compat.pickle_compat")
@@ -232,10 +232,10 @@ def _read_frame(path: Path) -> Any:
         ) from None
 
     class FrameOnly(compat.Unpickler):  # type: ignore[name-defined,misc]
-        """A pickle of a data frame with arrays in it, and nothing that could run code."""
+        """Loads a pickled data frame of arrays and refuses everything that could run code."""
 
         def find_class(self, module: str, name: str) -> object:
-            """Refuse all but what rebuilds frames and arrays."""
+            """Refuse every name except those that rebuild frames and arrays."""
             if _allowed_array(module, name):
                 return super().find_class(module, name)
             public = module == "pandas" and name in ("DataFrame", "Index", "RangeIndex")  # where pandas 3 has them
@@ -244,15 +244,15 @@ def _read_frame(path: Path) -> Any:
                 own = str(getattr(found, "__module__", "")).split(".")[0] == "pandas"
                 if own and (isinstance(found, type) or name in _PANDAS_FUNCTIONS):
                     return found
-            raise InputError(f"{module}.{name} is not loaded: only data frames and numpy arrays are.")
+            raise InputError(f"{module}.{name} is not allowed: only data frames and numpy arrays are loaded.")
 
     try:
         with path.open("rb") as file:
             frame = FrameOnly(file, encoding="latin1").load()
     except InputError as error:
-        raise InputError(f"{path} may not be read whole. {error}") from None
+        raise InputError(f"{path} contains objects that are not loaded. {error}") from None
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError, IndexError) as error:
         raise AGORA_FILES.damaged(path, error) from None
     if not hasattr(frame, "columns"):
-        raise AGORA_FILES.damaged(path, TypeError(f"it holds a {type(frame).__name__}, not a data frame"))
+        raise AGORA_FILES.damaged(path, TypeError(f"it contains a {type(frame).__name__}, not a data frame"))
     return frame

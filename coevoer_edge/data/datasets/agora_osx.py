@@ -1,7 +1,7 @@
-"""AGORA as IDEA-Research/OSX converts it (tool/AGORA): one JSON of people, a JSON of joints and vertices for each.
+"""AGORA as IDEA-Research/OSX converts it (tool/AGORA): a JSON file of people, and joints and vertices of each as JSON.
 
-In: the folder its README.md describes. Out: `AgoraPerson`s. Keys: tool/AGORA/agora2coco.py, affine_transform.py and
-data/AGORA/AGORA.py.
+In: the folder that its README.md describes. Out: `AgoraPerson`s. The keys follow tool/AGORA/agora2coco.py,
+affine_transform.py and data/AGORA/AGORA.py.
 """
 
 from functools import partial
@@ -23,18 +23,18 @@ from coevoer_edge.data.datasets.smplx_record import from_xywh
 
 
 def is_converted(folder: Path, prefix: str) -> bool:
-    """Whether the folder has OSX's file of `train` or `validation`."""
+    """Whether the folder has OSX's file for `train` or `validation`."""
     return (folder / f"AGORA_{prefix}.json").is_file()
 
 
 def read_converted(folder: Path, prefix: str) -> list[AgoraPerson]:
     """The valid people, from OSX's JSON.
 
-    Images are OSX's crops (3840x2160/NAME_crop) where the folder has any, and then people without one are left out, as
-    in OSX; else the images of 3840x2160, else those of 1280x720.
+    If the folder has OSX's crops (3840x2160/NAME_crop), those are used and people without a crop are left out, as in
+    OSX. Otherwise the images of 3840x2160 are used, or those of 1280x720 if there are none.
 
     Raises:
-        InputError: a file is missing or is not as OSX writes it.
+        InputError: a file is missing or differs from what OSX writes.
     """
     name = f"AGORA_{prefix}.json"
     content = AGORA_FILES.json(folder, name)
@@ -65,7 +65,7 @@ def _kind(folder: Path, image: dict[str, Any], prefix: str) -> str:
 def _person(
     folder: Path, kind: str, image: dict[str, Any], ann: dict[str, Any], parameters_path: Path
 ) -> AgoraPerson | None:
-    """One person; None without the crop that OSX would read."""
+    """One person, or None if the crop that OSX would read is missing."""
     if kind == "crop":
         full = folder / image["file_name_3840x2160"]
         image_path = full.parent.with_name(f"{full.parent.name}_crop") / f"{full.stem}_ann_id_{ann['id']}.png"
@@ -87,7 +87,7 @@ def _person(
 
 
 def _crop_map(folder: Path, relative: str) -> Float64Array:
-    """(2, 3): pixels of the 3840 x 2160 image to those of OSX's crop. It scales and shifts; nothing is turned."""
+    """(2, 3): pixels of the 3840 x 2160 image to those of OSX's crop. It scales and shifts but does not rotate."""
     try:
         return np.asarray(AGORA_FILES.json(folder, relative)["img2bb_trans"], np.float64).reshape(2, 3)
     except (KeyError, TypeError) as error:

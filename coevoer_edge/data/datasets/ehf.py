@@ -1,8 +1,8 @@
 """EHF: 100 frames of one person with SMPL-X meshes aligned to scans, for evaluation (Pavlakos et al. 2019).
 
-In: the dataset's folder. Out: `EHF`, records and vertices. The files are those its README.txt lists: NN_img.png and
-NN_img.jpg, NN_align.ply (the mesh, m), NN_2Djnt.json (OpenPose), NN_scan.obj, EHF_camera.txt. The camera is the one
-that vchoutas/expose (expose/data/datasets/ehf.py) and IDEA-Research/OSX (data/EHF/EHF.py: rotation) have as numbers.
+In: the dataset's folder. Out: `EHF`, records and vertices. Its README.txt lists the files: NN_img.png and NN_img.jpg,
+NN_align.ply (the mesh, m), NN_2Djnt.json (OpenPose), NN_scan.obj and EHF_camera.txt. The camera's numbers are those in
+vchoutas/expose (expose/data/datasets/ehf.py) and IDEA-Research/OSX (data/EHF/EHF.py: rotation).
 """
 
 from collections.abc import Sequence
@@ -36,33 +36,34 @@ from coevoer_edge.pipeline.image import load_image
 EHF_CAMERA = PinholeCamera(1498.22426237, (790.263706, 578.90334))
 ROTATION = axis_angle_to_matrix((-2.98747896, 0.01172457, -0.05704687))
 TRANSLATION_M = np.array((-0.03609917, 0.43416458, 2.37101226))
-"""The one camera of all frames: its intrinsics, px, and the way from the meshes' frame into its own."""
+"""The camera that all frames share: intrinsics, px, and the transform from the meshes' frame to the camera's frame."""
 
 _EHF = Published(
     "EHF",
     "01_img.png (or .jpg), 01_align.ply and so on up to 100",
-    "It is among the downloads of https://smpl-x.is.tue.mpg.de, after registration; unpack it and give that folder.",
+    "It can be downloaded from https://smpl-x.is.tue.mpg.de after registration; unpack it and give that folder.",
 )
 
 
 class EHF:
-    """The frames in the order of their numbers. There are meshes and no parameters, so `known` is 0 throughout.
+    """The frames in the order of their numbers. EHF has meshes but no parameters, so `known` is always 0.
 
-    Keypoints come from the mesh: joints by the body's J_regressor, fingertips and landmarks from its vertices. The crop
-    is around the box in EHF.json where the folder has OSX's file (its data/EHF/EHF.py), else around the projected mesh.
+    Keypoints come from the mesh: joints from the body's J_regressor, fingertips and landmarks from the mesh's vertices.
+    The crop surrounds the box in OSX's EHF.json (see its data/EHF/EHF.py) if the folder has that file, and otherwise
+    the projected mesh.
 
     Args:
         folder: the dataset's folder.
-        split: test; there is no other.
-        body: the user's SMPL-X file, for its regressor and landmarks.
+        split: "test", the only split.
+        body: the user's SMPL-X file, which provides the joint regressor and the landmarks.
 
     Raises:
-        InputError: a file is missing, the split is train, the body is not SMPL-X.
+        InputError: a file is missing, the split is not "test", or the body is not SMPL-X.
     """
 
     def __init__(self, folder: Path | str, split: Literal["test"], body: BodyModel) -> None:
         if split != "test":
-            raise InputError(f"Split {split!r}; EHF has test only: it is made for evaluation.")
+            raise InputError(f"Split {split!r} is unknown; EHF is made for evaluation and has only test.")
         self.folder = _EHF.folder(folder)
         self.body = body
         self._keypoints = Keypoints.of(body)
@@ -110,7 +111,7 @@ class EHF:
         box = cut_box(around, width, height)
         if box is None:
             raise InputError(
-                f"{self._images[index]} is {width} x {height} px and does not show the mesh; unpack again."
+                f"{self._images[index]} is {width} x {height} px and does not show the mesh; unpack the download again."
             )
         return AnnotatedPerson(
             image_path=self._images[index],

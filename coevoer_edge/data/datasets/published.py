@@ -1,6 +1,6 @@
-"""Folders as a dataset's download unpacks to: what is missing and where one gets it.
+"""The unpacked folder of a dataset, with errors that say which file is missing and where to get it.
 
-In: a folder and what a reader looks for in it. Out: checked paths and parsed JSON, or `InputError`.
+In: a folder and the files that a reader expects in it. Out: checked paths and parsed JSON, or `InputError`.
 """
 
 import json
@@ -15,9 +15,9 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Published:
-    """What an error message says about a dataset.
+    """A dataset's description for error messages.
 
-    layout: what the folder holds. get_it: where one registers or asks for it, and what to do with it then.
+    layout: the contents of the folder. get_it: where to register for or request the dataset, and how to unpack it.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Published:
         """The dataset's folder.
 
         Raises:
-            InputError: it is not there.
+            InputError: it does not exist or is a file.
         """
         path = Path(path)
         if not path.is_dir():
             what = "is a file" if path.exists() else "does not exist"
-            raise InputError(f"{path} {what}; give the folder of {self.name}: {self.layout}. {self.get_it}")
+            raise InputError(f"{path} {what}; give the folder of {self.name}, with {self.layout}. {self.get_it}")
         return path
 
     def lacks(self, folder: Path, missing: str) -> InputError:
@@ -44,7 +44,7 @@ class Published:
         """Parse one of its JSON files.
 
         Raises:
-            InputError: it is missing or no JSON.
+            InputError: it is missing or is not JSON.
         """
         path = folder / relative
         if not path.is_file():
@@ -56,6 +56,6 @@ class Published:
             raise InputError(f"{path} is not JSON ({error}); unpack the download of {self.name} again.") from None
 
     def damaged(self, path: Path, error: Exception) -> InputError:
-        """The error for a file whose content is not as published."""
+        """The error for a file whose content differs from the published form."""
         what = f"lacks {error}" if isinstance(error, KeyError) else f"is not as published ({error})"
         return InputError(f"{path} {what}; unpack the download of {self.name} again. {self.get_it}")

@@ -1,6 +1,6 @@
 """One annotated person to a training record: SMPL-X parameters, keypoints and boxes in, `Record` out.
 
-In: `AnnotatedPerson`, what a dataset's reader found out. Out: `Record`, one sample.
+In: `AnnotatedPerson`, as a dataset's reader fills it in. Out: `Record`, one sample.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from coevoer_edge.pipeline.camera import Crop, fit_translation
 from coevoer_edge.pipeline.image import extract_crop, load_image
 
 NO_CAMERA_M = (0.0, 0.0, 40.0)
-"""Stands where no translation can be fitted; its weight is 0."""
+"""Placeholder for a translation that cannot be fitted; its weight is 0."""
 
 _SIZE_PX = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX), np.float64)
 
@@ -41,34 +41,34 @@ PART_KEYPOINTS = {
     "left_hand": _indices((*LEFT_HAND_JOINT_NAMES, *FINGERTIP_NAMES[:_TIPS])),
     "right_hand": _indices((*RIGHT_HAND_JOINT_NAMES, *FINGERTIP_NAMES[_TIPS:])),
 }
-"""Keypoints whose place depends on a part's own parameters, by `contract.PARTS`. The wrist belongs to the body."""
+"""Keypoints whose position depends on a part's own parameters, by `contract.PARTS`. The wrist belongs to the body."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedPerson:
     """One person as annotated. Pixels are those of the image file; camera frame: x right, y down, z into the scene, m.
 
-    parameters: `global_orient` is the root's orientation in the annotation's camera frame. OSX leaves it so when it
-    crops (common/utils/preprocessing.py: process_human_model_output), and so does `make_record`: the crop's rays are
-    not turned onto the optical axis.
+    parameters: `global_orient` is the root's orientation in the annotation's camera frame. Cropping does not change it,
+    neither in OSX (common/utils/preprocessing.py: process_human_model_output) nor in `make_record`: the crop's rays
+    are not turned onto the optical axis.
     """
 
     image_path: Path
-    frame_px: Float64Array  # 4, x1 y1 x2 y2: what the photograph covers of the file's pixels
-    box_px: Float64Array  # 4, x1 y1 x2 y2, cut at the photograph's edge
+    frame_px: Float64Array  # 4, x1 y1 x2 y2: the part of the file's pixels that the photograph covers
+    box_px: Float64Array  # 4, x1 y1 x2 y2, clipped to the photograph
     parameters: SmplxParameters
     known: Float64Array  # 4: weights of record.KNOWN
     keypoints_cam_m: Float64Array  # K 3
     keypoints_px: Float64Array  # K 2
     keypoints_known: NDArray[np.bool_]  # K
-    part_boxes_px: Float64Array  # 3 4 of contract.PARTS; NaN: from the keypoints
-    parts_seen: tuple[bool, bool, bool]  # annotators say the part is to be seen; False: they say nothing
+    part_boxes_px: Float64Array  # 3 4 of contract.PARTS; NaN: computed from the keypoints
+    parts_seen: tuple[bool, bool, bool]  # True: annotated as visible; False: not annotated
 
 
 def make_record(person: AnnotatedPerson, body: BodyModel) -> Record:
-    """Cut out the person and write everything in the crop's units; one sample, without the batch axis.
+    """Crop the person and convert everything to the crop's units; one sample, without the batch axis.
 
-    `camera` moves the body layer's points. 2D keypoints outside the crop have weight 0, as in OSX (joint_trunc).
+    `camera` translates the body layer's points. 2D keypoints outside the crop have weight 0, as in OSX (joint_trunc).
     """
     crop = Crop.around(person.box_px)
     image = extract_crop(load_image(person.image_path), crop)
@@ -112,10 +112,10 @@ def _part_boxes(person: AnnotatedPerson, crop: Crop) -> tuple[Float64Array, NDAr
 def _visibility(
     person: AnnotatedPerson, in_crop: NDArray[np.bool_], boxes: Float64Array
 ) -> tuple[Float64Array, NDArray[np.bool_]]:
-    """Visibility (4,) and what of it is known.
+    """Visibility (4,) and which of its entries are known.
 
-    A part that annotators saw is visible if the middle of its box (3, 4), in fractions, lies in the crop. Of another
-    only its absence may be known: where all its keypoints lie outside the picture.
+    A part annotated as visible is visible here if the centre of its box (3, 4), in fractions, is inside the crop. Any
+    other part can only be known to be absent, when all its keypoints are outside the picture.
     """
     x1, y1, x2, y2 = person.frame_px
     x, y = person.keypoints_px.T
@@ -139,11 +139,11 @@ def smplx_parameters(
     expression: ArrayLike,
     hand_means: tuple[Float64Array, Float64Array],
 ) -> SmplxParameters:
-    """Axis-angle, rad, as datasets store it, to the contract's matrices; the first ten coefficients of each kind.
+    """Convert axis-angle, rad, as datasets store it, to the contract's matrices; keep ten coefficients of each kind.
 
     Args:
         hand_means: mean pose of left and right hand (15, 3), which `smplx.SMPLX` adds to the stored hand poses unless
-            `flat_hand_mean=True` (smplx/body_models.py); `hand_means(body)` for such a dataset.
+            `flat_hand_mean=True` (smplx/body_models.py). For a dataset made that way give `hand_means(body)`.
     """
     return SmplxParameters(
         global_orient=_rotations("global_orient", global_orient, 1),
@@ -160,11 +160,11 @@ def hand_means(body: BodyModel) -> tuple[Float64Array, Float64Array]:
     """Mean pose of left and right hand (15, 3), axis-angle, rad.
 
     Raises:
-        InputError: the file does not carry them.
+        InputError: the file does not contain them.
     """
     if not {"hands_meanl", "hands_meanr"} <= body.extras.keys():
         raise InputError(
-            f"{body.name} has no hands_meanl and hands_meanr, to which the dataset's hand poses are added; give "
+            f"{body.name} has no hands_meanl and hands_meanr, which are added to the dataset's hand poses; give "
             "SMPLX_NEUTRAL.npz (v1.1) as published at https://smpl-x.is.tue.mpg.de."
         )
     left, right = (np.asarray(body.extras[f"hands_mean{side}"], np.float64).reshape(-1, 3) for side in "lr")
@@ -172,7 +172,7 @@ def hand_means(body: BodyModel) -> tuple[Float64Array, Float64Array]:
 
 
 def posed_keypoints(layer: KeypointLayer, parameters: SmplxParameters) -> Float64Array:
-    """(K, 3) m, as the body layer gives them: the root turns about the pelvis, nothing is translated."""
+    """(K, 3) m, as the body layer computes them: the root rotates about the pelvis and nothing is translated."""
     p = parameters
     eyes = np.tile(np.eye(3), (2, 1, 1))
     rotations = np.concatenate((p.global_orient, p.body_pose, p.jaw_pose, eyes, p.left_hand_pose, p.right_hand_pose))
@@ -182,14 +182,14 @@ def posed_keypoints(layer: KeypointLayer, parameters: SmplxParameters) -> Float6
 
 
 def pelvis_at_rest(body: BodyModel, parameters: SmplxParameters) -> Float64Array:
-    """(3,) m: where the body layer leaves the pelvis, whatever the pose."""
+    """(3,) m: position of the pelvis in the body layer's output, which does not depend on the pose."""
     coefficients = np.concatenate((parameters.betas, parameters.expression))
     rows = slice(PELVIS * 3, PELVIS * 3 + 3)
     return np.asarray(body.joint_template[PELVIS] + body.joint_directions[rows] @ coefficients, np.float64)
 
 
 def keypoints_known(known: ArrayLike) -> NDArray[np.bool_]:
-    """(4,) weights of record.KNOWN to (K,): the body's keypoints, and those of the parts that are known too."""
+    """(4,) weights of record.KNOWN to (K,): the body's keypoints and those of the parts that are known as well."""
     body, *parts = np.asarray(known) > 0
     result = np.full(len(KEYPOINT_NAMES), body)
     for part, is_known in zip(contract.PARTS, parts, strict=True):
@@ -204,7 +204,7 @@ def bounds(points_px: ArrayLike) -> Float64Array:
 
 
 def scaled_box(box: ArrayLike, scale: float) -> Float64Array:
-    """A box (4,) x1 y1 x2 y2, larger or smaller about its centre."""
+    """Scale a box (4,) x1 y1 x2 y2 about its centre."""
     low, high = np.asarray(box, np.float64).reshape(2, 2)
     middle, half = (low + high) / 2, (high - low) / 2 * scale
     return np.concatenate((middle - half, middle + half))
@@ -217,7 +217,7 @@ def from_xywh(box: ArrayLike) -> Float64Array:
 
 
 def cut_box(box: ArrayLike, width_px: float, height_px: float) -> Float64Array | None:
-    """A box (4,) cut at the image's edge; None where nothing is left. OSX's sanitize_bbox, without its last pixel."""
+    """A box (4,) clipped to the image, or None if nothing is left. OSX's sanitize_bbox without the last pixel."""
     x1, y1, x2, y2 = np.asarray(box, np.float64)
     cut = np.array((max(x1, 0), max(y1, 0), min(x2, width_px), min(y2, height_px)))
     return cut if cut[2] > cut[0] and cut[3] > cut[1] else None
@@ -230,7 +230,7 @@ def _tensor(values: ArrayLike) -> Tensor:
 def _rotations(name: str, axis_angle: ArrayLike, count: int, mean: ArrayLike = 0.0) -> Float64Array:
     array = np.asarray(axis_angle, np.float64).reshape(-1)
     if array.size != count * 3:
-        raise InputError(f"{name} has {array.size} numbers; axis-angle of SMPL-X has {count * 3}.")
+        raise InputError(f"{name} has {array.size} numbers; SMPL-X has {count * 3} (axis-angle).")
     return axis_angle_to_matrix(array.reshape(count, 3) + np.asarray(mean))
 
 

@@ -1,7 +1,7 @@
 """UBody: upper bodies in video frames, SMPL-X fitted to whole-body keypoints (Lin et al. 2023, OSX).
 
-In: the dataset's folder. Out: `UBody`, records. Names, keys and conventions are those that IDEA-Research/OSX reads:
-README.md (folders), data/UBody/UBody.py (keys, splits, boxes), common/utils/preprocessing.py (parameters, camera),
+In: the dataset's folder. Out: `UBody`, records. Names, keys and conventions are those of IDEA-Research/OSX: README.md
+(folders), data/UBody/UBody.py (keys, splits, boxes), common/utils/preprocessing.py (parameters, camera) and
 common/utils/human_models.py (hand mean).
 """
 
@@ -42,12 +42,12 @@ _UBODY = Published(
     "UBody",
     "images/SCENE/..., annotations/SCENE/keypoint_annotation.json and smplx_annotation.json, "
     "splits/intra_scene_test_list.npy and inter_scene_test_list.npy",
-    "Its authors give it on request: see https://osx-ubody.github.io and the README of "
+    "Its authors provide it on request: see https://osx-ubody.github.io and the README of "
     "https://github.com/IDEA-Research/OSX, whose tool/UBody/video2image.py makes images/ from videos/.",
 )
 
 _HAND_BOX_SCALE = 0.65
-"""OSX reads UBody's hand boxes at this size."""
+"""OSX scales UBody's hand boxes by this factor."""
 
 # The parts of `_Annotation.pose`: OSX's keys and their numbers.
 _POSE = {"root_pose": 3, "body_pose": 63, "lhand_pose": 45, "rhand_pose": 45, "jaw_pose": 3, "shape": 10, "expr": 10}
@@ -56,7 +56,7 @@ _OPTIONAL = ("lhand_pose", "rhand_pose", "jaw_pose", "expr")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Annotation:
-    """One person, as small as it gets: the dataset has about a million."""
+    """One person, stored compactly because the dataset has about a million of them."""
 
     image_path: Path
     size_px: tuple[int, int]  # width, height
@@ -64,28 +64,29 @@ class _Annotation:
     pose: NDArray[np.float32]  # 179: _POSE
     trans: NDArray[np.float32]  # 3, m
     camera: NDArray[np.float32]  # 4, px: focal x y, principal point x y
-    extrinsics: NDArray[np.float32] | None  # 3 4: R | t, of those annotations that have them
+    extrinsics: NDArray[np.float32] | None  # 3 4: R | t, if the annotation has them
     valid: tuple[bool, bool, bool]  # face, left hand, right hand
 
 
 class UBody:
-    """The training or the test videos of a protocol, annotation by annotation.
+    """The training or the test videos of a protocol, one sample per annotation.
 
-    The index is read once, here (minutes for all scenes); images are read when asked for. Frames that are not on disk
-    are left out, as OSX does; `num_missing_images` counts them. Keypoints are those of the fitted SMPL-X body under the
-    annotation's camera. Hand rotations get the file's mean pose added, for OSX poses its body with `smplx.create(...)`,
-    whose `flat_hand_mean` is off.
+    The constructor reads the index (which takes minutes for all scenes); images are read on demand. Frames that are not
+    on disk are left out, as in OSX, and counted in `num_missing_images`. Keypoints are those of the fitted SMPL-X body
+    seen by the annotation's camera. The SMPL-X file's mean pose is added to hand rotations, because OSX poses its body
+    with `smplx.create(...)`, whose `flat_hand_mean` is off.
 
     Args:
-        folder: the dataset's folder, the one that holds images, annotations and splits.
-        split: test is the videos of the protocol's list, train is all others.
+        folder: the dataset's folder, which contains images, annotations and splits.
+        split: "test" selects the videos in the protocol's list, "train" all others.
         body: the user's SMPL-X file.
-        protocol: which list. OSX trains and tests with the intra-scene list.
-        scenes: some of the folders in annotations; all by default.
-        interval: every n-th annotation of a scene, counted as OSX does (100 for its test figures, 10 in its training).
+        protocol: which list to use. OSX trains and tests with the intra-scene list.
+        scenes: which folders in annotations to read; all by default.
+        interval: use every n-th annotation of a scene, counted as in OSX (100 for its test figures, 10 for training).
 
     Raises:
-        InputError: a file is missing or is not as published, no frame is on disk, the body has no mean hand pose.
+        InputError: a file is missing or differs from the published form, no frame is on disk, or the body has no mean
+            hand pose.
     """
 
     def __init__(
@@ -99,11 +100,11 @@ class UBody:
         interval: int = 1,
     ) -> None:
         if split not in ("train", "test"):
-            raise InputError(f"Split {split!r}; UBody has train and test.")
+            raise InputError(f"Split {split!r} is unknown; UBody has train and test.")
         if protocol not in ("intra_scene", "inter_scene"):
-            raise InputError(f"Protocol {protocol!r}; UBody has intra_scene and inter_scene.")
+            raise InputError(f"Protocol {protocol!r} is unknown; UBody has intra_scene and inter_scene.")
         if interval < 1:
-            raise InputError(f"Interval {interval}; give 1 for every annotation, or more.")
+            raise InputError(f"The interval is {interval}; it must be at least 1 (1 uses every annotation).")
         self.folder = _UBODY.folder(folder)
         self.body = body
         self._means = hand_means(body)
@@ -116,7 +117,7 @@ class UBody:
         if not self._annotations:
             if self.num_missing_images:
                 raise _UBODY.lacks(self.folder, f"images/ of the {self.num_missing_images} annotated {split} frames")
-            raise InputError(f"{self.folder} holds no annotation of the {split} split ({protocol}). {_UBODY.get_it}")
+            raise InputError(f"{self.folder} has no annotation of the {split} split ({protocol}). {_UBODY.get_it}")
 
     def __len__(self) -> int:
         return len(self._annotations)
@@ -189,7 +190,7 @@ class UBody:
         )
         points = posed_keypoints(self._layer, parameters)  # K 3
         pelvis = points[PELVIS]
-        points = points - pelvis + rotation @ (pelvis + a.trans) + shift  # the camera's turn is about its own origin
+        points = points - pelvis + rotation @ (pelvis + a.trans) + shift  # the camera rotates about its own origin
         focal, principal = a.camera[:2].astype(np.float64), a.camera[2:].astype(np.float64)
         in_front = points[:, 2] > 0
         pixels = np.full((NUM_KEYPOINTS, 2), np.nan)
@@ -210,7 +211,7 @@ class UBody:
 
 
 def _video(file_name: str) -> str:
-    """The video a frame is from: its folder, cut pieces (NAME_Trim...) counted as the whole."""
+    """The video a frame belongs to: its folder, where trimmed pieces (NAME_Trim...) count as the whole video."""
     return file_name.split("/")[-2].split("_Trim")[0]
 
 
@@ -219,7 +220,7 @@ def _file_names(folder: Path) -> frozenset[str]:
 
 
 def _annotation(path: Path, image: dict[str, Any], ann: dict[str, Any], fit: dict[str, Any]) -> _Annotation | None:
-    """One entry of both files; None where the person's box lies outside the image."""
+    """One entry of both files, or None if the person's box is outside the image."""
     size = (int(image["width"]), int(image["height"]))
     person = cut_box(from_xywh(ann["bbox"]), *size)
     if person is None:
@@ -254,7 +255,7 @@ def _annotation(path: Path, image: dict[str, Any], ann: dict[str, Any], fit: dic
 
 
 def _numbers(parameters: dict[str, Any], key: str, count: int) -> NDArray[np.float32]:
-    """One of `_POSE`; zeros for a part that was not fitted, the first ten of more coefficients."""
+    """One entry of `_POSE`: zeros for a part that was not fitted; only the first `count` of a longer shape or expr."""
     if key in _OPTIONAL and key not in parameters:
         return np.zeros(count, np.float32)
     values = np.reshape(parameters[key], -1).astype(np.float32)

@@ -1,1 +1,4 @@
-"""Synthetic people: images of the open body with exact SMPL-X labels, endless and seeded (`people.SyntheticPeople`)."""
+"""Synthetic people: an endless, seeded source of images of the open body with exact SMPL-X labels.
+
+`people.SyntheticPeople` is the entry point.
+"""

@@ -1,4 +1,4 @@
-"""`python -m coevoer_edge.data.synthetic`: render samples to a folder for training, or to a sheet to look at.
+"""`python -m coevoer_edge.data.synthetic`: render samples to a folder for training, or to a contact sheet.
 
 In: a seed, a domain, a count. Out: a folder of chunks that `--data` of the training commands takes, or a PNG.
 """
@@ -19,15 +19,21 @@ _COLUMNS = 8
 
 
 @click.command(cls=Command)
-@click.option("--count", default=64, show_default=True, help="Samples; for a folder a multiple of 512.")
+@click.option("--count", default=64, show_default=True, help="Number of samples. With -o it must be a multiple of 512.")
 @click.option("--first", default=0, show_default=True, help="Index of the first sample.")
 @click.option("--seed", default=0, show_default=True, help="Training seed, as in the training commands.")
-@click.option("--domain", type=click.Choice(("train", "held_out")), default="train", show_default=True)
-@click.option("--device", default="cpu", show_default=True, help="Where the pictures are computed: cpu or cuda.")
-@click.option("--batch-size", default=32, show_default=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Folder for the samples.")
 @click.option(
-    "--sheet", type=click.Path(path_type=Path), default=None, help="PNG with all samples, and one with labels."
+    "--domain",
+    type=click.Choice(("train", "held_out")),
+    default="train",
+    show_default=True,
+    help="Looks to render: those of training, or those held out from it.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Device to render on: cpu or cuda.")
+@click.option("--batch-size", default=32, show_default=True, help="Number of samples rendered together.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=None, help="Write the samples to this folder.")
+@click.option(
+    "--sheet", type=click.Path(path_type=Path), default=None, help="Write a PNG of all samples, and one with labels."
 )
 @click.option("--quiet", is_flag=True, help="Print results only.")
 def main(
@@ -41,15 +47,15 @@ def main(
     sheet: Path | None,
     quiet: bool,
 ) -> None:
-    """Draw synthetic people: to a folder for training, or to a sheet to look at.
+    """Render synthetic people to a folder for training, or to a contact sheet for inspection.
 
-    Several processes may share a folder: give each its own --first and --count.
+    Several processes can write to the same folder: give each its own --first and --count.
     """
     if (output is None) == (sheet is None):
-        raise InputError("Give either -o FOLDER (samples for training) or --sheet FILE.png (to look at).")
+        raise InputError("Give either -o FOLDER (samples for training) or --sheet FILE.png (a sheet for inspection).")
     if count < 1 or batch_size < 1 or first < 0 or seed < 0:
         raise InputError(
-            f"--count {count}, --batch-size {batch_size}, --first {first}, --seed {seed}: "
+            f"The options are --count {count}, --batch-size {batch_size}, --first {first} and --seed {seed}; "
             "the first two must be at least 1, the others at least 0."
         )
     from coevoer_edge.data.shards import write_shards
@@ -62,7 +68,7 @@ def main(
     )
     began = time.perf_counter()
     if output is not None:
-        steps.step(f"Draw {count} samples of seed {seed} to {output}")
+        steps.step(f"Render {count} samples of seed {seed} to {output}")
         write_shards(
             source,
             first,
@@ -71,17 +77,18 @@ def main(
             batch_size=batch_size,
             progress=lambda done: steps.note(f"{done} / {count}, {done / (time.perf_counter() - began):.0f} images/s"),
         )
-        click.echo(f"{output}: {count} samples; train with  python -m coevoer_edge.train --data {output}")
+        click.echo(f"Wrote {count} samples to {output}")
+        click.echo(f"Next: python -m coevoer_edge.train --data {output}")
     elif sheet is not None:
-        steps.step(f"Draw {count} samples of seed {seed}")
+        steps.step(f"Render {count} samples of seed {seed}")
         labels = sheet.with_stem(f"{sheet.stem}-labels")
         draw_sheets(source, range(first, first + count), batch_size, sheet, labels)
         rate = count / (time.perf_counter() - began)
-        click.echo(f"{sheet}, {labels}: {count} samples, {rate:.0f} images/s with the labels rendered")
+        click.echo(f"Wrote {count} samples to {sheet} and {labels} ({rate:.0f} images/s, including the labels)")
 
 
 def draw_sheets(source: "RecordSource", indices: range, batch_size: int, sheet: Path, labels_sheet: Path) -> None:
-    """Write a contact sheet of samples, and one with boxes, keypoints and part labels drawn over them."""
+    """Write a contact sheet of samples, and another with boxes, keypoints and part labels overlaid."""
     from PIL import Image
 
     from coevoer_edge.data.annotated import annotate

@@ -1,6 +1,6 @@
-"""What is behind the person: photographs, rooms, gradients, noise, patterns; and rounded boxes, behind or in front.
+"""Backgrounds (photographs, rooms, gradients, noise, patterns), and rounded boxes behind or in front of the person.
 
-In: the numbers of each sample's background. Out: pictures (B, 3, 256, 192) in [0, 1], on any device.
+In: the parameters of each sample's background. Out: pictures (B, 3, 256, 192) in [0, 1], on any device.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ from coevoer_edge.data.synthetic.scene import Background
 
 H, W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
-GREY_PHOTOGRAPHS = ("brick", "grass", "gravel")  # they get a colour
+GREY_PHOTOGRAPHS = ("brick", "grass", "gravel")  # these are tinted
 _PHOTOGRAPH_PX = 512
 
 
 def stacked(values: Sequence[Float64Array | float | int], device: torch.device) -> Tensor:
-    """One number or array of each sample to a (B, ...) float32 tensor."""
+    """Stack one number or array per sample into a (B, ...) float32 tensor."""
     return torch.from_numpy(np.stack([np.asarray(value, np.float32) for value in values])).to(device)
 
 
 def paint_backgrounds(backgrounds: Sequence[Background], device: torch.device) -> Tensor:
-    """(B, 3, H, W) in [0, 1]."""
+    """Render backgrounds, (B, 3, H, W) in [0, 1]."""
     result = torch.empty(len(backgrounds), 3, H, W, device=device)
     for kind in ALL_KINDS["background"]:
         chosen = [i for i, background in enumerate(backgrounds) if background.kind == kind]
@@ -59,10 +59,10 @@ def pixel_grid(device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def paint_boxes(boxes: Tensor, colors: Tensor, soft_px: float = 0.8) -> tuple[Tensor, Tensor]:
-    """Rounded boxes over one another: premultiplied (B, 3, H, W) and opacity (B, 1, H, W).
+    """Render overlapping rounded boxes: premultiplied colour (B, 3, H, W) and opacity (B, 1, H, W).
 
     `boxes` (B, K, 7): opacity, centre x, y, half width, half height, angle (rad), corner radius; px. `colors`
-    (B, K, 2, 3): from the upper to the lower end.
+    (B, K, 2, 3) run from the upper to the lower end.
     """
     x, y = pixel_grid(boxes.device)
     layer = boxes.new_zeros(len(boxes), 3, H, W)
@@ -87,7 +87,7 @@ def paint_boxes(boxes: Tensor, colors: Tensor, soft_px: float = 0.8) -> tuple[Te
 
 @cache
 def _photograph(name: str) -> Tensor:
-    """(3, S, S) float in [0, 1]; the longer side is cut in the middle."""
+    """(3, S, S) float in [0, 1], the square centre crop."""
     with Image.open(PHOTOGRAPHS / f"{name}.jpg") as picture:
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
@@ -101,7 +101,7 @@ def _photographs(names: tuple[str, ...], device: torch.device) -> Tensor:
 
 
 def _warped(pictures: Tensor, backgrounds: Sequence[Background]) -> Tensor:
-    """Turn, zoom, shift, mirror and tilt pictures (B, 3, h, w); what lies outside is mirrored in."""
+    """Rotate, zoom, shift, mirror and tilt pictures (B, 3, h, w); the outside is filled by reflection."""
     device = pictures.device
     warp = stacked([background.warp for background in backgrounds], device)[:, :, None, None]
     x, y = pixel_grid(device)
@@ -151,7 +151,7 @@ def _noise(backgrounds: Sequence[Background], device: torch.device) -> Tensor:
 
 
 def _turned(backgrounds: Sequence[Background], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Turned coordinates (B, 1, H, W) and a period (B, 1, 1, 1), px."""
+    """Rotated coordinates (B, 1, H, W) and a period (B, 1, 1, 1), px."""
     amount = stacked([background.amount for background in backgrounds], device)[:, :, None, None, None]
     x, y = pixel_grid(device)
     angle, period = amount[:, 0] * torch.pi, 6 + 50 * amount[:, 1] ** 2
@@ -204,7 +204,7 @@ def _boxed(backgrounds: Sequence[Background], device: torch.device, shelves: boo
     x, y = pixel_grid(device)
     for k in range(0 if not shelves else 2, boxes.shape[1]):
         cx, cy, wide, high, shade = boxes[:, k, :, None, None].unbind(1)
-        if shelves:  # books on boards: thin, standing on one of five lines
+        if shelves:  # books: thin boxes that stand on one of five boards
             cy = (cy * 5).round() / 5 + 0.1 - high * 0.3
             wide, high = wide * 0.25, high * 0.3
         across = ((wide * W - (x - cx * W).abs()) + 0.5).clamp(0, 1)  # B 1 W

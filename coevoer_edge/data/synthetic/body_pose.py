@@ -1,8 +1,9 @@
-"""Arms that reach their goals, trunks, heads and legs, within what joints can do.
+"""Poses of arms that reach for targets, and of trunk, head and legs, within the limits of the joints.
 
-In: a random generator, lengths of the person's arm, goals of the hand in the chest's frame. Out: rotations of the
-joints, each to its parent. The chest's frame has the axes of spine3 and its origin between the shoulders at rest: x to
-the person's left, y up, z forward, m. Every arm is computed as a left arm; a right arm is its mirror image at x = 0.
+In: a random generator, the lengths of the person's arm, targets for the hand in the chest's frame. Out: rotations of
+the joints, each relative to its parent. The chest's frame has the axes of spine3 and its origin between the shoulders
+at rest: x to the person's left, y up, z forward, m. Every arm is computed as a left arm; a right arm is its mirror
+image at x = 0.
 """
 
 import math
@@ -21,32 +22,32 @@ SPINE_LIMITS_DEG = np.array((18.0, 14.0, 10.0))  # each of spine1, spine2, spine
 NECK_LIMITS_DEG = np.array((28.0, 35.0, 18.0))
 HEAD_LIMITS_DEG = np.array((25.0, 38.0, 16.0))
 ELBOW_LIMITS_DEG = (0.0, 148.0)
-FOREARM_LIMITS_DEG = (-85.0, 80.0)  # roll; palm to the upper arm, palm away from it. 0 has the thumb there
-WRIST_FLEXION_LIMITS_DEG = (-65.0, 72.0)  # to the back of the hand, to the palm
-WRIST_DEVIATION_LIMITS_DEG = (-35.0, 22.0)  # to the little finger, to the thumb
-UPPER_ARM_TWIST_LIMITS_DEG = (-95.0, 80.0)  # hand up or out, hand down or in, from the shortest way out of the T-pose
+FOREARM_LIMITS_DEG = (-85.0, 80.0)  # roll: palm towards the upper arm, palm away from it; at 0 the thumb points at it
+WRIST_FLEXION_LIMITS_DEG = (-65.0, 72.0)  # towards the back of the hand, towards the palm
+WRIST_DEVIATION_LIMITS_DEG = (-35.0, 22.0)  # towards the little finger, towards the thumb
+UPPER_ARM_TWIST_LIMITS_DEG = (-95.0, 80.0)  # hand up or out, down or in; relative to the shortest swing from the T-pose
 COLLAR_LIMITS_DEG = (-10.0, 28.0)  # down, up
 
 _SWIVELS_RAD = np.radians(np.arange(-110.0, 111.0, 20.0))
-_ELBOW_HANGS = np.array((0.45, -1.0, -0.15))  # where an elbow goes when the hand does not mind
+_ELBOW_HANGS = np.array((0.45, -1.0, -0.15))  # preferred direction of the elbow
 _MAX_STRETCH = 0.995
 
 
 class ArmLengths(NamedTuple):
     """A left arm in the chest's frame, m."""
 
-    collar: Float64Array  # 3: place of the collar joint
+    collar: Float64Array  # 3: position of the collar joint
     shoulder: Float64Array  # 3: from collar to shoulder, at rest
     upper: float
     fore: float
 
 
 class Arm(NamedTuple):
-    """A left arm: collar, shoulder, elbow and wrist, each to its parent; how far it misses its goal, and limits."""
+    """A left arm: rotations of collar, shoulder, elbow and wrist, its distance to the target, and its strain."""
 
-    rotations: Float64Array  # 4 3 3
+    rotations: Float64Array  # 4 3 3, each relative to the parent
     miss_m: float
-    strain: float  # 0: within the limits; 1 is about 20 degrees beyond one
+    strain: float  # 0: within the joint limits; 1: about 20 degrees beyond a limit
 
 
 # (low, high) in degrees for raise, forward swing of the lowered arm, swing of the level arm, twist, elbow, roll.
@@ -60,7 +61,7 @@ ARMS_DEG: dict[str, tuple[Range, ...]] = {
 
 
 def turned(axis: int, deg: float) -> Float64Array:
-    """(3, 3) about x, y or z (0, 1, 2)."""
+    """Rotation (3, 3) about x, y or z (0, 1, 2)."""
     c, s = math.cos(math.radians(deg)), math.sin(math.radians(deg))
     if axis == 0:
         return np.array(((1.0, 0.0, 0.0), (0.0, c, -s), (0.0, s, c)))
@@ -70,12 +71,12 @@ def turned(axis: int, deg: float) -> Float64Array:
 
 
 def euler(x_deg: float, y_deg: float, z_deg: float) -> Float64Array:
-    """(3, 3): about z first, then x, then y, all axes fixed."""
+    """Rotation (3, 3) about z first, then x, then y, all axes fixed."""
     return turned(1, y_deg) @ turned(0, x_deg) @ turned(2, z_deg)
 
 
 def draw_spine(rng: Generator) -> Float64Array:
-    """(3, 3, 3) of spine1, spine2, spine3: upright, leaning on something, or anything."""
+    """Sample rotations (3, 3, 3) of spine1, spine2 and spine3: upright, leaning, or anything within the limits."""
     spread = np.array(((5.0, 4.0, 3.0), (7.0, 8.0, 6.0), (10.0, 9.0, 7.0))[rng.choice(3, p=(0.55, 0.3, 0.15))])
     together, alone = rng.normal((2.0, 0.0, 0.0), spread * 0.8), rng.normal(0, spread * 0.5, (3, 3))
     low = SPINE_LIMITS_DEG * (-0.5, -1, -1)
@@ -83,7 +84,7 @@ def draw_spine(rng: Generator) -> Float64Array:
 
 
 def draw_head(rng: Generator, body_yaw_deg: float) -> Float64Array:
-    """(2, 3, 3) of neck and head. Half the people look about into the camera however the body is turned."""
+    """Sample rotations (2, 3, 3) of neck and head. Half the people look roughly at the camera, whatever their yaw."""
     kind = rng.random()
     if kind < 0.85:
         angles = rng.normal(0, (9.0, 9.0, 5.0) if kind < 0.5 else (16.0, 26.0, 9.0))
@@ -98,7 +99,10 @@ def draw_head(rng: Generator, body_yaw_deg: float) -> Float64Array:
 
 
 def draw_legs(rng: Generator, *, seen: bool) -> dict[str, Float64Array]:
-    """Rotations of hips, knees, ankles and feet by joint name. Unseen legs rest: nobody could tell how they stand."""
+    """Sample rotations of hips, knees, ankles and feet by joint name.
+
+    Legs outside the picture stay at rest, because the image gives no information about their pose.
+    """
     if not seen:
         tiny = rng.normal(0, 0.8, (8, 3)).clip(-2, 2)
         names = (f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot"))
@@ -119,14 +123,14 @@ def draw_legs(rng: Generator, *, seen: bool) -> dict[str, Float64Array]:
 
 
 def draw_arm(rng: Generator, name: str) -> Arm:
-    """A left arm near the pose `name` of `ARMS_DEG`."""
+    """Sample a left arm near the pose `name` of `ARMS_DEG`."""
     lift, forward, level, twist, flex, roll = (rng.uniform(*bounds) for bounds in ARMS_DEG[name])
     shoulder = turned(1, -level) @ turned(0, -forward) @ turned(2, lift) @ turned(0, twist)
     return _arm(draw_collar(rng, lift), shoulder, flex, roll, _draw_wrist(rng))
 
 
 def draw_any_arm(rng: Generator) -> Arm:
-    """A left arm anywhere in the whole range of its joints."""
+    """Sample a left arm anywhere in the whole range of its joints."""
     out = rng.standard_normal(3)
     out /= np.linalg.norm(out)
     out[0], out[2] = abs(out[0]) - 0.3 * (out[2] > 0.3), abs(out[2]) if rng.random() < 0.75 else 0.6 * out[2]
@@ -140,13 +144,13 @@ def draw_any_arm(rng: Generator) -> Arm:
 
 
 def draw_collar(rng: Generator, lift_deg: float) -> Float64Array:
-    """(3, 3): the collar follows the arm up (and a little forward or back)."""
+    """Sample the collar's rotation (3, 3): it follows the arm upwards, with a little random turn forward or back."""
     up = np.clip(max(0.0, lift_deg) * 0.25 + rng.normal(0, 3), *COLLAR_LIMITS_DEG)
     return euler(0, rng.normal(0, 3), float(up))
 
 
 def twist_limits_deg(up: Float64Array | float) -> tuple[Float64Array, Float64Array]:
-    """Limits of the upper arm's twist by the height of its direction, -1 (hanging) to 1 (overhead)."""
+    """Limits of the upper arm's twist, given the height of its direction from -1 (hanging) to 1 (overhead)."""
     low, high = UPPER_ARM_TWIST_LIMITS_DEG
     up = np.asarray(up, np.float64)
     return low - 55 * np.maximum(up, 0) + 35 * np.maximum(-up, 0), high - 50 * np.maximum(up, 0)
@@ -158,8 +162,9 @@ def solve_arm(
     """The most natural left arm that brings `point` of the hand to `target`.
 
     target: (3,) m, chest's frame. hands: (M, 3, 3) orientations in the chest's frame to choose from. point: (3,) m in
-    the wrist's frame. Two bones leave one freedom, the elbow's swivel: all swivels are tried with all orientations, the
-    best is kept, its roll and wrist are brought within their limits, and the arm is solved again for that hand.
+    the wrist's frame. Two bones leave one degree of freedom, the elbow's swivel. All swivels are tried with all
+    orientations, the best combination is kept, its roll and wrist are clamped to their limits, and the arm is solved
+    again for that hand.
     """
     rise = float(np.degrees(np.arctan2(target[1] - 0.05, abs(target[0]) + 0.2)))
     collar = draw_collar(rng, rise)
@@ -190,7 +195,7 @@ def solve_arm(
 
 
 def hand_frames(fingers: Float64Array, palm: Float64Array) -> Float64Array:
-    """(..., 3, 3) of left hands whose fingers point along `fingers` and whose palms face about `palm`, (..., 3)."""
+    """Orientations (..., 3, 3) of left hands with fingers along `fingers` and palms roughly facing `palm`, (..., 3)."""
     x = fingers / np.linalg.norm(fingers, axis=-1, keepdims=True)
     y = -(palm - np.sum(palm * x, -1, keepdims=True) * x)
     y /= np.linalg.norm(y, axis=-1, keepdims=True)
@@ -198,13 +203,13 @@ def hand_frames(fingers: Float64Array, palm: Float64Array) -> Float64Array:
 
 
 def cross(a: Float64Array, b: Float64Array) -> Float64Array:
-    """Cross product (..., 3); numpy's own takes three times as long on so few."""
+    """Cross product (..., 3); numpy's own takes three times as long on so few vectors."""
     a0, a1, a2, b0, b1, b2 = a[..., 0], a[..., 1], a[..., 2], b[..., 0], b[..., 1], b[..., 2]
     return np.stack((a1 * b2 - a2 * b1, a2 * b0 - a0 * b2, a0 * b1 - a1 * b0), -1)
 
 
 def within_wrist(angles_deg: Float64Array) -> Float64Array:
-    """Flexion and deviation drawn in to the wrist's limits, taken as an ellipse in each quarter."""
+    """Flexion and deviation clamped to the wrist's limits, which form a quarter of an ellipse in each quadrant."""
     limits = np.transpose((WRIST_FLEXION_LIMITS_DEG, WRIST_DEVIATION_LIMITS_DEG))  # low, high
     reach = float(np.linalg.norm(angles_deg / np.where(angles_deg < 0, limits[0], limits[1])))
     return angles_deg / max(reach, 1.0)
@@ -217,7 +222,7 @@ def _draw_wrist(rng: Generator) -> Float64Array:
 def _arm(
     collar: Float64Array, shoulder: Float64Array, flex_deg: float, roll_deg: float, wrist_deg: Float64Array
 ) -> Arm:
-    """Roll is shared between elbow and wrist, as the skin of the forearm shares it."""
+    """Compose an arm; the roll is split between elbow and wrist, as the skin of the forearm twists along its length."""
     flexion, deviation = np.radians(wrist_deg)
     angle = float(np.hypot(flexion, deviation))
     axis = np.array((0.0, -deviation, -flexion)) / max(angle, 1e-9)
@@ -227,7 +232,7 @@ def _arm(
 
 
 def _swing_to(direction: Float64Array) -> Float64Array:
-    """(3, 3): the shortest turn of +x to a unit direction other than -x."""
+    """The smallest rotation (3, 3) from +x to a unit direction other than -x."""
     x, y, z = direction
     K = np.array(((0.0, -y, -z), (y, 0.0, 0.0), (z, 0.0, 0.0)))
     result: Float64Array = np.eye(3) + K + K @ K / (1 + x)
@@ -235,7 +240,7 @@ def _swing_to(direction: Float64Array) -> Float64Array:
 
 
 def _two_bones(reach: Float64Array, lengths: ArmLengths) -> tuple[Float64Array, Float64Array]:
-    """Shoulder to wrist (M, 3) to shoulder rotations (M, K, 3, 3) of all swivels, and the elbow's flexion (M,), rad."""
+    """Shoulder rotations (M, K, 3, 3) for all swivels and elbow flexions (M,), rad, from shoulder-to-wrist vectors."""
     a, b = lengths.upper, lengths.fore
     shortest = np.sqrt(a * a + b * b + 2 * a * b * np.cos(np.radians(ELBOW_LIMITS_DEG[1])))
     distance = np.linalg.norm(reach, axis=-1)
@@ -248,17 +253,17 @@ def _two_bones(reach: Float64Array, lengths: ArmLengths) -> tuple[Float64Array, 
     hang /= np.maximum(np.linalg.norm(hang, axis=-1), 1e-6)[:, None]
     side = cross(along, hang)
     c, s = np.cos(_SWIVELS_RAD)[:, None], np.sin(_SWIVELS_RAD)[:, None]
-    out = c * hang[:, None] + s * side[:, None]  # M K 3: from the line shoulder-wrist to the elbow
+    out = c * hang[:, None] + s * side[:, None]  # M K 3: from the shoulder-wrist line towards the elbow
     x = cosine[:, None, None] * along[:, None] + sine[:, None, None] * out
     z = sine[:, None, None] * along[:, None] - cosine[:, None, None] * out
     y = cross(z, x)
-    y /= np.sqrt(np.sum(y * y, -1, keepdims=True))  # rounding, and the floor of the sine
+    y /= np.sqrt(np.sum(y * y, -1, keepdims=True))  # because of rounding and the sine's lower bound
     x /= np.sqrt(np.sum(x * x, -1, keepdims=True))
     return np.stack((x, y, cross(x, y)), -1), flex
 
 
 def _roll_and_wrist_deg(R: Float64Array) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Forearm to hand (..., 3, 3) as roll about the forearm, then flexion and deviation of the wrist."""
+    """Split the rotation from forearm to hand (..., 3, 3) into forearm roll, then wrist flexion and deviation."""
     roll = np.arctan2(R[..., 2, 1] - R[..., 1, 2], R[..., 1, 1] + R[..., 2, 2])
     c, s = np.cos(roll), np.sin(roll)
     y, z = c * R[..., 1, 0] + s * R[..., 2, 0], -s * R[..., 1, 0] + c * R[..., 2, 0]
@@ -270,7 +275,7 @@ def _roll_and_wrist_deg(R: Float64Array) -> tuple[Float64Array, Float64Array, Fl
 def _strain(
     shoulders: Float64Array, roll: Float64Array, flexion: Float64Array, deviation: Float64Array
 ) -> Float64Array:
-    """How far beyond the joints' limits, in units of 20 degrees, (...)."""
+    """How far the joints exceed their limits, in units of 20 degrees, (...)."""
     twist = np.degrees(
         np.arctan2(shoulders[..., 2, 1] - shoulders[..., 1, 2], shoulders[..., 1, 1] + shoulders[..., 2, 2])
     )

@@ -1,6 +1,6 @@
-"""Cloth at the pixels: stripes, checks, dots, blobs; prints on the chest.
+"""Fabric patterns computed per pixel (stripes, checks, dots, blobs), and prints on the chest.
 
-In: places on the mean body at rest, noise, the numbers of each sample. Out: the share of the second colour.
+In: positions on the mean body at rest, noise, each sample's parameters. Out: the share of the second colour.
 """
 
 import math
@@ -26,7 +26,7 @@ class Weave(NamedTuple):
     level: float = 0.0
     sharpness: float = 3.0
     turn_deg: float = 0.0
-    bend: float = 0.0  # how far v swings to and fro along u
+    bend: float = 0.0  # amplitude of v's oscillation along u
     circles: float = 0.0  # u is the distance from a point
 
 
@@ -47,12 +47,12 @@ WEAVES: Mapping[str, Weave] = {
 
 
 def carry(table: Tensor, image: Tensor) -> Tensor:
-    """(B, C) numbers of each sample to (C, N) of N pixels of images `image`; (C, 1) where there is one sample."""
+    """Expand per-sample values (B, C) to (C, N) for N pixels of the images `image`; (C, 1) if there is one sample."""
     return table.T.contiguous() if len(table) == 1 else table.T.contiguous().index_select(1, image)
 
 
 class Threads:
-    """The cloth of B samples, ready to be asked at pixels."""
+    """The fabrics of B samples, which can be evaluated at pixels."""
 
     def __init__(self, cloths: Sequence[Cloth], device: torch.device) -> None:
         weaves = stacked([_numbers(WEAVES[cloth.fabric]) for cloth in cloths], device)
@@ -65,7 +65,7 @@ class Threads:
         self._table = torch.cat(numbers, 1)  # B 20
 
     def at(self, image: Tensor, place: Tensor, blobs: Tensor) -> tuple[Tensor, Tensor]:
-        """Share of the pattern's second colour (N,) and of the print's ink (N,), at N pixels of images `image`."""
+        """Share of the pattern's second colour (N,) and of the print's ink (N,) at N pixels of the images `image`."""
         numbers = carry(self._table, image).unbind()  # each N
         first, second, product, noise, level, sharpness, cosine, sine, bend, circles = numbers[:10]
         period_u, period_v, phase_u, phase_v, _, worn, cx, cy, wide, high, line = numbers[10:]

@@ -1,8 +1,8 @@
-"""Synthetic people in motion: smooth gestures with exact truth, for tracking, smoothing and their measures.
+"""Synthetic people in motion: smooth gestures with exact ground truth, to test and measure tracking and smoothing.
 
-In: a random generator. Out: `SyntheticMotion`, which gives the person at any time. Each group of joints (root and
-spine, head, either arm with its hand, face) goes on its own from one natural posture to the next and rests between,
-along minimum-jerk ways (Flash and Hogan 1985, doi:10.1523/JNEUROSCI.05-07-01688.1985); the whole body sways a little.
+In: a random generator. Out: `SyntheticMotion`, which gives the person at any time. Each group of joints (root, spine,
+head, each arm with its hand, face) moves independently from one natural posture to the next, with rests in between,
+along minimum-jerk paths (Flash and Hogan 1985, doi:10.1523/JNEUROSCI.05-07-01688.1985). The whole body sways slightly.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_ang
 from coevoer_edge.data.synthetic.person import draw_person
 
 MOVE_S, REST_S = (0.45, 1.4), (0.0, 0.8)
-"""Bounds of how long a move and a rest last. A gesture of the hand peaks at 1 to 3 m/s."""
+"""Bounds of the duration of a move and of a rest. Hand gestures peak at 1 to 3 m/s."""
 FACE_MOVE_S, FACE_REST_S = (0.12, 0.5), (0.0, 0.3)  # speech
 SWAY_DEG, SWAY_HZ = 1.2, (0.2, 1.1)
 
@@ -33,7 +33,7 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class _Way:
-    """Postures (K, n, 3, 3) or numbers (K, n), each reached at an end and left at the next start."""
+    """Postures (K, n, 3, 3) or numbers (K, n); each is reached at an end time and left at the next start time."""
 
     postures: Float64Array
     starts_s: Float64Array  # K - 1
@@ -50,12 +50,12 @@ class _Way:
 
 
 class SyntheticMotion:
-    """One person moving for a while. Their shape stays.
+    """One moving person of constant shape.
 
     Args:
         rng: the source of all random numbers.
-        duration_s: afterwards the last posture stays, swaying.
-        facing: root rotation (3, 3) to hold instead of turning to and fro, such as of one who walks.
+        duration_s: length of the motion; afterwards the person keeps the last posture, swaying.
+        facing: root rotation (3, 3) to hold instead of turning, for example for a walking person.
     """
 
     def __init__(self, rng: Generator, duration_s: float, facing: Float64Array | None = None) -> None:
@@ -83,7 +83,7 @@ class SyntheticMotion:
         self._sway_hz, self._sway_phase = rng.uniform(*SWAY_HZ, count), rng.uniform(0, 2 * np.pi, count)
 
     def at(self, time_s: float) -> SmplxParameters:
-        """The person at a time, s from the start; float64."""
+        """The person at a time in seconds from the start; float64."""
         parts = {name: way.at(time_s) for name, way in self._ways.items()}
         phase = np.sin(2 * np.pi * self._sway_hz * time_s + self._sway_phase)
         sway = axis_angle_to_matrix(self._sway_rad * phase[:, None])  # 22 3 3
@@ -108,7 +108,7 @@ def _way(
     move_s: tuple[float, float],
     rest_s: tuple[float, float],
 ) -> _Way:
-    """Times for the postures, from somewhat before the start."""
+    """Assign times to the postures; the first move may begin before time 0."""
     moves, rests = rng.uniform(*move_s, len(postures) - 1), rng.uniform(*rest_s, len(postures) - 1)
     starts = np.cumsum(moves + rests) - moves - rests[0] - rng.uniform(0, move_s[1])
     needed = max(1, int(np.searchsorted(starts, duration_s)))

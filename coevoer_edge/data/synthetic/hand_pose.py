@@ -1,8 +1,8 @@
-"""Hand poses by their everyday names, within what fingers can do.
+"""Hand poses by their everyday names, within the limits of the fingers.
 
 In: a random generator. Out: fifteen rotations (15, 3, 3) of a left hand in SMPL-X's order (index, middle, pinky, ring,
-thumb; knuckle first), absolute, flat hand = identity. A right hand is the mirror image at x = 0. Left fingers lie along
-+x with the palm down (-y) and the thumb forward (+z).
+thumb; knuckle first), absolute, where the flat hand is the identity. A right hand is the mirror image at x = 0. Left
+fingers point along +x with the palm down (-y) and the thumb forward (+z).
 """
 
 import numpy as np
@@ -14,19 +14,19 @@ from coevoer_edge.body.joints import FINGER_NAMES
 _MIRROR = np.array(((1.0, -1.0, -1.0), (-1.0, 1.0, 1.0), (-1.0, 1.0, 1.0)))
 
 FINGER_LIMITS_DEG = np.array(((-20.0, 92.0), (0.0, 105.0), (0.0, 75.0), (-16.0, 16.0)))
-"""(low, high) of a finger's four angles: flexion of knuckle, middle and end joint, spread towards the thumb."""
+"""(low, high) of a finger's four angles: flexion of the knuckle, middle and end joint; spread towards the thumb."""
 THUMB_LIMITS_DEG = np.array(((-15.0, 62.0), (-25.0, 40.0), (-10.0, 55.0), (-10.0, 80.0)))
-"""(low, high) of the thumb's four: lowering before the palm, closing towards the index, flexion of its two joints."""
+"""(low, high) of the thumb's four angles: lowering in front of the palm, closing towards the index, two flexions."""
 
 _LOW = np.stack((*[FINGER_LIMITS_DEG[:, 0]] * 4, THUMB_LIMITS_DEG[:, 0]))  # 5 4
 _HIGH = np.stack((*[FINGER_LIMITS_DEG[:, 1]] * 4, THUMB_LIMITS_DEG[:, 1]))  # 5 4
 
-# Flexion axes of index, middle, pinky, ring: level and square to the finger at rest, which fans out a little (deg).
+# Flexion axes of index, middle, pinky, ring are level and perpendicular to the finger at rest, which fans out (deg).
 _FAN_DEG = np.array((5.0, -5.0, -18.0, -13.0))
 _THUMB_FLEXION = np.array((0.2, 0.95, 0.1)) / np.linalg.norm((0.2, 0.95, 0.1))
 
 _STRAIGHT, _BENT = (2.0, 4.0, 2.0, 0.0), (76.0, 90.0, 46.0, 0.0)
-_AROUND, _TUCKED = (56.0, 4.0, 8.0, 52.0), (30.0, 28.0, 35.0, 35.0)  # thumb over bent fingers; inside them
+_AROUND, _TUCKED = (56.0, 4.0, 8.0, 52.0), (30.0, 28.0, 35.0, 35.0)  # thumb over the bent fingers; thumb inside them
 _THUMB_OUT, _THUMB_REST = (-2.0, -12.0, 0.0, 0.0), (8.0, 8.0, 8.0, 8.0)
 
 
@@ -41,7 +41,7 @@ def _alike(finger: tuple[float, ...], thumb: tuple[float, ...], spread: float = 
 
 
 def _up(count: str, thumb: tuple[float, ...] = _AROUND, spread: float = 0.0) -> Float64Array:
-    """The fingers named are straight, the others bent."""
+    """The named fingers are straight, the others bent."""
     fingers = {name: _STRAIGHT if name in count.split() else _BENT for name in ("index", "middle", "ring", "pinky")}
     hand = _hand(**fingers, thumb=thumb)
     hand[:4, 3] += spread * np.array((1.0, -0.6, -1.0, -0.5)) * (hand[:4, 0] < 40)
@@ -82,7 +82,7 @@ HANDS: dict[str, Float64Array] = {
 }
 """Angles in degrees (5, 4): index, middle, pinky, ring, thumb; see the limits for the columns."""
 
-# Finger and thumb: their tips 15 mm apart, skin on skin, and no bones through each other (a random search).
+# Finger and thumb with their tips 15 mm apart, so that the skin touches and no bones intersect (by random search).
 _PINCHED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "index": ((47.0, 49.0, 24.0, -1.0), (48.0, -1.0, 3.0, 22.0)),
     "middle": ((35.0, 100.0, 52.0, -4.0), (62.0, -9.0, 32.0, 57.0)),
@@ -92,7 +92,7 @@ _PINCHED: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 
 
 def _pinch(finger: str) -> Float64Array:
-    """The finger's tip at the thumb's, the others straight: OK with the index."""
+    """The finger's tip touches the thumb's and the other fingers are straight: the OK sign with the index."""
     hand = HANDS["open"].copy()
     hand[FINGER_NAMES.index(finger)], hand[4] = _PINCHED[finger]
     return hand
@@ -110,12 +110,16 @@ _NOISE_DEG = np.array(((6.0, 7.0, 4.0, 2.5),) * 4 + ((5.0, 5.0, 5.0, 6.0),))  # 
 
 
 def draw_hand(rng: Generator, *, name: str | None = None) -> Float64Array:
-    """(15, 3, 3) of a left hand: near the pose `name`, or near any pose, between two, or anything fingers can do."""
+    """Sample rotations (15, 3, 3) of a left hand.
+
+    The hand is near the pose `name` if one is given, and otherwise near any pose, between two, or anywhere within the
+    limits.
+    """
     return hand_rotations(draw_hand_angles(rng, name=name))
 
 
 def draw_hand_angles(rng: Generator, *, name: str | None = None) -> Float64Array:
-    """(5, 4) in degrees, within the limits."""
+    """Sample angles (5, 4) in degrees, within the limits."""
     if name is not None:
         angles = HANDS[name]
     else:
@@ -124,7 +128,7 @@ def draw_hand_angles(rng: Generator, *, name: str | None = None) -> Float64Array
             return _random(rng)
         angles = _common(rng)
         if kind > 0.6:
-            share = rng.uniform(0, 1, (5, 1)) if kind > 0.85 else rng.uniform(0, 1)  # each finger on its own, or all
+            share = rng.uniform(0, 1, (5, 1)) if kind > 0.85 else rng.uniform(0, 1)  # each finger separately, or all
             angles = angles + share * (_common(rng) - angles)
     noise = rng.standard_normal((5, 4)) * _NOISE_DEG * rng.uniform(0.2, 1.2)
     noise[:4, 2] += 0.5 * noise[:4, 1]  # one tendon bends the two outer joints
@@ -138,7 +142,7 @@ def _common(rng: Generator) -> Float64Array:
 
 
 def _random(rng: Generator) -> Float64Array:
-    """Uniform in the limits, the end joints following the middle ones."""
+    """Sample angles uniformly within the limits, with the end joints following the middle ones."""
     angles = rng.uniform(_LOW, _HIGH)
     angles[:4, 1] = rng.uniform(0, 100, 4)
     angles[:4, 2] = 0.6 * angles[:4, 1] + rng.normal(0, 8, 4)
@@ -163,7 +167,7 @@ def hand_rotations(angles_deg: Float64Array) -> Float64Array:
 
 
 def about(axis: Float64Array, angle_rad: Float64Array) -> Float64Array:
-    """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...); Rodrigues' formula."""
+    """Rotations (..., 3, 3) about unit axes (..., 3) by angles (...), by Rodrigues' formula."""
     axis = np.broadcast_to(axis, (*angle_rad.shape, 3))
     x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
     c, s = np.cos(angle_rad), np.sin(angle_rad)
@@ -177,6 +181,6 @@ def about(axis: Float64Array, angle_rad: Float64Array) -> Float64Array:
 
 
 def mirrored(rotation: Float64Array) -> Float64Array:
-    """The rotations (..., 3, 3) of the other side: the mirror is x = 0."""
+    """The rotations (..., 3, 3) of the other side, mirrored at x = 0."""
     result: Float64Array = rotation * _MIRROR
     return result

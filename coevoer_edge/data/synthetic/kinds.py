@@ -1,4 +1,4 @@
-"""Which looks exist, how often each is sampled, and what is kept for the held-out domain.
+"""The looks that exist, how often each is sampled, and which are reserved for the held-out domain.
 
 In: nothing. Out: `KINDS`, tables of colours and sizes, and `draw_kind`.
 """
@@ -46,7 +46,7 @@ KINDS: Mapping[Family, Mapping[DomainName, Mapping[str, float]]] = {
     "tone": {"train": {"power": 1}, "held_out": {"s_curve": 1}},
     "noise": {"train": {"shot_read": 1}, "held_out": {"row_and_coarse": 1}},
 }
-"""Each family's kinds and how often a domain samples them."""
+"""The kinds of each family and their relative frequencies in each domain."""
 
 ALL_KINDS: Mapping[Family, tuple[str, ...]] = {
     family: tuple(kind for kinds in domains.values() for kind in kinds) for family, domains in KINDS.items()
@@ -80,7 +80,7 @@ IRIS = np.array([(0.20, 0.12, 0.07), (0.30, 0.20, 0.10), (0.35, 0.45, 0.55), (0.
 SLEEVE_ENDS_M = ((0.15, 0.19), (0.25, 0.37), (0.44, 0.60), (0.64, 0.672))  # none, short, three quarters, long: |x|
 SLEEVE_SHARES = (0.13, 0.33, 0.14, 0.40)
 
-NUM_WAVES = 32  # of each band of surface noise
+NUM_WAVES = 32  # per band of surface noise
 NUM_LIGHTS = 3
 NUM_BOXES = 14
 NUM_OCCLUDERS = 5
@@ -89,18 +89,18 @@ KERNEL_PX = 7
 
 
 def draw_kind(rng: Generator, family: Family, domain: DomainName) -> str:
-    """One kind of a family, as often as the table says."""
+    """Sample one kind of a family with the frequencies in the table."""
     kinds = KINDS[family][domain]
     shares = np.array(list(kinds.values()), float)
     return str(rng.choice(list(kinds), p=shares / shares.sum()))
 
 
 def muted(rng: Generator, colors: Float64Array) -> Float64Array:
-    """Take part of the saturation out: most things are not vivid."""
+    """Reduce the saturation by a random share, because most things are not vivid."""
     result: Float64Array = colors + (colors.mean(-1, keepdims=True) - colors) * rng.uniform(0.1, 1.0)
     return result
 
 
 def chance(rng: Generator, share: float) -> float:
-    """1 in a share of the draws, else 0."""
+    """1 with probability `share`, else 0."""
     return float(rng.random() < share)

@@ -1,6 +1,6 @@
-"""Light on the vertices: distant lights with cast shadows, an even light from above and below, highlights.
+"""Per-vertex lighting: distant lights, of which the first casts shadows, ambient light and highlights.
 
-In: posed vertices and normals in the camera frame, the lights of each sample. Out: light and highlight per vertex.
+In: posed vertices and normals in the camera frame, and the lights of each sample. Out: light and highlight per vertex.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _BIAS_M = 0.035
 
 
 def light_vertices(surface: Tensor, normals: Tensor, gloss: Tensor, looks: Sequence[Look]) -> tuple[Tensor, Tensor]:
-    """Light (B, V, 3) that falls on each vertex, and highlights (B, V, 3). `gloss` is (B, body vertices)."""
+    """Light (B, V, 3) received by each vertex, and highlights (B, V, 3). `gloss` is (B, body vertices)."""
     device = surface.device
     towards = stacked([look.light.towards for look in looks], device)  # B L 3
     colors = stacked([look.light.colors for look in looks], device)  # B L 3
@@ -44,7 +44,7 @@ def light_vertices(surface: Tensor, normals: Tensor, gloss: Tensor, looks: Seque
 
 
 def _shadow(surface: Tensor, towards: Tensor) -> Tensor:
-    """(B, V) share of the light that other parts keep from a vertex; a map of the vertices nearest to the light."""
+    """(B, V) share of a vertex's light that is blocked, from a shadow map of the vertices nearest to the light."""
     B = len(surface)
     other = torch.where(towards[:, 1:2].abs() < 0.9, surface.new_tensor((0, 1, 0)), surface.new_tensor((1, 0, 0)))
     across = F.normalize(torch.linalg.cross(towards, other), dim=-1)

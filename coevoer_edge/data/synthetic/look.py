@@ -1,7 +1,7 @@
-"""The random numbers of one training image's look: skin, hair, clothes, light, background, occluder, camera.
+"""The random parameters of one training image's look: skin, hair, clothes, light, background, occluder, camera.
 
 In: a random generator and a domain. Out: `Look`. Everything is sampled on the CPU, so sample i of seed s looks the same
-in every batch and on every device. `kinds.KINDS` splits each family: training never sees what "held_out" shows.
+in every batch and on every device. `kinds.KINDS` splits each family; kinds in "held_out" never occur in training.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Skin:
     brow: Float64Array  # 3
     brow_m: Float64Array  # 2: height, half thickness
     beard: Float64Array  # 4: opacity, colour
-    blush: Float64Array  # 4: opacity of red on cheeks, nose; of shadow around the eyes; of freckles; of blotches
+    blush: Float64Array  # 4: opacity of red on cheeks and nose, of eye shadow, of freckles, of blotches
     eye_shadow: Float64Array  # 3
     gloss: Float64Array  # 2: strength, exponent
 
@@ -57,8 +57,8 @@ class Hair:
     headwear: str
     color: Float64Array  # 3
     wear_color: Float64Array  # 3
-    lift_m: Float64Array  # 3: over the scalp at rest, at the crown, of the noise
-    size: Float64Array  # 4: free shares in [0, 1] for the balls' lengths and widths
+    lift_m: Float64Array  # 3: height over the scalp at rest, extra height at the crown, amplitude of the noise
+    size: Float64Array  # 4: shares in [0, 1] that determine the balls' lengths and widths
     glasses: Float64Array  # 6: worn or not, radius m, tube m, roundness, height, darkness of the lenses
     glasses_color: Float64Array  # 3
     headset: Float64Array  # 2: worn or not, cup radius m
@@ -67,15 +67,15 @@ class Hair:
 
 @dataclass(frozen=True)
 class Cloth:
-    """What is worn on the body. Distances are on the mean body at rest, m."""
+    """Clothes worn on the body. Distances are measured on the mean body at rest, m."""
 
     top: Float64Array  # 6: sleeve end, neckline height, its slope, its half width, hem, collar width
     jacket: Float64Array  # 5: worn or not, sleeve end, neckline height, half opening at the waist, lapel slope
-    bottom: Float64Array  # 2: waist, leg's end
+    bottom: Float64Array  # 2: waist, end of the leg
     wrap: Float64Array  # 3: scarf, face mask, gloves: worn or not
     loose_m: Float64Array  # 4: trunk, arms, legs, amplitude of folds
-    colors: Float64Array  # 5 2 3: top, jacket, bottom, wrap, shoes: two colours each
-    patterned: Float64Array  # 5: share of the pattern in each
+    colors: Float64Array  # 5 2 3: two colours each for top, jacket, bottom, wrap, shoes
+    patterned: Float64Array  # 5: strength of the pattern in each
     fabric: str
     period_m: Float64Array  # 2
     phase: Float64Array  # 3
@@ -85,7 +85,7 @@ class Cloth:
 
 @dataclass(frozen=True)
 class Light:
-    """Distant lights, an even one from above and below, and how dark shadows are."""
+    """Distant lights, ambient light from above and below, and the darkness of shadows."""
 
     kind: str
     towards: Float64Array  # L 3: camera frame
@@ -97,11 +97,11 @@ class Light:
 
 @dataclass(frozen=True)
 class Look:
-    """All random numbers of one sample's look."""
+    """All random parameters of one sample's look."""
 
     domain: DomainName
     seed: int  # of the pixel noise
-    waves: Float64Array  # 6 NUM_WAVES, unit norm: weights of surface noise: folds, folds, blotches, blobs, hair, edge
+    waves: Float64Array  # 6 NUM_WAVES, unit norm: noise weights for folds (2), blotches, blobs, hair, edges
     skin: Skin
     hair: Hair
     cloth: Cloth
@@ -112,7 +112,7 @@ class Look:
 
 
 def draw_look(rng: Generator, domain: DomainName) -> Look:
-    """Everything about one sample but pose, shape and view."""
+    """Sample everything about one image except pose, shape and view."""
     waves = rng.normal(size=(6, NUM_WAVES))
     return Look(
         domain=domain,

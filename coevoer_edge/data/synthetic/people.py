@@ -1,7 +1,7 @@
-"""The synthetic dataset: endless, seeded, indexable; sample i of seed s is always the same.
+"""The synthetic dataset: endless, seeded and indexable; sample i of seed s is always the same.
 
-In: a seed and a domain of looks. Out: `Record`s with exact labels. The labels are in the frame of a camera that looks
-at the middle of the crop: a crop does not show where in its frame it was cut.
+In: a seed and a domain of looks. Out: `Record`s with exact labels. The labels are in the frame of a camera that points
+at the centre of the crop, because a crop does not show where in the photograph it was taken from.
 """
 
 from collections.abc import Sequence
@@ -27,18 +27,18 @@ from coevoer_edge.data.synthetic.view import SHOWS_LEGS, View, draw_framing, dra
 from coevoer_edge.pipeline.camera import fit_translation
 
 ENDLESS = 1 << 40
-"""What `len` says of an endless dataset; every index below it is a sample."""
+"""The `len` of an endless dataset; every index below it is a sample."""
 
 PART_SEEN = 0.3
-"""Least share of a part in sight for the part to count as visible."""
+"""Minimum visible share of a part for the part to count as visible."""
 
 _EMPTY_SHARE = 0.03  # pictures without a person
-_BARS_SHARE, _SIDE_SHARE = 0.2, 0.1  # crops that reach over the photograph's upper and lower edge; over one side
-_OUTSIDE_WEIGHT = 0.3  # of keypoints beyond the photograph's edge
-_OUTSIDE_CROPS = 1.5  # from the crop's middle: farther out they count nothing
-_BEHIND_M = -10.0  # a person who is not in the picture
+_BARS_SHARE, _SIDE_SHARE = 0.2, 0.1  # crops that extend beyond the photograph's top and bottom edge; beyond one edge
+_OUTSIDE_WEIGHT = 0.3  # of keypoints outside the photograph
+_OUTSIDE_CROPS = 1.5  # distance from the crop's centre beyond which keypoints have weight 0
+_BEHIND_M = -10.0  # depth of a person who is not in the picture
 _BELOW_PELVIS = [i for i, n in enumerate(JOINT_NAMES) if n.endswith(("_knee", "_ankle", "_foot"))]
-_NO_CAMERA_M = (0.0, 0.7, 22.0)  # of a picture without a person; any finite value would do
+_NO_CAMERA_M = (0.0, 0.7, 22.0)  # for a picture without a person; any finite value would do
 _SIZE_PX = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX), np.float64)
 _DOMAIN_KEYS: dict[DomainName, int] = {"train": 0, "held_out": 1}
 
@@ -50,7 +50,7 @@ class Scene:
     person: SmplxParameters  # root in the level camera's frame
     view: View
     look: Look
-    frame_px: NDArray[np.float64]  # x1 y1 x2 y2 of the photograph within the crop; black outside
+    frame_px: NDArray[np.float64]  # x1 y1 x2 y2 of the photograph within the crop; the rest is black
     empty: bool
     legs_seen: bool
 
@@ -60,10 +60,10 @@ class SyntheticPeople:
 
     Args:
         seed: any integer of at least 0; different seeds share no sample.
-        domain: "train", or "held_out": looks that training never sees.
+        domain: "train", or "held_out" for looks that are not used in training.
         body: the body to render; the open body by default.
-        device: where pictures are computed. Random numbers are sampled on the CPU, so labels are the same
-            everywhere; pictures may differ by rounding between devices.
+        device: the device to render on. Random numbers are sampled on the CPU, so labels are the same everywhere;
+            pictures may differ between devices by rounding.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class SyntheticPeople:
         return ENDLESS
 
     def batch(self, indices: Sequence[int]) -> Record:
-        """Samples by index, rendered together; each is the same alone."""
+        """Samples by index, rendered together; each is the same as when rendered alone."""
         return self.finish(self.prepare(indices))
 
     def prepare(self, indices: Sequence[int]) -> list[Scene]:
-        """Draw the random numbers: numpy and the CPU alone."""
+        """Sample the random numbers, with numpy on the CPU."""
         return [self._scene(index) for index in indices]
 
     def _scene(self, index: int) -> Scene:
@@ -106,7 +106,7 @@ class SyntheticPeople:
 
     @torch.no_grad()
     def finish(self, prepared: Sequence[Scene]) -> Record:
-        """Pose, paint and label, on the source's device."""
+        """Pose, render and label the samples on the source's device."""
         scenes, B, device = prepared, len(prepared), self.device
         person = SmplxBatch.of([scene.person for scene in scenes], device)
         rotation = _tensor([scene.view.rotation for scene in scenes], device)  # B 3 3
@@ -120,7 +120,7 @@ class SyntheticPeople:
 
         rotations, coefficients = all_rotations(person), all_coefficients(person)
         vertices, joints = self._body(rotations, coefficients)
-        # Joints of `draw_view` start at the pelvis; posing leaves the pelvis where the shape has it.
+        # `draw_view` got joints relative to the pelvis; the posed body has its pelvis where the shape puts it.
         shift = (translation - joints[:, PELVIS])[:, None]
         vertices = vertices + shift
         keypoints = self._keypoints(rotations, coefficients) + shift  # B K 3
@@ -180,12 +180,12 @@ class FirstSamples:
     def batch(self, indices: Sequence[int]) -> Record:
         """Samples by index, 0 to `count`."""
         if any(not 0 <= index < self.count for index in indices):
-            raise IndexError(f"samples {list(indices)} of {self.count}")
+            raise IndexError(f"The samples {list(indices)} are not all among the {self.count} of this set.")
         return self.source.batch(indices)
 
 
 def draw_frame(rng: Generator) -> NDArray[np.float64]:
-    """x1 y1 x2 y2, px of the crop: what of the crop the photograph covers. Outside it is black, as in `CropRule`."""
+    """Sample the part of the crop that the photograph covers, x1 y1 x2 y2 px; the rest is black, as in `CropRule`."""
     x1, y1, x2, y2 = 0.0, 0.0, *_SIZE_PX
     kind = rng.random()
     if kind < _BARS_SHARE:  # a landscape photograph, whole
@@ -201,7 +201,7 @@ def draw_frame(rng: Generator) -> NDArray[np.float64]:
 
 
 def _blacken(image: Tensor, labels: Tensor, frame: Tensor) -> tuple[Tensor, Tensor]:
-    """Black and background outside the photograph: image (B, 3, H, W), labels (B, H, W), frame (B, 4)."""
+    """Make pixels outside the photograph black and background: image (B, 3, H, W), labels (B, H, W), frame (B, 4)."""
     H, W = labels.shape[1:]
     x = torch.arange(W, device=frame.device) + 0.5
     y = torch.arange(H, device=frame.device) + 0.5
@@ -211,7 +211,7 @@ def _blacken(image: Tensor, labels: Tensor, frame: Tensor) -> tuple[Tensor, Tens
 
 
 def _keypoint_weights(points_px: Tensor, frame: Tensor) -> Tensor:
-    """(B, K): 1 on the photograph, less up to one crop away from the crop's middle, 0 farther out."""
+    """(B, K): 1 on the photograph, less outside it up to 1.5 crops from the crop's centre, 0 farther out."""
     inside = ((points_px > frame[:, None, :2]) & (points_px < frame[:, None, 2:])).all(-1)
     away = (points_px / points_px.new_tensor(_SIZE_PX) - 0.5).abs().amax(-1)  # 0.5 at the crop's edge
     return torch.where(inside, 1.0, (away <= _OUTSIDE_CROPS) * _OUTSIDE_WEIGHT)
@@ -220,7 +220,7 @@ def _keypoint_weights(points_px: Tensor, frame: Tensor) -> Tensor:
 def _part_boxes(
     vertices: Tensor, parts: Sequence[Tensor], focal_px: Tensor, principal_px: Tensor, frame: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Boxes (B, 3, 4) as fractions of the crop, cut at the photograph's edge, and the share (B, 3) left of each."""
+    """Boxes (B, 3, 4) as fractions of the crop, clipped to the photograph, and the remaining share (B, 3) of each."""
     size = vertices.new_tensor(_SIZE_PX)
     boxes, shares = [], []
     for part in parts:

@@ -1,7 +1,7 @@
-"""One synthetic person: shape, pose, hands and face, as everyday people stand and sit before a camera.
+"""One synthetic person: shape, pose, hands and face of ordinary people who stand or sit in front of a camera.
 
-In: a random generator. Out: `SmplxParameters`, float64. Poses whose hands or arms would be inside the body are drawn
-again.
+In: a random generator. Out: `SmplxParameters`, float64. Poses in which hands or arms would intersect the body are
+sampled again.
 """
 
 import numpy as np
@@ -36,10 +36,10 @@ JAW_LIMIT_DEG = 25.0
 _SIDES = ("left", "right")
 _ORIENTATIONS = 4  # of a hand, tried for each reach
 _MEAN_ARM_M = 0.499
-_PALM_M = np.array((0.085, -0.022, 0.0))  # the middle of a left palm's skin, in the wrist's frame
+_PALM_M = np.array((0.085, -0.022, 0.0))  # the centre of a left palm's skin, in the wrist's frame
 _FLIP = np.array((-1.0, 1.0, 1.0))
 
-# Share of each way to place an arm that is on its own.
+# Share of each way to place an arm that does not interact with the other.
 _ONE_HAND = {"angles": 0.24, "reach": 0.42, "face": 0.20, "any": 0.14}
 _TWO_HANDS_SHARE = 0.2
 _SYMMETRIC_SHARE = 0.3
@@ -55,7 +55,7 @@ _TWO_HANDS = {
 _OBJECT_HANDS = ("cup", "ball", "flat", "open", "claw", "relaxed", "tablet")
 _AT = {name: i for i, name in enumerate(JOINT_NAMES)}
 
-# Bounds of the open body's expressions, 2 being the whole action; jaw in degrees. Those not named stay near 0.
+# Bounds of the open body's expressions, where 2 is the full action; jaw in degrees. Those not listed stay near 0.
 _FACES: dict[str, tuple[float, dict[str, tuple[float, float]]]] = {
     "neutral": (0.25, {}),
     "talking": (
@@ -77,7 +77,7 @@ _EXPRESSIONS = (
 
 
 def draw_person(rng: Generator, *, legs_seen: bool) -> SmplxParameters:
-    """A person before a level camera; where legs are out of the picture they rest."""
+    """Sample a person in front of a level camera; legs stay at rest if they are outside the picture."""
     betas = draw_betas(rng)
     person = skeleton.rest(betas)
     yaw = draw_yaw_deg(rng)
@@ -113,7 +113,7 @@ _HANDS = {side: slice(_AT[f"{side}_index1"], _AT[f"{side}_thumb3"] + 1) for side
 
 
 def draw_betas(rng: Generator) -> Float64Array:
-    """(10,) standard deviations of shape: 1 wide, in every fifth person 1.6, none beyond 3."""
+    """Sample betas (10,) with standard deviation 1, or 1.6 for every fifth person, and magnitude at most 3."""
     spread = 1.6 if rng.random() < 0.2 else 1.0
     betas = rng.normal(0, spread, contract.NUM_BETAS)
     while (far := np.abs(betas) > BETA_LIMIT).any():
@@ -122,7 +122,7 @@ def draw_betas(rng: Generator) -> Float64Array:
 
 
 def draw_yaw_deg(rng: Generator) -> float:
-    """How far the person is turned to their own left: mostly within 45 degrees, at most 90."""
+    """Sample the person's turn to their own left: mostly within 45 degrees, at most 90."""
     kind = rng.random()
     if kind < 0.6:
         return float(np.clip(rng.normal(0, 15), -45, 45))
@@ -130,7 +130,7 @@ def draw_yaw_deg(rng: Generator) -> float:
 
 
 def draw_face(rng: Generator) -> tuple[Float64Array, Float64Array]:
-    """Jaw (3, 3) and expression (10,) of the open body."""
+    """Sample jaw (3, 3) and expression (10,) of the open body."""
     names = list(_FACES)
     chosen = [names[rng.choice(len(names), p=[_FACES[n][0] for n in names])]]
     if rng.random() < 0.25:
@@ -145,7 +145,7 @@ def draw_face(rng: Generator) -> tuple[Float64Array, Float64Array]:
             else:
                 i = _EXPRESSIONS.index(what)
                 expression[i] = max(expression[i], value) if value > 0 else value
-    if rng.random() < 0.1:  # anything, but not everything at once
+    if rng.random() < 0.1:  # any expressions, but not all at once
         expression += rng.uniform(0, 2, contract.NUM_EXPRESSION) * (rng.random(contract.NUM_EXPRESSION) < 0.25)
     if rng.random() < 0.05:  # a blink
         expression[_EXPRESSIONS.index("eyes_closed")] = rng.uniform(0.5, 2.0)
@@ -156,7 +156,7 @@ def draw_face(rng: Generator) -> tuple[Float64Array, Float64Array]:
 def draw_arms(
     rng: Generator, person: skeleton.Rest, neck_head: Float64Array
 ) -> tuple[list[Arm], list[Float64Array], float]:
-    """Both arms and hands as left ones, and by how much the hands may touch."""
+    """Sample both arms and hands, expressed as left ones, and how far the hands may overlap, m."""
     if rng.random() < _TWO_HANDS_SHARE:
         return _two_hands(rng, person)
     if rng.random() < _SYMMETRIC_SHARE:
@@ -181,7 +181,7 @@ def _one_arm(rng: Generator, person: skeleton.Rest, neck_head: Float64Array, sid
 def _reach(
     rng: Generator, person: skeleton.Rest, reach: Reach, neck_head: Float64Array | None, side: str
 ) -> tuple[Arm, Float64Array]:
-    """The arm that follows a goal, in the head's frame where rotations of neck and head are given."""
+    """The arm that reaches a target, which is in the head's frame if rotations of neck and head are given."""
     hand = draw_hand(rng, name=str(rng.choice(reach.hands)) if reach.hands and rng.random() < 0.9 else None)
     place = np.array(reach.place) + rng.standard_normal(3) * reach.spread_m
     fingers = np.array(reach.fingers) + rng.standard_normal((_ORIENTATIONS, 3)) * np.radians(reach.spread_deg)
@@ -190,7 +190,7 @@ def _reach(
     lengths = person.arm
     if neck_head is None:
         place *= (lengths.upper + lengths.fore) / _MEAN_ARM_M
-        return solve_arm(rng, lengths, place, frames, _PALM_M)._replace(miss_m=0.0), hand  # near is as good
+        return solve_arm(rng, lengths, place, frames, _PALM_M)._replace(miss_m=0.0), hand  # being near is enough
     neck, head = neck_head if side == "left" else mirrored(neck_head)
     at_neck, at_head = (person.joints[_AT[name]] - person.chest for name in ("neck", "head"))
     place = at_neck + neck @ (at_head - at_neck + head @ place)
@@ -199,12 +199,12 @@ def _reach(
 
 
 def _two_hands(rng: Generator, person: skeleton.Rest) -> tuple[list[Arm], list[Float64Array], float]:
-    """Hands that hold each other or something between them."""
+    """Sample two hands that hold each other or something between them."""
     kind = _pick(rng, _TWO_HANDS)
     lengths = person.arm
     middle = np.array((0.0, -0.17, 0.33)) + rng.standard_normal(3) * (0.08, 0.12, 0.06)
     middle *= (lengths.upper + lengths.fore) / _MEAN_ARM_M
-    turn = euler(rng.normal(0, 12), rng.normal(0, 14), rng.normal(0, 14))  # of the pair, about the middle
+    turn = euler(rng.normal(0, 12), rng.normal(0, 14), rng.normal(0, 14))  # of both hands, about their midpoint
     up = np.radians(rng.uniform(-10, 100))
     ahead = np.array((0.0, np.sin(up), np.cos(up)))
     inward = np.array((-1.0, 0.0, 0.0))
@@ -265,7 +265,7 @@ def _resting_arms() -> list[Arm]:
 def _put(
     rotations: Float64Array, arms: list[Arm], hands: list[Float64Array] | tuple[Float64Array, Float64Array]
 ) -> None:
-    """Set both arms and hands, given as left ones."""
+    """Set both arms and hands, which are given as left ones."""
     for side, arm, hand in zip(_SIDES, arms, hands, strict=True):
         rotations[_ARM[side]] = arm.rotations if side == "left" else mirrored(arm.rotations)
         rotations[_HANDS[side]] = hand if side == "left" else mirrored(hand)

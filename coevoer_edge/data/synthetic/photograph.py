@@ -1,6 +1,6 @@
-"""What a camera does to a picture: blur, exposure, colour, haze, noise, low resolution, JPEG.
+"""Camera effects: blur, exposure, colour, haze, noise, low resolution, JPEG.
 
-In: pictures (B, 3, 256, 192), about 0 to 1. Out: the same, still float in [0, 1].
+In: pictures (B, 3, 256, 192), roughly in [0, 1]. Out: pictures of the same shape, float in [0, 1].
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from coevoer_edge.data.synthetic.background import H, W, pixel_grid, stacked
 from coevoer_edge.data.synthetic.kinds import KERNEL_PX
 from coevoer_edge.data.synthetic.scene import CameraLook
 
-_NOISE_BITS = 20  # the noise of every picture is cut from one fixed table of this many normal numbers
+_NOISE_BITS = 20  # the noise of every picture is read from one fixed table of 2**20 normal numbers
 _NOISE_STEPS = (1, 3, 5, 7, 11, 13, 17, 19)
 
 # JPEG, ISO/IEC 10918-1 Annex K: luminance and chrominance quantisation at quality 50.
@@ -33,7 +33,7 @@ _YCC_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0)
 
 
 def photograph(pictures: Tensor, cameras: Sequence[CameraLook], seeds: Sequence[int]) -> Tensor:
-    """(B, 3, H, W) to the same, in [0, 1]."""
+    """Apply the camera effects to pictures (B, 3, H, W); the result is in [0, 1]."""
     device = pictures.device
     pictures = _exposed(_blurred(pictures, cameras), cameras)
     for size in (2, 3, 4):
@@ -61,14 +61,15 @@ def _blurred(pictures: Tensor, cameras: Sequence[CameraLook]) -> Tensor:
 
 
 def _exposed(pictures: Tensor, cameras: Sequence[CameraLook]) -> Tensor:
-    """Vignette, haze, exposure towards the wanted mean, white balance, saturation, contrast, tone."""
+    """Apply haze, exposure towards the target mean, white balance, vignette, saturation, tone and contrast."""
     device = pictures.device
     x, y = pixel_grid(device)
     square = ((x - W / 2) ** 2 + (y - H / 2) ** 2)[:, None] / (H / 2) ** 2
     vignette = stacked([camera.vignette for camera in cameras], device)[:, None, None, None]
     haze = stacked([camera.haze for camera in cameras], device)[:, :, None, None]
     pictures = pictures + (haze[:, 1:] - pictures) * haze[:, :1]
-    mean = torch.stack([picture.mean() for picture in pictures]).clamp(min=0.04)  # each alone: the same in every batch
+    # Means are computed one by one, so that the result does not depend on the batch.
+    mean = torch.stack([picture.mean() for picture in pictures]).clamp(min=0.04)
     wanted, share, gamma = stacked([camera.exposure for camera in cameras], device).unbind(1)
     gain = (wanted / mean) ** share
     balance = stacked([camera.balance for camera in cameras], device) * gain[:, None]
@@ -94,7 +95,7 @@ def _noise_table(device: torch.device) -> Tensor:
 
 
 def _noise(pictures: Tensor, cameras: Sequence[CameraLook], seeds: Sequence[int]) -> Tensor:
-    """Noise that grows with the root of the light, and noise that does not; rows or grain in the held-out domain."""
+    """Shot noise, which grows with the square root of the light, and read noise; held out: row noise and grain."""
     device = pictures.device
     table = _noise_table(device)
     step = torch.tensor([_NOISE_STEPS[seed % len(_NOISE_STEPS)] for seed in seeds], device=device)
@@ -113,7 +114,7 @@ def _noise(pictures: Tensor, cameras: Sequence[CameraLook], seeds: Sequence[int]
 
 @cache
 def _cosines(device: torch.device) -> Tensor:
-    """(8, 8): the orthonormal DCT-II."""
+    """The orthonormal DCT-II matrix, (8, 8)."""
     n = torch.arange(8, dtype=torch.float64)
     matrix = torch.cos((2 * n[None] + 1) * n[:, None] * torch.pi / 16) / 2
     matrix[0] /= 2**0.5
@@ -121,7 +122,7 @@ def _cosines(device: torch.device) -> Tensor:
 
 
 def jpeg(pictures: Tensor, quality: Tensor) -> Tensor:
-    """Code and decode as JPEG with halved chrominance, by `quality` (B,) from 1 to 100; (B, 3, H, W) in [0, 1]."""
+    """Encode and decode (B, 3, H, W) in [0, 1] as JPEG with 4:2:0 chrominance; `quality` (B,) is from 1 to 100."""
     device = pictures.device
     ycc = torch.einsum("bchw,dc->bdhw", pictures * 255 - 128, _matrix(_RGB_TO_YCC, device))
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None, None, None, None] / 100

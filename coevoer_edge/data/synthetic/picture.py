@@ -1,7 +1,7 @@
-"""Training images in batches: a dressed body under lights, before a background, through a camera.
+"""Batched rendering of training images: a dressed and lit body in front of a background, with camera effects.
 
-In: vertices in the camera frame, the camera, a `Look` of each sample. Out: `Picture`. Batched torch on any device; a
-sample's picture does not depend on what else is in the batch.
+In: vertices in the camera frame, the camera, a `Look` per sample. Out: `Picture`. It is batched torch on any device; a
+sample's picture does not depend on the rest of the batch.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from coevoer_edge.data.synthetic.photograph import photograph
 from coevoer_edge.data.synthetic.props import place_props, prop_faces
 from coevoer_edge.data.synthetic.wardrobe import LAYERS, Outfit, Wardrobe
 
-SAMPLES_PER_PX = 1.5  # a side, per pixel: the person is rendered this much larger, then averaged
+SAMPLES_PER_PX = 1.5  # along each side: the person is rendered this much larger, then averaged
 _LABELED_JOINTS = {
     "head": ("head", "jaw", "left_eye", "right_eye"),
     "left_hand": ("left_wrist", "left_index", "left_middle", "left_pinky", "left_ring", "left_thumb"),
@@ -36,27 +36,27 @@ _LABELED_JOINTS = {
     "torso": ("pelvis", "spine", "neck", "left_collar", "right_collar"),
     "legs": tuple(f"{side}_{joint}" for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")),
 }
-"""Which joints a label stands for: how their names begin."""
+"""The joints of each label, by the beginning of their names."""
 
 _PART_LABELS = {"face": "head", "left_hand": "left_hand", "right_hand": "right_hand"}
-_AT_ONCE = {"cpu": 1, "cuda": 32}  # samples; more do not fit the cache of a CPU
-_NEAR_M = 0.012  # a vertex this far behind what its pixel shows still counts as seen
-_CUT_PER_M = 250.0  # how sharply layers end
+_AT_ONCE = {"cpu": 1, "cuda": 32}  # samples; more do not fit into the cache of a CPU
+_NEAR_M = 0.012  # a vertex this far behind the surface at its pixel still counts as visible
+_CUT_PER_M = 250.0  # sharpness of the layers' edges
 _LAYER_COLORS = {"bottom": 2, "top": 0, "jacket": 1, "wrap": 3}  # rows of Cloth.colors, from the lowest layer up
 
 
 @dataclass(frozen=True)
 class Picture:
-    """B training images and what is known of each pixel."""
+    """B training images with per-pixel labels."""
 
     image: Tensor  # B 3 256 192 uint8
     mask: Tensor  # B 256 192 bool: the person (body, clothes, hair), not hidden by an occluder
-    part_seen: Tensor  # B 4 float, contract.VISIBILITY: seen share of what the part alone would show without a border
-    labels: Tensor  # B 256 192 uint8: index in BODY_PARTS; clothes and hair count as what they cover
+    part_seen: Tensor  # B 4 float, contract.VISIBILITY: visible share of the part if it were alone and unclipped
+    labels: Tensor  # B 256 192 uint8: index in BODY_PARTS; clothes and hair have the label of what they cover
 
 
 class Painter:
-    """Paints bodies of one topology; holds its constant tensors on a device."""
+    """Renders bodies of one topology, whose constant tensors it keeps on a device."""
 
     def __init__(self, body: BodyModel, device: torch.device) -> None:
         self._device = device
@@ -83,7 +83,7 @@ class Painter:
 
     @torch.no_grad()
     def paint(self, vertices: Tensor, focal_px: Tensor, principal_px: Tensor, looks: Sequence[Look]) -> Picture:
-        """Paint B bodies.
+        """Render B bodies.
 
         `vertices` (B, V, 3) in the camera frame (x right, y down, z into the scene), m; `focal_px` (B,) and
         `principal_px` (B, 2) in pixels of the 256 x 192 picture.
@@ -105,7 +105,8 @@ class Painter:
         outward = vertex_normals(vertices, self._body_faces)
         on_head, prop_colors = place_props([look.hair for look in looks], self._device)
         skulls = vertices.index_select(1, self._skull)
-        to_camera = [self._to_head @ skull for skull in skulls]  # each 4 3; one by one: the same in every batch
+        # Fitted one by one, so that the result does not depend on the batch.
+        to_camera = [self._to_head @ skull for skull in skulls]  # each 4 3
         props = torch.stack([part @ fit[:3] + fit[3:] for part, fit in zip(on_head, to_camera, strict=True)])
         surface = torch.cat((vertices + outward * outfit.offset_m[..., None], props), 1)
         normals = vertex_normals(surface, self._faces)
@@ -138,7 +139,7 @@ class Painter:
         return (image * 255).round().to(torch.uint8), picture_labels > 0, seen, picture_labels
 
     def _rasterize(self, points: Tensor, high: int, wide: int) -> Fragments:
-        """`render.rasterize`; for a single body on the CPU, of those faces alone that may show."""
+        """Call `rasterize`; for a single body on the CPU, only with the faces that may be visible."""
         if len(points) > 1 or points.is_cuda:
             return rasterize(points, self._faces, high, wide, cull_backfaces=True)
         x, y = points[0, :, 0].contiguous(), points[0, :, 1].contiguous()
@@ -149,7 +150,7 @@ class Painter:
         framed &= (torch.maximum(torch.maximum(ay, by), cy) > -1) & (
             torch.minimum(torch.minimum(ay, by), cy) < high + 1
         )
-        kept = (framed & (area < 1.0)).nonzero().squeeze(1)  # px^2: the rasteriser decides about narrow ones
+        kept = (framed & (area < 1.0)).nonzero().squeeze(1)  # px^2: faces this narrow are left to the rasteriser
         fragments = rasterize(points, self._faces.index_select(0, kept), high, wide, cull_backfaces=True)
         seen = fragments.face_id
         if not len(kept):
@@ -182,7 +183,7 @@ class Painter:
         )
         weights = fragments.barycentric.view(-1, 3).index_select(0, hit)
         values = F.embedding_bag(corners, attributes, mode="sum", per_sample_weights=weights)
-        values = values.T.contiguous()  # C N: each channel in one piece
+        values = values.T.contiguous()  # C N: each channel is contiguous
         color, place, fields, blobs, light, shine = torch.split(values, [3, 3, len(LAYERS), 2, 3, 3])
         cover = (fields * _CUT_PER_M + 0.5).clamp(0, 1)
         color = self._layered(color, place, cover, blobs, image, looks)
@@ -195,7 +196,7 @@ class Painter:
     def _layered(
         self, color: Tensor, place: Tensor, cover: Tensor, blobs: Tensor, image: Tensor, looks: Sequence[Look]
     ) -> Tensor:
-        """(3, N) colours of skin, hair and clothes, one over the other; all inputs hold their N pixels last."""
+        """(3, N) colours of skin, hair and clothes, layered; the last axis of all inputs is the N pixels."""
         device = self._device
         cloths, wears = [look.cloth for look in looks], [look.hair for look in looks]
         colors = np.stack([cloth.colors for cloth in cloths])  # B 5 2 3
@@ -231,9 +232,9 @@ class Painter:
     def _seen(
         self, points: Tensor, depth: Tensor, labels: Tensor, hidden: Tensor, surface: Tensor, normals: Tensor
     ) -> Tensor:
-        """(B, 4): of each part's surface turned to the camera, weighed by its extent there, what can be seen.
+        """(B, 4): the visible share of each part's surface that faces the camera, weighted by its projected area.
 
-        Surface that the part itself hides counts on neither side.
+        Surface hidden by the part itself is excluded from both sides of the ratio.
         """
         high, wide = depth.shape[1:]
         V = len(self._wardrobe.rest)
@@ -258,7 +259,7 @@ class Painter:
 
 
 def _label_vertices(weights: NDArray[np.float32]) -> NDArray[np.int64]:
-    """(V,) index in BODY_PARTS by the joint of the largest skinning weight, (V, 55)."""
+    """(V,) index in BODY_PARTS of the joint with the largest skinning weight; `weights` is (V, 55)."""
     label_of = {
         joint: BODY_PARTS.index(label)
         for label, starts in _LABELED_JOINTS.items()
@@ -271,7 +272,7 @@ def _label_vertices(weights: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def _vertex_areas(rest: Tensor, faces: Tensor) -> Tensor:
-    """(V,) a third of the area of the faces around each vertex, m^2."""
+    """(V,) a third of the total area of the faces around each vertex, m^2."""
     a, b, c = (rest[faces[:, i]] for i in range(3))
     area = torch.linalg.cross(b - a, c - a).norm(dim=1) / 6
     total = torch.zeros(len(rest), device=rest.device)

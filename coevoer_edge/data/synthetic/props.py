@@ -1,7 +1,7 @@
-"""What sits on the head: hair that stands off, hats, glasses, headphones; simple closed shapes of one topology.
+"""Props on the head (voluminous hair, hats, glasses, headphones), made of simple shapes of one topology.
 
-In: the hair's numbers of each sample. Out: vertices on the mean head at rest, (B, P, 3) m, their colours, the faces.
-A shape that is not worn is drawn to a point inside the head, so that the rasteriser drops it.
+In: each sample's hair parameters. Out: vertices on the mean head at rest, (B, P, 3) m, their colours, and the faces.
+A shape that is not worn is collapsed to a point inside the head, so that the rasteriser drops it.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from coevoer_edge.data.synthetic.background import stacked
 from coevoer_edge.data.synthetic.look import Hair
 
 INSIDE_HEAD_M = (0.0, 0.32, 0.06)
-EYE_M = (0.031, 0.298, 0.178)  # where the left lens stands
+EYE_M = (0.031, 0.298, 0.178)  # position of the left lens
 EAR_M = (0.079, 0.297, 0.065)
-NUM_BALLS = 5  # three of hair or hat, two cups of a headset
+NUM_BALLS = 5  # three for hair or hat, two for the cups of a headset
 _RINGS, _ROUND = 12, 16  # of a ball
 _ALONG, _AROUND = 20, 4  # of a tube
 _TUBES = ("left rim", "right rim", "bridge", "left temple", "right temple", "headband")
@@ -41,7 +41,7 @@ def _grid_faces(rows: int, columns: int, closed: bool) -> NDArray[np.int64]:
 
 
 def prop_faces() -> NDArray[np.int64]:
-    """(F, 3) faces of all shapes; tubes and lenses are seen from both sides."""
+    """(F, 3) faces of all shapes; tubes and lenses are two-sided."""
     vertices, faces = ball()
     parts, start = [], 0
     for _ in range(NUM_BALLS):
@@ -59,7 +59,7 @@ def prop_faces() -> NDArray[np.int64]:
     return np.concatenate(parts)
 
 
-# Centre and radii of up to three balls, m, from four free shares in [0, 1]. x to the person's left, y up, z forward.
+# Centre and radii of up to three balls, m, from four shares in [0, 1]; x to the person's left, y up, z forward.
 Ball = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -137,7 +137,7 @@ def place_props(hairs: Sequence[Hair], device: torch.device) -> tuple[Tensor, Te
 
 
 def _rim(hairs: Sequence[Hair], device: torch.device) -> Tensor:
-    """(B, _ALONG, 3): the left lens's outline about its middle, a superellipse."""
+    """(B, _ALONG, 3): the left lens's outline about its centre, a superellipse."""
     _, radius, _, roundness, height, _ = stacked([hair.glasses for hair in hairs], device)[..., None].unbind(1)
     angle = torch.linspace(0, 2 * torch.pi, _ALONG, device=device)
     x, y = angle.cos(), angle.sin()
@@ -146,7 +146,7 @@ def _rim(hairs: Sequence[Hair], device: torch.device) -> Tensor:
 
 
 def _tubes(hairs: Sequence[Hair], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(B, tubes, _ALONG * _AROUND, 3) and colours."""
+    """Vertices of tubes (B, tubes, _ALONG * _AROUND, 3), and their colours."""
     rim = _rim(hairs, device)
     flip = rim.new_tensor((-1.0, 1.0, 1.0))
     left = rim + rim.new_tensor(EYE_M)
@@ -174,7 +174,7 @@ def _tubes(hairs: Sequence[Hair], device: torch.device) -> tuple[Tensor, Tensor]
 
 
 def _lenses(hairs: Sequence[Hair], device: torch.device) -> tuple[Tensor, Tensor]:
-    """(B, 2, _LENS, 3) dark lenses, and colours."""
+    """Vertices of dark lenses (B, 2, _LENS, 3), and their colours."""
     rim = _rim(hairs, device)
     left = torch.cat((rim, rim.new_tensor((0, 0, 0.003)).expand(len(hairs), 1, 3)), 1) + rim.new_tensor(EYE_M)
     lenses = torch.stack((left, left * rim.new_tensor((-1.0, 1.0, 1.0))), 1)

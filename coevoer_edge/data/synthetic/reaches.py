@@ -1,6 +1,6 @@
-"""Where hands go: the goals of arms that are given by the hand's place, as people use them before a camera.
+"""Targets for hands: places and orientations that are typical of people in front of a camera.
 
-In: nothing. Out: tables of `Reach`, all of a left hand (x to the person's left, y up, z forward).
+In: nothing. Out: tables of `Reach`, all for a left hand (x to the person's left, y up, z forward).
 """
 
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Reach:
-    """Where a left hand goes, for arms that are given by place: chest's frame, m at 1.72 m of stature."""
+    """A target for a left hand, in the chest's frame, m, for a person 1.72 m tall."""
 
     place: Vector
-    fingers: Vector  # where the fingers point, at rest the hand's +x
-    palm: Vector  # where the palm faces, at rest the hand's -y
-    hands: tuple[str, ...] = ()  # poses of the hand, any where empty
+    fingers: Vector  # direction of the fingers; at rest the hand's +x
+    palm: Vector  # direction that the palm faces; at rest the hand's -y
+    hands: tuple[str, ...] = ()  # poses of the hand; empty: any pose
     spread_m: Vector = (0.06, 0.06, 0.05)
     spread_deg: float = 14.0
     weight: float = 1.0
-    by_palm: bool = False  # of `FACE_REACHES`: the palm is there, not the finger tips
+    by_palm: bool = False  # in `FACE_REACHES`: the palm reaches the place, not the fingertips
 
 
 _OPEN, _GRIP = ("flat", "open", "relaxed", "spread"), ("handle", "fist", "half closed", "cup")
@@ -127,4 +127,4 @@ FACE_REACHES: dict[str, Reach] = {
         0.8,
     ),
 }
-"""As `REACHES`, of the tips of index and middle finger, in the head's frame."""
+"""Like `REACHES`, but for the tips of the index and middle finger, in the head's frame."""

@@ -1,4 +1,4 @@
-"""The random numbers of what is around the person: background, things in front, and the camera.
+"""The random parameters of the person's surroundings: background, occluders and the camera.
 
 In: a random generator and a domain. Out: `Background`, `Occluder`, `CameraLook`, all sampled on the CPU.
 """
@@ -27,24 +27,24 @@ H, W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
 
 @dataclass(frozen=True)
 class Background:
-    """What is behind the person."""
+    """The background behind the person."""
 
     kind: str
     photograph: str
     colors: Float64Array  # 4 3
     grid: Float64Array  # 12 9 3, in [0, 1]
-    boxes: Float64Array  # NUM_BOXES 5: centre x, y, half sizes, shade; shares of the picture
+    boxes: Float64Array  # NUM_BOXES 5: centre x, y, half sizes, shade; fractions of the picture
     box_colors: Float64Array  # NUM_BOXES 3
     warp: Float64Array  # 6: turn rad, zoom, shift x, y, mirror, perspective
-    amount: Float64Array  # 4: free shares in [0, 1]
-    blur: int  # halvings of the resolution
+    amount: Float64Array  # 4: numbers in [0, 1] whose meaning depends on the kind
+    blur: int  # number of times the resolution is halved
     limbs: Float64Array  # NUM_LIMBS 7: people-like shapes: opacity, x, y, half length, half width, angle, radius; px
     limb_color: Float64Array  # 3
 
 
 @dataclass(frozen=True)
 class Occluder:
-    """Up to NUM_OCCLUDERS rounded boxes before the person."""
+    """Up to NUM_OCCLUDERS rounded boxes in front of the person."""
 
     kind: str
     boxes: Float64Array  # NUM_OCCLUDERS 7: opacity, x, y, half width, half height, angle (rad), corner radius; px
@@ -53,11 +53,11 @@ class Occluder:
 
 @dataclass(frozen=True)
 class CameraLook:
-    """What the camera makes of it."""
+    """The camera effects."""
 
-    kernel: Float64Array  # KERNEL_PX KERNEL_PX: blur, motion, sharpening; sums to 1
-    low_resolution: int  # 1: none; the picture is taken at 1 / this size
-    exposure: Float64Array  # 3: wanted mean, share of it that is reached, gamma
+    kernel: Float64Array  # KERNEL_PX KERNEL_PX: blur, motion blur or sharpening; sums to 1
+    low_resolution: int  # factor by which the resolution is reduced; 1: none
+    exposure: Float64Array  # 3: target mean, exponent of the gain towards it, gamma
     balance: Float64Array  # 3
     contrast: float
     saturation: float
@@ -70,7 +70,7 @@ class CameraLook:
 
 
 def draw_background(rng: Generator, domain: DomainName) -> Background:
-    """Colours, boxes and noise for any kind; the kind decides which of them show."""
+    """Sample colours, boxes and noise for every kind; the kind decides which of them are used."""
     kind = draw_kind(rng, "background", domain)
     vivid = rng.uniform(0, 1, (12, 9, 3))
     boxes = rng.uniform((-0.1, -0.1, 0.02, 0.02, -0.3), (1.1, 1.1, 0.28, 0.28, 0.3), (NUM_BOXES, 5))
@@ -115,7 +115,7 @@ def draw_background(rng: Generator, domain: DomainName) -> Background:
 
 
 def draw_occluder(rng: Generator, domain: DomainName) -> Occluder:
-    """Rounded boxes that make up a thing on a desk or near the lens."""
+    """Sample rounded boxes that form an object on a desk or near the lens."""
     kind = draw_kind(rng, "occluder", domain)
     boxes = np.zeros((NUM_OCCLUDERS, 7))
     x, y = rng.uniform(0.1, 0.9) * W, rng.uniform(0.55, 1.0) * H
@@ -152,7 +152,7 @@ def draw_occluder(rng: Generator, domain: DomainName) -> Occluder:
 
 
 def draw_camera(rng: Generator, domain: DomainName) -> CameraLook:
-    """Blur, exposure, colour, noise and compression."""
+    """Sample blur, exposure, colour, noise and compression."""
     kind = rng.random()
     mean = (
         rng.uniform(0.12, 0.25) if kind < 0.08 else rng.uniform(0.7, 0.85) if kind < 0.22 else rng.uniform(0.38, 0.65)
@@ -174,7 +174,7 @@ def draw_camera(rng: Generator, domain: DomainName) -> CameraLook:
 
 
 def _draw_kernel(rng: Generator) -> Float64Array:
-    """(KERNEL_PX, KERNEL_PX): identity, or Gaussian blur, motion along a line, sharpening."""
+    """Sample a kernel (KERNEL_PX, KERNEL_PX): identity, Gaussian blur, linear motion blur or sharpening."""
     reach = KERNEL_PX // 2
     offset = np.arange(-reach, reach + 1)
     kernel = np.zeros((KERNEL_PX, KERNEL_PX))

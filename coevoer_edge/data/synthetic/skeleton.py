@@ -1,8 +1,8 @@
-"""The joints of one person without the mesh: fast enough to try a pose and throw it away.
+"""The joints of one person without the mesh: fast enough to try poses and reject bad ones.
 
-In: betas, rotations of the 55 joints. Out: places of joints and finger tips, and whether hands and arms stay out of
-trunk, head, thighs and each other. The open body's joints; m; the root's frame (x to the person's left, y up, z
-forward).
+In: betas, rotations of the 55 joints. Out: positions of joints and fingertips, and whether hands and arms are free of
+the trunk, the head, the thighs and each other. The joints are those of the open body, in m, in the root's frame (x to
+the person's left, y up, z forward).
 """
 
 from functools import cache
@@ -22,21 +22,21 @@ Indices = NDArray[np.int64]
 TIPS_M = np.array(
     ((0.026, 0.0, 0.003), (0.025, 0.001, -0.002), (0.019, 0.0, -0.006), (0.025, 0.001, -0.006), (0.023, -0.009, 0.013))
 )
-"""From the last joint of each finger of a left hand to just under the tip, at rest."""
+"""Offsets from the last joint of each finger of a left hand to just inside the tip, at rest."""
 
 HEAD_M = ((0.0, 0.052, 0.014), (0.076, 0.115, 0.098))
 """Centre and half axes of the head, in the head's frame."""
 
 _NECK_RADIUS_M, _FOREARM_RADIUS_M, _THIGH_RADIUS_M = 0.052, 0.036, 0.075
-_FINGER_GAP_M = 0.013  # between the middles of fingers of two hands: less is inside
+_FINGER_GAP_M = 0.013  # distance between the finger centres of two hands below which they intersect
 _TRUNK = (("spine1", 0.06), ("spine2", 0.06), ("spine3", 0.08), ("pelvis", 0.10))  # slices, half height in m
 
 
 class Rest(NamedTuple):
-    """One person at rest; m."""
+    """One person at rest, in m."""
 
     joints: Float64Array  # 55 3
-    trunk: Float64Array  # 4 2 2: of each slice centre and half axes, x and z, from the slice's joint
+    trunk: Float64Array  # 4 2 2: centre and half axes (x and z) of each slice, relative to the slice's joint
 
     @property
     def arm(self) -> ArmLengths:
@@ -60,7 +60,7 @@ def _at(name: str) -> int:
 
 @cache
 def _shapes() -> tuple[Float64Array, Float64Array, Float64Array, Float64Array]:
-    """Joints (55, 3) and the trunk's outermost vertices (4, 3, 3): left, back, front; each with directions by betas."""
+    """Joints (55, 3) and the trunk's outermost vertices (4, 3, 3): left, back, front; each with shape directions."""
     file = read_model_file(None)
     template, directions = (
         file.v_template.astype(np.float64),
@@ -91,7 +91,7 @@ def rest(betas: Float64Array) -> Rest:
 
 
 def _levels() -> list[tuple[Indices, Indices]]:
-    """Joints of equal depth with their parents, from the root's children outwards."""
+    """Joints of equal depth in the tree with their parents, from the root's children outwards."""
     depth = [0] * NUM_JOINTS
     for joint in range(1, NUM_JOINTS):
         depth[joint] = depth[PARENTS[joint]] + 1
@@ -103,7 +103,7 @@ _LEVELS = _levels()
 
 
 def pose(joints: Float64Array, rotations: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Joints at rest (55, 3), rotations to the parent (55, 3, 3), to rotations and places in the root's frame."""
+    """Rotations and positions in the root's frame, from joints at rest (55, 3) and local rotations (55, 3, 3)."""
     world, places = np.empty((NUM_JOINTS, 3, 3)), np.empty((NUM_JOINTS, 3))
     world[0], places[0] = rotations[0], joints[0]
     for level, parents in _LEVELS:
@@ -114,7 +114,7 @@ def pose(joints: Float64Array, rotations: Float64Array) -> tuple[Float64Array, F
 
 
 def finger_points(joints: Float64Array, hand: Float64Array) -> Float64Array:
-    """A left hand's rotations (15, 3, 3) to its fingers (5, 4, 3) in the wrist's frame: three joints and the tip."""
+    """Three joints and the tip of each finger (5, 4, 3), wrist's frame, from a left hand's rotations (15, 3, 3)."""
     first = _at("left_index1")
     own = (joints[first : first + 15] - joints[_at("left_wrist")]).reshape(5, 3, 3)
     bones = np.concatenate((own[:, 1:] - own[:, :-1], TIPS_M[:, None]), 1)  # 5 3 3: bone after each joint
@@ -136,7 +136,7 @@ _FLIP = np.array((-1.0, 1.0, 1.0))
 
 
 def hand_points(world: Float64Array, places: Float64Array, side: str) -> Float64Array:
-    """(22, 3): fifteen finger joints, five tips, palm and wrist, in the root's frame."""
+    """Fifteen finger joints, five tips, palm and wrist in the root's frame, (22, 3)."""
     fingers = _FINGERS[side]
     offsets = TIPS_M if side == "left" else TIPS_M * _FLIP
     last = fingers[2::3]
@@ -149,7 +149,7 @@ def hand_points(world: Float64Array, places: Float64Array, side: str) -> Float64
 def is_free(person: Rest, rotations: Float64Array, *, touch_m: float = 0.0) -> bool:
     """Whether hands and arms are outside the trunk, the head, the thighs, the other arm and the other hand.
 
-    touch_m: how much nearer than just touching two hands may be that hold each other.
+    touch_m: how far two hands that hold each other may overlap.
     """
     world, places = pose(person.joints, rotations)
     hands = {side: hand_points(world, places, side) for side in _SIDES}
@@ -183,7 +183,7 @@ def is_free(person: Rest, rotations: Float64Array, *, touch_m: float = 0.0) -> b
 
 
 def in_trunk(person: Rest, world: Float64Array, places: Float64Array, points: Float64Array, margin_m: float) -> bool:
-    """Whether one of the points (N, 3) is inside the trunk or closer to it than `margin_m`."""
+    """Whether any of the points (N, 3) is inside the trunk or closer to it than `margin_m`."""
     for (name, half_height), (centre, half) in zip(_TRUNK, person.trunk, strict=True):
         joint = _at(name)
         local = (points - places[joint]) @ world[joint]
@@ -194,7 +194,7 @@ def in_trunk(person: Rest, world: Float64Array, places: Float64Array, points: Fl
 
 
 def _distance(points: Float64Array, start: Float64Array, end: Float64Array) -> float:
-    """The least distance of points (N, 3) to a line from start to end, m."""
+    """The smallest distance from the points (N, 3) to the segment from start to end, m."""
     along = end - start
     share = np.clip((points - start) @ along / (along @ along), 0, 1)
     away = points - start - share[:, None] * along

@@ -1,7 +1,7 @@
-"""Where the camera stands and what of the person the crop holds.
+"""The camera's position and the part of the person that the crop shows.
 
-In: a random generator, a posed person before a level camera. Out: `View`. The crop is a window of a frame whose field
-of view is 30 to 90 degrees; its middle need not be the frame's, so that the principal point may lie outside the crop.
+In: a random generator, a posed person in front of a level camera. Out: `View`. The crop is a window in a frame whose
+field of view is 30 to 90 degrees. The window need not be centred, so the principal point may be outside the crop.
 """
 
 from collections.abc import Mapping
@@ -23,18 +23,18 @@ FRAMINGS: Mapping[str, tuple[float, tuple[str, ...], float]] = {
     "hands too": (0.28, ("left_wrist", "right_wrist", "spine3"), 0.1),
     "knees": (0.06, ("left_knee", "right_knee"), 0.08),
 }
-"""How often, the joints that the lower edge passes, and how far below the lowest of them it does, m."""
+"""Frequency, the joints that the lower edge is placed at, and the edge's distance below the lowest of them, m."""
 
 SHOWS_LEGS = frozenset(("hips", "knees"))
 
 _FIELD_OF_VIEW_DEG = (30.0, 90.0)  # vertical, of the whole frame
-_TILT_DEG = (0.0, 9.0)  # mean and standard deviation; positive looks down
+_TILT_DEG = (0.0, 9.0)  # mean and standard deviation; positive points the camera down
 _MAX_TILT_DEG = 30.0
 _ROLL_DEG = 4.0
-_NEAREST_M = 0.22  # of any joint to the camera: less is a lens touched
+_NEAREST_M = 0.22  # smallest depth of any joint; closer than that a person would touch the lens
 _FARTHEST_M = 9.0
 _ABOVE_HEAD_M = 0.2  # from the head joint to the top of the hair
-_SCALES = (0.85, 1.9)  # of the crop's height over the person's, log-uniform
+_SCALES = (0.85, 1.9)  # ratio of the crop's height to the shown height of the person, log-uniform
 
 _H, _W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
 
@@ -50,23 +50,23 @@ _WRISTS = _indices("left_wrist", "right_wrist")
 
 @dataclass(frozen=True)
 class View:
-    """A pinhole camera over the crop, and the way from the level camera's frame into it."""
+    """A pinhole camera for the crop, and the transform from the level camera's frame to it."""
 
     rotation: Float64Array  # 3 3: from the level camera's frame (x right, y down, z forward) to this camera's
-    translation_m: Float64Array  # 3: of the pelvis' own frame: camera point = rotation @ posed point + translation
+    translation_m: Float64Array  # 3: camera point = rotation @ point relative to the pelvis + translation
     focal_px: float  # px of the crop
     principal_px: Float64Array  # 2, px of the crop
-    towards_crop: Float64Array  # 3 3: turns the camera so that its axis passes the middle of the crop
+    towards_crop: Float64Array  # 3 3: turns the camera so that its axis passes through the centre of the crop
 
 
 def draw_framing(rng: Generator) -> str:
-    """One of `FRAMINGS`."""
+    """Sample one of `FRAMINGS`."""
     shares = np.array([share for share, _, _ in FRAMINGS.values()])
     return str(rng.choice(list(FRAMINGS), p=shares / shares.sum()))
 
 
 def draw_view(rng: Generator, framing: str, joints: Float64Array) -> View:
-    """Place the camera. `joints` (55, 3), m, are the posed person's in the level camera's axes, from any origin."""
+    """Sample a view. `joints` (55, 3), m, are the posed person's, along the level camera's axes, from any origin."""
     tilt = float(np.clip(rng.normal(*_TILT_DEG), -_MAX_TILT_DEG, _MAX_TILT_DEG))
     roll = rng.normal(0, _ROLL_DEG)
     rotation = axis_angle_to_matrix(np.radians((0, 0, roll))) @ axis_angle_to_matrix(np.radians((tilt, 0, 0)))
@@ -88,7 +88,7 @@ def draw_view(rng: Generator, framing: str, joints: Float64Array) -> View:
     centre = np.array(((left + right) / 2, (top + bottom) / 2, turned[_UPPER, 2].mean()))
     centre[:2] += rng.normal(0, 0.05 * height, 2) + rng.uniform(-0.7, 0.7, 2) * spare
 
-    # The window: its share of the frame, and where in the frame it lies.
+    # The window: its share of the frame, and its position in the frame.
     tangent = np.tan(np.radians(rng.uniform(*_FIELD_OF_VIEW_DEG)) / 2)
     share = rng.uniform(0.35, 1.0)
     tangent_window = tangent * share
@@ -97,7 +97,7 @@ def draw_view(rng: Generator, framing: str, joints: Float64Array) -> View:
     distance = max(distance, _NEAREST_M - nearest)
     tangent_window = height / 2 / distance
     offset = rng.uniform(-1, 1, 2) * (tangent - tangent_window if tangent > tangent_window else 0.0)
-    offset[0] *= 1.6  # frames are wider than high
+    offset[0] *= 1.6  # frames are wider than they are high
     focal = _H / 2 / tangent_window
     principal = np.array((_W / 2, _H / 2)) - offset * focal
     translation = np.array((*(offset * distance), distance)) - centre

@@ -1,9 +1,9 @@
-"""Skin, hair and clothes on the body's vertices: colours, how far cloth stands off, and where each layer lies.
+"""Skin, hair and clothes on the body's vertices: colours, distance of the cloth from the skin, extent of each layer.
 
-In: the numbers of each sample; the mean body at rest. Out: `Outfit`, in batched torch on any device.
+In: each sample's parameters and the mean body at rest. Out: `Outfit`, in batched torch on any device.
 
-A layer is told by a field: metres inside (positive) or outside (negative) its edge, measured on the mean body at rest.
-Fields are carried to the pixels and cut there, so an edge is sharp although vertices are far apart.
+A layer is defined by a field: metres inside (positive) or outside (negative) its edge, measured on the mean body at
+rest. Fields are interpolated at the pixels and thresholded there, so edges are sharp although vertices are far apart.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from coevoer_edge.data.synthetic.kinds import NUM_WAVES
 from coevoer_edge.data.synthetic.look import Look
 
 LAYERS = ("hair", "face_hair", "bottom", "top", "jacket", "wrap")
-"""Fields, from the lowest layer up; hair lies below everything but skin."""
+"""Fields, from the lowest layer up; hair is below everything except skin."""
 
 _WAVE_LENGTHS_M = ((0.10, 0.40), (0.045, 0.12), (0.02, 0.06), (0.02, 0.07), (0.012, 0.03), (0.03, 0.10))
 _FAR_M = 1.0
@@ -30,7 +30,7 @@ _EDGE_M = 0.012  # cloth reaches its full distance from the skin this far inside
 
 @dataclass(frozen=True)
 class Outfit:
-    """What the vertices of B bodies wear."""
+    """Colours, offsets and layers at the vertices of B bodies."""
 
     color: Tensor  # B V 3: skin, lips, eyes, nails
     offset_m: Tensor  # B V: along the normal
@@ -40,7 +40,7 @@ class Outfit:
 
 
 class Wardrobe:
-    """Holds what of the mean body at rest the layers are cut from."""
+    """Stores the properties of the mean body at rest that the layers are computed from."""
 
     def __init__(self, body: BodyModel, device: torch.device) -> None:
         rest = body.pose(SmplxParameters.rest()).vertices
@@ -57,10 +57,10 @@ class Wardrobe:
         self.waves = torch.from_numpy(_waves(rest)).to(device)  # 6 V NUM_WAVES
 
     def dress(self, looks: Sequence[Look]) -> Outfit:
-        """Colours, layers and distances of B samples."""
+        """Compute colours, layers and offsets of B samples."""
         device = self.rest.device
         weights = stacked([look.waves for look in looks], device)  # B 6 NUM_WAVES
-        # One product a sample: a batched one rounds differently with the size of the batch.
+        # One product per sample: a batched product would round differently depending on the batch size.
         noise = torch.stack([torch.bmm(self.waves, own[..., None])[..., 0] for own in weights], 1)  # 6 B V
         fields, loose = self._fields(looks, noise[5])
         offset = self._offset(looks, fields, loose, noise)
@@ -71,7 +71,7 @@ class Wardrobe:
         return Outfit(color, offset, fields, torch.stack((noise[3], noise[4]), -1), shine)
 
     def _skin(self, looks: Sequence[Look], noise: Tensor) -> Tensor:
-        """(B, V, 3): colour by region, with blush, freckles, blotches and shadow around the eyes."""
+        """(B, V, 3): colour by region, with blush, freckles, blotches and eye shadow."""
         device = self.rest.device
         skins = [look.skin for look in looks]
         tone, lips, iris, nails = (
@@ -103,7 +103,7 @@ class Wardrobe:
         return (color + (eye_shadow - color) * around_eye).clamp(0, 1)
 
     def _fields(self, looks: Sequence[Look], edge: Tensor) -> tuple[Tensor, Tensor]:
-        """Fields (B, V, 6), m, and how far cloth may stand off (B, V), m."""
+        """Fields (B, V, 6), m, and the largest distance of cloth from the skin (B, V), m."""
         device = self.rest.device
         x, y, z = self.rest[:, 0].abs(), self.rest[:, 1], self.rest[:, 2]
         front = (z / 0.03).clamp(0, 1)
@@ -163,18 +163,18 @@ class Wardrobe:
 
 
 def _garment(x: Tensor, y: Tensor, front: Tensor, sleeve: Tensor, neck: Tensor, slope: Tensor, width: Tensor) -> Tensor:
-    """(B, V) field of what hangs from the shoulders: below the neckline, within the sleeves."""
+    """(B, V) field of a garment that hangs from the shoulders: below the neckline and within the sleeves."""
     below = neck - y - front * slope * (width - x).clamp(min=0)
     return torch.minimum(below.maximum(torch.minimum(x - 0.105, 0.25 - y)), sleeve - x)
 
 
 def _not_head(fields: Tensor) -> Tensor:
-    """(6,) bool: layers that never lie on the face."""
+    """(6,) bool: layers that never cover the face."""
     return torch.tensor([layer in ("bottom", "top", "jacket") for layer in LAYERS], device=fields.device)
 
 
 def _smooth(values: NDArray[np.float32], faces: NDArray[np.int32], times: int) -> NDArray[np.float32]:
-    """(V,) values averaged with their neighbours."""
+    """Average values (V,) with their neighbours `times` times."""
     count = np.bincount(faces.ravel(), minlength=len(values))
     for _ in range(times):
         mean = values[faces].mean(1)
@@ -183,7 +183,7 @@ def _smooth(values: NDArray[np.float32], faces: NDArray[np.int32], times: int) -
 
 
 def _waves(rest: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(6, V, NUM_WAVES): fixed sine waves over the body at rest, of unit variance; a sample's weights mix them."""
+    """(6, V, NUM_WAVES): fixed sine waves over the body at rest, of unit variance, which each sample weights."""
     rng = np.random.default_rng(7)
     bands = []
     for shortest, longest in _WAVE_LENGTHS_M:

@@ -182,11 +182,15 @@ def test_pickles_run_nothing(published: Path, content: object, monkeypatch: pyte
     monkeypatch.chdir(published)
     path = published / parameter_name(0)
     path.write_bytes(pickle.dumps(content))
-    with pytest.raises(InputError, match=r"person_0.pkl may not be read whole. (posix|nt).mkdir is not loaded"):
+    with pytest.raises(
+        InputError, match=r"person_0.pkl contains objects that are not loaded. (posix|nt).mkdir is not allowed"
+    ):
         read_parameters(path)
     frame = next((published / "validation_SMPLX" / "SMPLX").iterdir())
     frame.write_bytes(pickle.dumps(content))
-    with pytest.raises(InputError, match=r"withjv.pkl may not be read whole. (posix|nt).mkdir is not loaded"):
+    with pytest.raises(
+        InputError, match=r"withjv.pkl contains objects that are not loaded. (posix|nt).mkdir is not allowed"
+    ):
         AGORA(published, "test", BODY)
     assert not (published / "intruded").exists()
 
@@ -214,7 +218,7 @@ def test_messages(tmp_path: Path, published: Path):
     frame = next((published / "validation_SMPLX" / "SMPLX").iterdir())
     without = data_frame().drop(columns=["gt_joints_2d", "gt_joints_3d"])
     frame.write_bytes(pickle.dumps(without))
-    with pytest.raises(InputError, match="has no gt_joints_2d, gt_joints_3d; take the data frames with SMPL-X joints"):
+    with pytest.raises(InputError, match="has no gt_joints_2d, gt_joints_3d; use the data frames with SMPL-X joints"):
         AGORA(published, "test", BODY)
     frame.write_bytes(pickle.dumps(data_frame()))
     next((published / "1280x720" / "validation").glob("*00001*")).unlink()

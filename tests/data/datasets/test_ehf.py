@@ -66,7 +66,7 @@ def test_png_comes_before_jpg(folder: Path):
 
 
 def test_messages(folder: Path, tmp_path: Path):
-    with pytest.raises(InputError, match="Split 'train'; EHF has test only"):
+    with pytest.raises(InputError, match="Split 'train' is unknown; EHF is made for evaluation and has only test"):
         EHF(folder, "train", BODY)  # type: ignore[arg-type]
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -57,7 +57,7 @@ def test_wrong_sizes_are_refused_by_name():
     zeros = {"global_orient": 3, "body_pose": 63, "left_hand_pose": 45, "right_hand_pose": 12, "jaw_pose": 3}
     poses = {key: np.zeros(count) for key, count in zeros.items()}
     means = (np.zeros((15, 3)), np.zeros((15, 3)))
-    with pytest.raises(InputError, match="right_hand_pose has 12 numbers; axis-angle of SMPL-X has 45"):
+    with pytest.raises(InputError, match="right_hand_pose has 12 numbers; SMPL-X has 45"):
         smplx_parameters(**poses, betas=np.zeros(10), expression=np.zeros(10), hand_means=means)
     poses["right_hand_pose"] = np.zeros(45)
     with pytest.raises(InputError, match="betas has 8 coefficients; at least 10"):

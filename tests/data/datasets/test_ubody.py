@@ -138,7 +138,7 @@ def test_interval_counts_as_osx_does(folder: Path):
 @pytest.mark.parametrize("change", [{"iscrowd": 1}, {"num_keypoints": 0}, {"valid_label": 0}, {"bbox": [700, 0, 5, 5]}])
 def test_annotations_that_osx_leaves_out_are_left_out(tmp_path: Path, change):
     folders.write_ubody(tmp_path, FRAMES, **change)
-    with pytest.raises(InputError, match=r"holds no annotation of the test split \(intra_scene\)"):
+    with pytest.raises(InputError, match=r"has no annotation of the test split \(intra_scene\)"):
         UBody(tmp_path, "test", BODY)
 
 
@@ -169,7 +169,7 @@ def test_messages(tmp_path: Path):
     with pytest.raises(InputError, match=r"has no splits/intra_scene_test_list.npy; UBody is expected as images/SCENE"):
         UBody(tmp_path, "test", BODY)
     folders.write_ubody(tmp_path, FRAMES)
-    with pytest.raises(InputError, match=r"Split 'val'; UBody has train and test."):
+    with pytest.raises(InputError, match=r"Split 'val' is unknown; UBody has train and test."):
         UBody(tmp_path, "val", BODY)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="has no scene Movie; it has Talkshow"):
         UBody(tmp_path, "test", BODY, scenes=["Movie"])

@@ -161,9 +161,9 @@ def test_shards_give_back_what_was_written_and_resume(tmp_path, record, monkeypa
 
 
 def test_shards_are_written_in_whole_chunks(tmp_path, record):
-    with pytest.raises(InputError, match=f"give multiples of {CHUNK}"):
+    with pytest.raises(InputError, match=f"must be multiples of {CHUNK}"):
         write_shards(Numbered(record), 0, 100, tmp_path)
-    with pytest.raises(InputError, match="holds no samples; render some with"):
+    with pytest.raises(InputError, match="contains no samples; render some with"):
         Shards(tmp_path)
 
 
@@ -174,7 +174,7 @@ def test_sources_by_name(tmp_path):
     assert [len(source) for _, source in domains] == [TEST_COUNT, TEST_COUNT]
     assert isinstance(domains[0][1], FirstSamples)
     for call in (lambda: open_source("coco", 0, torch.device("cpu")), lambda: open_test(str(tmp_path / "none"))):
-        with pytest.raises(InputError, match="valid: synthetic"):
+        with pytest.raises(InputError, match="valid are synthetic"):
             call()
 
 
