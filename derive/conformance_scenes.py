@@ -1,6 +1,6 @@
-"""The scenes of the kit's `track` cases: who goes where, when, and what goes wrong.
+"""The scenes of the kit's `track` cases: the people's motion, the frames' times, and faults of the network.
 
-In: a seed. Out: `Scene`s. Places are in frame heights.
+In: a seed. Out: `Scene`s. Positions are in frame heights.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,17 +20,17 @@ _UPRIGHT = axis_angle_to_matrix((np.pi, 0, 0))
 
 @dataclass(frozen=True)
 class Fault:
-    """What the network gets wrong in one frame."""
+    """An error of the network in one frame."""
 
-    visibility: float | None = None  # says this of the person
-    aside_torsos: float = 0.0  # sees the body that far to the right
-    nearer: float = 1.0  # sees it that much larger
-    other_posture: bool = False  # sees a T-pose from behind
+    visibility: float | None = None  # predicts this visibility of the person
+    aside_torsos: float = 0.0  # predicts the body this far to the right, in torsos
+    nearer: float = 1.0  # predicts the body larger by this factor
+    other_posture: bool = False  # predicts a T-pose, seen from behind
 
 
 @dataclass(frozen=True)
 class Frame:
-    """When, and how large."""
+    """The time and size of a frame."""
 
     timestamp_ms: float
     width_px: int
@@ -39,17 +39,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scene:
-    """One `track` case before it is played."""
+    """One `track` case before it is played back."""
 
     about: str
     stage: Stage
     frames: Sequence[Frame]
     faults: dict[int, Fault] = field(default_factory=dict)
-    exact: bool = False  # its decisions stand exactly on thresholds, in numbers that float32 holds
+    exact: bool = False  # its decisions are exactly at thresholds, in numbers that float32 represents exactly
 
 
 def scenes(seed: int, model: BodyModel) -> list[Scene]:
-    """All of them."""
+    """All scenes."""
 
     def somebody(number: int, way: Callable[[float], Place | None], yaw_deg: float | None = None) -> Actor:
         turn = None if yaw_deg is None else (_UPRIGHT @ axis_angle_to_matrix((0, np.radians(yaw_deg), 0)))
@@ -62,7 +62,7 @@ def scenes(seed: int, model: BodyModel) -> list[Scene]:
 
     def walks(time_s: float) -> Place | None:
         if 1.1 <= time_s < 1.3 or 1.6 <= time_s < 2.15:
-            return None  # covered: for a moment, then for longer than anybody is waited for
+            return None  # covered: for a moment, then for longer than the tracker waits
         if time_s < 3.2:
             return Place(1.95 - 0.75 * time_s, 0.68 + 0.01 * np.sin(9 * time_s), 0.2)
         return Place(-0.3 + 0.8 * (time_s - 3.3), 0.68, 0.26)  # comes back from the left, nearer
@@ -71,7 +71,7 @@ def scenes(seed: int, model: BodyModel) -> list[Scene]:
         return Place(0.5 + 0.03 * np.sin(3 * time_s), 0.7, 0.25)
 
     def far_below(time_s: float) -> Place | None:
-        # Small, in the lowest tile; black frames before and between.
+        # Small, in the lowest tile, with black frames before and in between.
         return None if time_s < 0.4 or 1.0 <= time_s < 1.6 else Place(0.25, 0.83 + 0.01 * np.sin(5 * time_s), 0.045)
 
     def close(time_s: float) -> Place:
@@ -182,9 +182,9 @@ def _regular(count: int, step_ms: float, width_px: int, height_px: int) -> list[
 
 
 def _irregular(seed: int) -> list[Frame]:
-    """Steps of 8 to 90 ms, gaps before frames 12 and 30, sizes that change at 20 and 40."""
+    """Steps of 8 to 90 ms, with gaps before frames 12 and 30 and sizes that change at 20 and 40."""
     rng = np.random.default_rng((seed, 99))
     steps = rng.uniform(8, 90, 52)
-    steps[[12, 30]] = 1500.0, 940.0  # the second is a gap in which nobody is forgotten
+    steps[[12, 30]] = 1500.0, 940.0  # the second gap is too short to lose the person
     sizes = [(640, 360)] * 20 + [(360, 640)] * 20 + [(320, 180)] * 12
     return [Frame(float(t), *size) for t, size in zip(np.cumsum(steps), sizes, strict=True)]

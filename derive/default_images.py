@@ -1,7 +1,8 @@
-"""Draw the default image set again: `python -m derive.default_images`, from a checkout.
+"""Generate the default image set again: `python -m derive.default_images`, from a checkout.
 
-In: synthetic people of two seeds of their own, tests/data/astronaut.jpg. Out: `default_set/{calibration,golden}/*.jpg`,
-256 x 192 px. The golden images also have the held-out look and a photograph; calibration has the training look alone.
+In: synthetic people with two seeds of their own, tests/data/astronaut.jpg. Out:
+`default_set/{calibration,golden}/*.jpg`, 256 x 192 px. The golden images also include held-out looks and a photograph;
+the calibration images have only looks of training.
 """
 
 import shutil
@@ -16,10 +17,10 @@ from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.image import Pixels, extract_crop, load_image
 
 SEEDS: dict[SetKind, int] = {"calibration": 2, "golden": 3}
-"""Neither the test split's nor any training's (`data.sources`)."""
+"""These differ from the seeds of the test split and of training (`data.sources`)."""
 
 HELD_OUT = 32
-"""Golden images with looks that training never sees, at the end."""
+"""Number of golden images, at the end, with looks that are not used in training."""
 
 PORTRAIT = Path(__file__).parents[1] / "tests" / "data" / "astronaut.jpg"
 PORTRAIT_CROPS = (
@@ -31,7 +32,7 @@ PORTRAIT_CROPS = (
 
 
 def draw_images(kind: SetKind) -> Iterator[Pixels]:
-    """The set's images in their order, (256, 192, 3) each."""
+    """Render the set's images in order, each (256, 192, 3)."""
     count = DEFAULT_COUNTS[kind]
     if kind == "golden":
         portrait = load_image(PORTRAIT)

@@ -1,7 +1,7 @@
-"""Write the embedded background photographs again: `python -m derive.photographs`.
+"""Generate the background photographs again: `python -m derive.photographs`.
 
 In: the sample images of scikit-image and scikit-learn (`pip install -e '.[derive]'`). Out: `photographs/*.jpg`, at most
-640 px a side. Sources and licences, as skimage/data/_fetchers.py and sklearn/datasets/images/README.txt state them:
+640 px per side. Sources and licences, as stated in skimage/data/_fetchers.py and sklearn/datasets/images/README.txt:
 
     coffee    photograph by Rachel Michetti, CC0
     chelsea   photograph of a cat by Stefan van der Walt, CC0
@@ -34,8 +34,8 @@ LONGEST_PX = 640
 
 
 def main() -> None:
-    """Write the pack."""
-    # Only here: neither is a dependency of the package.
+    """Write all photographs."""
+    # Imported here because neither is a dependency of the package.
     import skimage.data
     from sklearn.datasets import load_sample_image
 

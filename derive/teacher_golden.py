@@ -1,11 +1,12 @@
-"""Write the teacher's outputs on the golden images again: `python -m derive.teacher_golden`.
+"""Generate the teacher's outputs on the golden images again: `python -m derive.teacher_golden`.
 
 In: `derive/teacher/coevoer-s.safetensors`, the golden images of the package and their mirror images. Out:
-`coevoer_edge/weights/coevoer-s.golden.safetensors`, which `parity` takes as its reference: the contract's outputs in
-float32, the digest of each image, and in the metadata the teacher's name and digest, the digest of the images, and the
-versions of the tools. About ten seconds on two cores.
+`coevoer_edge/weights/coevoer-s.golden.safetensors`, which `parity` uses as its reference. It contains the contract's
+outputs in float32, the digest of each image, and in the metadata the teacher's name and digest, the digest of the
+images, and the versions of the tools. The script takes about ten seconds on two cores.
 
-Float32, because float16 rounds the camera's depth of tens of metres to centimetres; the file is half a megabyte.
+Outputs are float32, because float16 would round the camera's depth of tens of metres to centimetres. The file has half
+a megabyte.
 """
 
 import json
@@ -34,7 +35,7 @@ _TOOLS = ("numpy", "pillow", "safetensors", "torch")
 def tensors(weights: Path, images: Sequence[Pixels]) -> dict[str, NDArray[Any]]:
     """The contract's outputs, each (N, ...), float32, and the digests of the N images (N, 32), uint8."""
     network, _ = checkpoint.load(weights)
-    answers = rungs.run(network, images)  # on one thread: the same sums on every machine of a kind
+    answers = rungs.run(network, images)  # on one thread, so that the sums are the same on every machine of a kind
     found: dict[str, NDArray[Any]] = {
         name: np.concatenate([answer[name] for answer in answers]) for name in contract.OUTPUT_NAMES
     }
@@ -43,7 +44,7 @@ def tensors(weights: Path, images: Sequence[Pixels]) -> dict[str, NDArray[Any]]:
 
 
 def write(weights: Path = WEIGHTS, path: Path = STORED_FILE) -> None:
-    """Run the teacher over the golden images and their mirror images, and write what it answers."""
+    """Run the teacher on the golden images and their mirror images, and write its outputs."""
     golden = default_images("golden")
     _, found = checkpoint.load(weights)
     metadata = {

@@ -1,11 +1,11 @@
-"""`python derive/trunk.py WHEEL`: the trunk's weights from MediaPipe's wheel, checked against it.
+"""`python derive/trunk.py WHEEL`: extract the trunk's weights from MediaPipe's wheel and check them against it.
 
-In: mediapipe-0.10.21's wheel (Apache-2.0; `pip download --no-deps mediapipe==0.10.21`). Out:
-`blazepose-trunk.safetensors`, fp16 as they are there. Needs `pip install -e '.[derive]'` (tflite, ai-edge-litert).
+In: the wheel of mediapipe 0.10.21 (Apache-2.0; `pip download --no-deps mediapipe==0.10.21`). Out:
+`blazepose-trunk.safetensors` in fp16, as in the wheel. Needs `pip install -e '.[derive]'` (tflite, ai-edge-litert).
 
-The file has no names for its layers that could be relied on; its convolutions stand in a fixed order, and each has to
-fit the shape of its place in `Trunk`. What decides is the last step: MediaPipe's own runtime and `Trunk` have to
-give the same keypoint heatmaps.
+The layer names in the file are not reliable. Its convolutions have a fixed order, and each must fit the shape of its
+counterpart in `Trunk`. The decisive check is the last step: MediaPipe's own runtime and `Trunk` must give the same
+keypoint heatmaps.
 """
 
 import sys
@@ -27,11 +27,11 @@ from coevoer_edge.model.trunk import Trunk
 
 _MODEL = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
 _HEATMAPS = "Identity_3"  # name of the output, (1, 64, 64, 39)
-_TOLERANCE = 2e-2  # of logits up to about 30, in fp16 against fp32
+_TOLERANCE = 2e-2  # for logits up to about 30, fp16 against fp32
 
 
 def convolutions(file: bytes) -> Iterator[tuple[int, Tensor, Tensor]]:
-    """Output channel layout of torch, in the file's order: output tensor's number, weight (O, I, k, k), bias (O)."""
+    """Convolutions in the file's order and torch's layout: output tensor's number, weight (O, I, k, k), bias (O)."""
     model = tflite.Model.GetRootAsModel(file, 0)
     graph = model.Subgraphs(0)
     codes = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
@@ -57,7 +57,7 @@ def convolutions(file: bytes) -> Iterator[tuple[int, Tensor, Tensor]]:
 
 
 def in_file_order(trunk: Trunk) -> list[nn.Conv2d]:
-    """The trunk's convolutions as the file has them: a lateral comes behind the expansion of the next stage."""
+    """The trunk's convolutions in the file's order, where a lateral follows the expansion of the next stage."""
 
     def convs(module: nn.Module) -> list[nn.Conv2d]:
         return [m for m in module.modules() if isinstance(m, nn.Conv2d)]
@@ -70,21 +70,24 @@ def in_file_order(trunk: Trunk) -> list[nn.Conv2d]:
 
 
 def fill(trunk: Trunk, layers: list[tuple[int, Tensor, Tensor]]) -> None:
-    """Copy weights place by place.
+    """Copy the weights, layer by layer.
 
     Raises:
-        ValueError: one does not fit, so this is another file.
+        ValueError: a shape does not fit, so this is another file.
     """
     with torch.no_grad():
         for place, (_, weight, bias) in zip(in_file_order(trunk), layers, strict=True):
             if place.weight.shape != weight.shape:
-                raise ValueError(f"{tuple(weight.shape)} where the trunk has {tuple(place.weight.shape)}")
+                raise ValueError(
+                    f"A weight has shape {tuple(weight.shape)}, but the trunk has {tuple(place.weight.shape)}; "
+                    "give the wheel of mediapipe 0.10.21."
+                )
             place.weight.copy_(weight)
             place.bias.copy_(bias)  # type: ignore[union-attr]
 
 
 def heatmaps(trunk: Trunk, head: tuple[Tensor, Tensor], image: Tensor) -> Tensor:
-    """What the file reads its heatmaps from: laterals, coarse to fine, each doubled and added to the next."""
+    """Compute heatmaps as the file does: laterals, coarse to fine, each upsampled by two and added to the next."""
     laterals, _ = trunk(image)
     total = laterals[-1]
     for lateral in laterals[-2::-1]:
@@ -103,11 +106,11 @@ def expected(file: bytes, image: Tensor) -> Tensor:
 
 
 def main(wheel: str) -> None:
-    """Write the file, or raise."""
+    """Write the file, or raise an error if the check fails."""
     file = zipfile.ZipFile(wheel).read(_MODEL)
     layers = list(convolutions(file))
     trunk = Trunk().eval()
-    # The mask branch's two (8 channels at stride 2) stand between the first stage's expansion and its depthwise.
+    # The mask branch has two convolutions (8 channels at stride 2) between the first stage's expansion and depthwise.
     places = len(in_file_order(trunk))
     mask_branch = [i for i, (_, w, _) in enumerate(layers[:10]) if w.shape in ((16, 1, 3, 3), (8, 16, 1, 1))]
     own = [layer for i, layer in enumerate(layers) if i not in mask_branch]
@@ -118,10 +121,11 @@ def main(wheel: str) -> None:
         ours, theirs = heatmaps(trunk, head, image.clamp(0, 1)), expected(file, image.clamp(0, 1))
     error = float((ours - theirs).abs().max())
     if error > _TOLERANCE:
-        raise ValueError(f"heatmaps differ by {error:.3f}, limit {_TOLERANCE}")
+        raise ValueError(f"The heatmaps differ by {error:.3f}, more than {_TOLERANCE}.")
     target = Path(__file__).parents[1] / "coevoer_edge" / "weights" / "blazepose-trunk.safetensors"
     save_file({key: value.half().contiguous() for key, value in trunk.state_dict().items()}, target)
-    print(f"{target}: {target.stat().st_size:,} bytes; heatmaps within {error:.4f} of {float(theirs.abs().max()):.1f}")
+    largest = float(theirs.abs().max())
+    print(f"Wrote {target} ({target.stat().st_size:,} bytes); heatmaps up to {largest:.1f} agree within {error:.4f}")
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def _licensed_name(spec: str) -> str:
 
 
 def _on_disk(spec: str, split: Literal["train", "test"], body: BodyModel | None) -> RecordSource:
-    """A licensed dataset, or a folder of drawn samples.
+    """A licensed dataset, or a folder of rendered samples.
 
     Raises:
         InputError: the specification is neither a licensed dataset nor a folder.

@@ -1,6 +1,6 @@
-"""`python -m coevoer_edge.distill`, the same as `coevoer-edge distill`: a small network taught by a large one.
+"""`python -m coevoer_edge.distill`, the same as `coevoer-edge distill`: distil a large network into a small one.
 
-In: a teacher, a student, a recipe, a data set. Out: a run folder, as `train` writes it.
+In: a teacher, a student, a recipe, a dataset. Out: a run folder, as `train` writes it.
 """
 
 import sys
@@ -31,25 +31,25 @@ def distill(
     evaluate: "Evaluate | None" = None,
     **options: Any,
 ) -> Path:
-    """Teach a small network what a large one sees.
+    """Train a small network (the student) to match a large one (the teacher).
 
         run = coevoer_edge.distill("coevoer-s", "coevoer-t", steps=1000, output_dir="runs/taught")
 
     Args:
         teacher: a .safetensors file, or the name of a model whose weights come with the package.
-        student: a .safetensors file to go on from, or the name of a model to begin with random weights.
-        settings: how to train; None for the defaults, without a word on the terminal.
-        cache: folder of the teacher's answers; needs a recipe without augmentation.
+        student: a .safetensors file to continue from, or the name of a model to start with random weights.
+        settings: how to train; None for the defaults, without terminal output.
+        cache: folder in which the teacher's outputs are stored; needs training without augmentation.
         qat: train with the rounding of the INT8 recipe.
-        evaluate: figures of the student on data held back; None for those of the dataset.
-        options: fields of `coevoer_edge.training.session.Settings` by name, as for `coevoer_edge.train`; the student
-            takes the place of `model` and `init`.
+        evaluate: computes figures of the student on validation data; None for those of the dataset.
+        options: fields of `coevoer_edge.training.session.Settings` by name, as for `coevoer_edge.train`; `student`
+            replaces `model` and `init`.
 
     Returns:
         The run's folder, as `train` writes it.
 
     Raises:
-        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+        CoEvoerError: the request is invalid, or the loss became non-finite.
     """
     from coevoer_edge.model import checkpoint
     from coevoer_edge.training.conduct import conduct
@@ -57,16 +57,16 @@ def distill(
     settings, teacher, student = settings_of(settings, options), str(teacher), str(student)
     cache = None if cache is None else Path(cache)
     if settings.model is not None or settings.init is not None or settings.grow:
-        raise InputError("The student says which model learns and from which weights; leave model, init and grow out.")
+        raise InputError("The student determines the model and its initial weights; omit model, init and grow.")
     if checkpoint.is_file(student):
         settings = replace(settings, model=checkpoint.peek(student), init=Path(student))
     else:
         settings = replace(settings, model=student, init=None)
     if qat and settings.compile:
-        raise InputError("--qat trains a captured graph, which --compile does not take; leave one of them out.")
+        raise InputError("--qat trains a captured graph, which --compile cannot compile; omit one of them.")
     network, origin = checkpoint.load_named(teacher)
     if not origin.trained:
-        raise InputError(f"--teacher {teacher} is untrained and has nothing to teach; give trained weights.")
+        raise InputError(f"The teacher {teacher} is untrained; give trained weights.")
 
     def assemble(parts: "Parts") -> "tuple[nn.Module, Criterion]":
         from coevoer_edge.training.distillation import DistillationLoss, Student, Teacher
@@ -74,11 +74,11 @@ def distill(
 
         recipe, answers = parts.recipe, None
         if qat and recipe.precision != "fp32":
-            raise InputError(f"--qat rounds in fp32, and the recipe says {recipe.precision}; add --precision fp32.")
+            raise InputError(f"--qat needs fp32, but the recipe uses {recipe.precision}; add --precision fp32.")
         if cache is not None and recipe.augmentation.on:
             raise InputError(
-                "--cache holds answers by sample, and augmentation shows each sample differently every time; "
-                "add --no-augmentation, or leave --cache out to ask the teacher on the fly."
+                "--cache stores the teacher's outputs by sample, but augmentation changes each sample every time; "
+                "add --no-augmentation, or omit --cache to evaluate the teacher on the fly."
             )
         if cache is not None:
             key = {"teacher": origin.sha256, "data": settings.data, "seed": str(parts.seed)}

@@ -11,17 +11,19 @@ from coevoer_edge.training.session import Settings, shared_options
 
 
 @click.command(cls=Command, name="distill")
-@click.option("--teacher", required=True, help="Weights (.safetensors), or an embedded model.")
-@click.option("--student", required=True, help="Weights to continue from, or a model to begin at random.")
+@click.option("--teacher", required=True, help="Weights (.safetensors), or a model that comes with the package.")
+@click.option("--student", required=True, help="Weights to continue from, or a model to start with random weights.")
 @click.option(
-    "--cache", type=click.Path(path_type=Path), help="Keep the outputs of the teacher; needs --no-augmentation."
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Store the teacher's outputs in this folder; needs --no-augmentation.",
 )
 @click.option("--qat", is_flag=True, help="Train with the rounding of the INT8 recipe; needs --precision fp32.")
 @shared_options
 def command(teacher: str, student: str, cache: Path | None, qat: bool, **options: Any) -> None:
-    """Teach a small network (student) what a large one has learnt (teacher).
+    """Train a small network (student) to match a large one (teacher).
 
-    The run folder is like that of train. The weights of the student fit export and evaluate.
+    The run folder has the same files as that of train. The student's weights can be used with export and evaluate.
     """
     distill(teacher, student, Settings(**options), cache=cache, qat=qat)
 

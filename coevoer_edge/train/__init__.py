@@ -1,6 +1,6 @@
-"""`python -m coevoer_edge.train`, the same as `coevoer-edge train`: the loss of equation (4) on a data set.
+"""`python -m coevoer_edge.train`, the same as `coevoer-edge train`: train a network with the loss of equation (4).
 
-In: a model's name, a recipe, a data set. Out: a run folder with weights that `export`, `evaluate` and `run` take.
+In: a model's name, a recipe, a dataset. Out: a run folder with weights that `export`, `evaluate` and `run` accept.
 """
 
 import sys
@@ -27,8 +27,8 @@ def train(settings: Settings | None = None, evaluate: "Evaluate | None" = None, 
         coevoer_edge.export("onnx", checkpoint=run / "weights.safetensors")
 
     Args:
-        settings: how to train; None for the defaults, without a word on the terminal.
-        evaluate: figures of the network on data held back; None for those of the dataset.
+        settings: how to train; None for the defaults, without terminal output.
+        evaluate: computes figures of the network on validation data; None for those of the dataset.
         options: fields of `coevoer_edge.training.session.Settings` by name, which are the command's options: model,
             init, recipe, data, steps, batch_size, precision, seed, device, output_dir, resume, max_minutes, quiet, ...
 
@@ -36,15 +36,15 @@ def train(settings: Settings | None = None, evaluate: "Evaluate | None" = None, 
         The run's folder: weights.safetensors, checkpoint.pt, log.jsonl and curves.png.
 
     Raises:
-        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+        CoEvoerError: the request is invalid, or the loss became non-finite.
     """
     from coevoer_edge.training.conduct import conduct
 
     settings = settings_of(settings, options)
     if settings.init is not None and settings.resume:
-        raise InputError("--init begins a run and --resume continues one; leave one of them out.")
+        raise InputError("--init starts a run and --resume continues one; omit one of them.")
     if settings.grow and (settings.init is None or settings.model is None):
-        raise InputError("--grow makes --model of the smaller --init; give both.")
+        raise InputError("--grow grows the weights of --init into the larger --model; give both.")
     return conduct(settings, assemble, "train", "python -m coevoer_edge.train", evaluate)
 
 

@@ -11,17 +11,17 @@ from coevoer_edge.training.session import Settings, shared_options, switch_off
 
 
 @click.command(cls=Command, name="train")
-@click.option("--model", help="coevoer-t (default), coevoer-s, coevoer-b or coevoer-l.")
+@click.option("--model", help="Model: coevoer-t (default), coevoer-s, coevoer-b or coevoer-l.")
 @click.option("--init", type=click.Path(path_type=Path), help="Start from these weights (.safetensors).")
-@click.option("--grow", is_flag=True, help="Grow the weights of --init, a smaller model's, into --model.")
-@switch_off("enhancer", "Leave the enhancer out (Table 4).")
-@switch_off("foreground", "Leave Portrait Foreground Extraction out (Table 4).")
+@click.option("--grow", is_flag=True, help="Grow the weights of --init, of a smaller model, into --model.")
+@switch_off("enhancer", "Omit the enhancer (Table 4).")
+@switch_off("foreground", "Omit Portrait Foreground Extraction (Table 4).")
 @shared_options
 def command(**options: Any) -> None:
-    """Train a network on a data set.
+    """Train a network on a dataset.
 
-    The run folder holds weights.safetensors (which export and evaluate take), checkpoint.pt (which --resume takes),
-    log.jsonl and curves.png. Ctrl-C and --max-minutes end a run with a checkpoint.
+    The run folder contains weights.safetensors (for export and evaluate), checkpoint.pt (for --resume), log.jsonl and
+    curves.png. Ctrl-C and --max-minutes stop a run and write a checkpoint.
     """
     train(Settings(**options))
 

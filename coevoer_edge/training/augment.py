@@ -1,13 +1,13 @@
 """Augmentation on the batch's own device: rotation, scale, shift, flip, colour, noise, erased rectangles.
 
-In: a `Record` as a data set gives it, and each sample's position in the training run. Out: a `Record` whose image is
-float32 in [0, 1], the network's input; every label follows the image.
+In: a `Record` from a dataset, and each sample's position in the training run. Out: a `Record` whose image is float32 in
+[0, 1], the network's input. All labels are transformed with the image.
 
-Random numbers depend on the seed and on a sample's position in the run, not on the process that it falls to.
+Random numbers depend on the seed and on a sample's position in the run, not on the process that handles the sample.
 
-Geometry: pixels turn, grow and shift about the crop's centre, u' = s Rz (u - c) + c + d. The body turns about the
-camera's axis by the same Rz, and its camera translation is changed such that the pelvis lands where the image puts it
-and the body grows by s at the pelvis's depth (weak perspective; exact at that depth).
+Geometry: pixels are rotated, scaled and shifted about the crop's centre, u' = s Rz (u - c) + c + d. The body is rotated
+about the camera's axis by the same Rz. Its camera translation is changed such that the pelvis projects to the
+transformed pixel and the body is s times as large at the pelvis's depth (weak perspective, exact at that depth).
 """
 
 import math
@@ -24,12 +24,12 @@ from coevoer_edge.training.flip import flip
 from coevoer_edge.training.recipe import Augmentation
 
 _H, _W = contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX
-_DRAWS = 32  # uniform numbers for each sample; what each is for stands in `Draw.of`
+_DRAWS = 32  # uniform numbers per sample; `Augmenter.forward` assigns them
 _GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
 def to_input(image: Tensor) -> Tensor:
-    """(B, 3, 256, 192) uint8 RGB to the network's input in [0, 1]; a float image is one already."""
+    """(B, 3, 256, 192) uint8 RGB to the network's input in [0, 1]; a float image is returned unchanged."""
     return image.float() / 255 if image.dtype == torch.uint8 else image
 
 
@@ -42,15 +42,15 @@ class Warp(NamedTuple):
 
 
 class Augmenter(nn.Module):
-    """Changes batches as a recipe says.
+    """Augments batches with the strengths of a recipe.
 
-    Noise is one field for the whole run, rolled by each sample's own amounts: a field of its own for each sample would
-    cost more than everything else here.
+    The noise is one field for the whole run, rolled by an offset of each sample's own: generating a new field for each
+    sample would take longer than everything else here.
 
     Args:
-        strengths: how far.
-        body: knows where the pelvis is before the camera translation.
-        seed: of the run.
+        strengths: amounts and probabilities of each change.
+        body: provides the pelvis position before the camera translation.
+        seed: the run's seed.
     """
 
     pelvis: Tensor
@@ -68,7 +68,7 @@ class Augmenter(nn.Module):
         self.register_buffer("field", field, persistent=False)
 
     def forward(self, record: Record, positions: list[int]) -> Record:
-        """Augment B samples, whose places in the run are `positions`."""
+        """Augment B samples, whose positions in the run are `positions`."""
         if not self.strengths.on:
             return record._replace(image=to_input(record.image))
         device = record.image.device
@@ -83,11 +83,11 @@ class Augmenter(nn.Module):
         return erase(record._replace(image=image), grain, u[:, 20:29], self.strengths)
 
     def rest_pelvis(self, betas: Tensor) -> Tensor:
-        """Where bodies (B, 10) have their pelvis before the camera translation, (B, 3) m; no rotation moves it."""
+        """Pelvis positions (B, 3), m, of the shapes (B, 10) before the camera translation, whatever the rotations."""
         return self.pelvis + betas @ self.pelvis_directions
 
     def warp_labels(self, record: Record, warp: Warp) -> Record:
-        """All labels but the image and its classes."""
+        """Transform all labels except the image and its per-pixel classes."""
         r, (turn, scale, shift) = record, warp
         rest = self.rest_pelvis(r.betas)
         pelvis = r.camera + rest  # B 3, in the camera frame
@@ -108,7 +108,7 @@ class Augmenter(nn.Module):
 
     def _flipped(self, record: Record, chosen: Tensor) -> Record:
         mirrored = flip(record)
-        rest = self.rest_pelvis(record.betas)  # 0 across, up to rounding, on a symmetric body
+        rest = self.rest_pelvis(record.betas)  # x is 0, up to rounding, for a symmetric body
         mirrored = mirrored._replace(camera=mirrored.camera - rest * rest.new_tensor((2.0, 0.0, 0.0)))
         return Record(
             *(torch.where(chosen.view(-1, *(1,) * (a.ndim - 1)), b, a) for a, b in zip(record, mirrored, strict=True))
@@ -136,7 +136,7 @@ def _between(u: Tensor, low: float, high: float) -> Tensor:
 
 
 def draw_warp(u: Tensor, a: Augmentation) -> Warp:
-    """Uniform numbers (B, 5) to a warp: normally distributed rotation, log-uniform scale, uniform shift."""
+    """Turn uniform numbers (B, 5) into a warp: normally distributed rotation, log-uniform scale, uniform shift."""
     normal = math.sqrt(2) * torch.erfinv((2 * u[:, 0] - 1).clamp(-0.999999, 0.999999))
     angle_deg = (normal * a.rotation_sigma_deg).clamp(-a.rotation_limit_deg, a.rotation_limit_deg)
     angle = torch.deg2rad(angle_deg) * (u[:, 1] < a.rotation_probability)
@@ -151,16 +151,16 @@ def turn_about_axis(angle: Tensor) -> Tensor:
 
 
 def warp_points(points_px: Tensor, warp: Warp) -> Tensor:
-    """Pixels (B, K, 2) of the crop before the warp to pixels after it."""
+    """Map pixels (B, K, 2) of the crop before the warp to pixels after it."""
     centre = points_px.new_tensor((_W / 2, _H / 2))
     turned = (points_px - centre) @ warp.turn[:, :2, :2].transpose(1, 2)
     return warp.scale[:, None, None] * turned + centre + warp.shift_px[:, None]
 
 
 def warp_boxes(boxes: Tensor, warp: Warp) -> Tensor:
-    """Boxes (B, P, 4), fractions of the crop: the box of the turned ellipse that filled the box.
+    """Warp boxes (B, P, 4), fractions of the crop: the bounds of the rotated ellipse inscribed in each box.
 
-    The box of the turned corners would grow with every turn; faces and hands are rounder than that.
+    The bounds of the rotated corners would grow with every rotation, although faces and hands are rounder than boxes.
     """
     size = boxes.new_tensor((_W, _H))
     low, high = boxes[..., :2] * size, boxes[..., 2:] * size
@@ -171,13 +171,13 @@ def warp_boxes(boxes: Tensor, warp: Warp) -> Tensor:
 
 
 def warp_image(image: Tensor, labels: Tensor, warp: Warp) -> tuple[Tensor, Tensor, Tensor]:
-    """Image (B, 3, 256, 192) bilinearly and labels (B, 256, 192) by nearest pixel; outside both are 0.
+    """Resample the image (B, 3, 256, 192) bilinearly and labels (B, 256, 192) by nearest pixel, with 0 outside.
 
-    Also where the result shows the image at all, (B, 1, 256, 192): 1 or 0.
+    The third result (B, 1, 256, 192) is 1 inside the original image and 0 outside.
     """
     rows, columns = (torch.arange(n, device=image.device) + 0.5 for n in (_H, _W))
     y, x = torch.meshgrid(rows - _H / 2, columns - _W / 2, indexing="ij")
-    points = torch.stack((x, y), dim=-1).view(1, -1, 2) - warp.shift_px[:, None]  # B H*W 2, from the centre
+    points = torch.stack((x, y), dim=-1).view(1, -1, 2) - warp.shift_px[:, None]  # B H*W 2, relative to the centre
     source = (points @ warp.turn[:, :2, :2]) / warp.scale[:, None, None]  # Rz's inverse is its transpose
     grid = (source / source.new_tensor((_W / 2, _H / 2))).view(-1, _H, _W, 2)
     inside = (grid.abs() <= 1).all(-1)[:, None].to(image.dtype)
@@ -190,7 +190,7 @@ def warp_image(image: Tensor, labels: Tensor, warp: Warp) -> tuple[Tensor, Tenso
 
 
 def jitter(image: Tensor, u: Tensor, a: Augmentation) -> Tensor:
-    """Colour of images (B, 3, 256, 192) in [0, 1]: gains, contrast, brightness, gamma, grey."""
+    """Change colours of images (B, 3, 256, 192) in [0, 1]: channel gains, contrast, brightness, gamma, grey."""
     v = u[..., None, None, None]  # B 10 1 1 1
     image = image * _between(u[:, 0:3], 1 - a.channel_gain, 1 + a.channel_gain)[..., None, None]
     mean = image.mean((1, 2, 3), keepdim=True)
@@ -203,7 +203,7 @@ def jitter(image: Tensor, u: Tensor, a: Augmentation) -> Tensor:
 
 
 def erase(record: Record, grain: Tensor, u: Tensor, a: Augmentation) -> Record:
-    """Cover a rectangle of some images with a colour and grain; its labels become background, visibility stays."""
+    """Cover a rectangle of some images with a colour and grain; its pixels become background, visibility stays."""
     area = _between(u[:, 1], *a.erase_area) * _H * _W
     ratio = torch.exp(_between(u[:, 2], -0.7, 0.7))  # width to height, 1:2 to 2:1
     half = torch.stack((area * ratio, area / ratio), dim=-1).sqrt() / 2  # B 2

@@ -1,9 +1,9 @@
-"""`python -m coevoer_edge.training.average`: one network whose weights are the mean of several of one lineage.
+"""`python -m coevoer_edge.training.average`: average the weights of several networks with a common origin.
 
-In: weights of one model that went on from each other, or from one start. Out: one .safetensors file.
+In: weights of one model that were trained from each other or from a common start. Out: one .safetensors file.
 
 Source: Wortsman et al. 2022, Model soups (arXiv:2203.05482), the uniform soup. Networks that were not trained from a
-common start do not average: their channels do not stand for the same things.
+common start cannot be averaged, because their channels do not correspond.
 """
 
 from collections.abc import Sequence
@@ -22,20 +22,23 @@ def average(files: Sequence[Path], output: Path) -> None:
     """Write the mean of the files' weights, computed in float32.
 
     Raises:
-        CheckpointError: a file that cannot be read.
-        InputError: fewer than two files, files of different models or variants, untrained ones, an output that exists.
+        CheckpointError: a file cannot be read.
+        InputError: there are fewer than two files, models or variants differ, weights are untrained, or the output
+            exists.
     """
     if len(files) < 2:
-        raise InputError(f"{len(files)} file(s) of weights; give two or more to average.")
+        raise InputError(f"There are {len(files)} weight files to average; give two or more.")
     if output.exists():
-        raise InputError(f"{output} exists; give another file with -o.")
+        raise InputError(f"{output} already exists; give another file with -o.")
     networks, origins = zip(*(checkpoint.load(file) for file in files), strict=True)
     first = origins[0]
     for file, origin in zip(files, origins, strict=True):
         if not origin.trained:
             raise InputError(f"{file} is untrained; give trained weights only.")
         if (origin.model, origin.enhancer, origin.foreground) != (first.model, first.enhancer, first.foreground):
-            raise InputError(f"{file} is not the same network as {files[0]}; give weights of one model and variant.")
+            raise InputError(
+                f"{file} and {files[0]} are of different models or variants; give weights of one model and variant."
+            )
     states = [network.state_dict() for network in networks]
     mean = networks[0]
     mean.load_state_dict({key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]})
@@ -44,9 +47,9 @@ def average(files: Sequence[Path], output: Path) -> None:
 
 @click.command(cls=Command)
 @click.argument("weights", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File for the averaged weights.")
 def main(weights: tuple[Path, ...], output: Path) -> None:
-    """Average WEIGHTS that were trained on from each other, or from one start."""
+    """Average WEIGHTS that were trained from each other or from a common start."""
     average(weights, output)
     click.echo(f"Wrote {output}")
     click.echo(f"Next: python -m coevoer_edge.evaluate --checkpoint {output}")

@@ -1,7 +1,7 @@
 """`python -m coevoer_edge.training.card`: the model card of trained weights.
 
-In: a run folder, and the JSON line of `evaluate --json`. Out: Markdown beside the weights, with data, seed, steps,
-hardware, figures, limits and licence.
+In: a run folder, and the JSON line that `evaluate --json` prints. Out: a Markdown file to store next to the weights,
+with data, seed, steps, hardware, figures, limits and licence.
 """
 
 import json
@@ -16,45 +16,48 @@ from coevoer_edge.terminal.console import Command
 _CARD = """\
 # {model}, trained on synthetic people
 
-SMPL-X parameters of a person's upper body, hands and face from one 256 x 192 crop (CoEvoer, AAAI-26). These weights
-come with the package: `python -m coevoer_edge.export --model {model}`.
+The model estimates SMPL-X parameters of a person's upper body, hands and face from one 256 x 192 crop (CoEvoer,
+AAAI-26). The weights come with the package: `python -m coevoer_edge.export --model {model}`.
 
 | | |
 |---|---|
 | File | `{file}`, sha256 `{sha256}` |
 | Data | {data} |
 | Recipe | `{recipe}`, seed {seed} |
-| Steps | {steps:,} of {batch_size} images: {samples:,} images seen |
+| Steps | {steps:,} steps of {batch_size} images: {samples:,} images in all |
 | Hardware | {hardware}, {hours:.1f} hours |
 | Teacher | {teacher} |
 | Licence | Apache-2.0; data and body are the project's own (see NOTICE) |
 
 ## Figures
 
-`python -m coevoer_edge.evaluate --model {model} --json`, synthetic test split, {count:,} images: half with the look of
-the training images, half with a look that training never saw. Millimetres, aligned as OSX aligns them.
+The figures were measured with `python -m coevoer_edge.evaluate --model {model} --json` on {count:,} images of the
+synthetic test split. Half of the images have the looks of the training images, half have looks that were held out from
+training. Errors are in millimetres, aligned as in OSX.
 
 | | MPVPE all | hand | face | PA-MPVPE all | hand | face |
 |---|---|---|---|---|---|---|
 {rows}
 
-![Every term of the loss, and the watched figures, over the steps]({curves})
+![Training curves: the terms of the loss and the validation figures by step]({curves})
 
 ## Limits
 
-- It has seen synthetic people only, of one body model without pose correctives, in procedural clothes. On photographs
-  it is off by more than on the test split; by how much is not known. Look at its overlays before you rely on it.
-- One person in the crop, upper body first: legs are seen in few training images.
-- Betas and expression are those of the open body, not of the licensed SMPL-X model; rotations and joints carry over.
-- Do not use it to identify people or to judge them.
+- The model was trained on synthetic people only, with one body model without pose correctives and with procedural
+  clothes. Errors on photographs are larger than on the test split; how much larger has not been measured. Check the
+  overlays on your own images before you rely on the model.
+- It expects one person in the crop and is made for the upper body: few training images show legs.
+- Betas and expression are those of the open body, not of the licensed SMPL-X model; rotations and joints can be used
+  with either.
+- Do not use the model to identify or judge people.
 """
 
 
 def render(run: Path, evaluation: dict[str, Any], *, data: str, hardware: str, teacher: str, curves: str) -> str:
-    """Fill the card.
+    """Fill in the card.
 
     Raises:
-        InputError: the run or the evaluation lacks what the card says.
+        InputError: the run has no checkpoint, or the evaluation is of other weights.
     """
     from coevoer_edge.model.checkpoint import load
     from coevoer_edge.training.run_folder import WEIGHTS, RunFolder
@@ -64,8 +67,9 @@ def render(run: Path, evaluation: dict[str, Any], *, data: str, hardware: str, t
     _, origin = load(run / WEIGHTS)
     if evaluation.get("sha256") != origin.sha256:
         raise InputError(
-            f"The evaluation is of weights {str(evaluation.get('sha256'))[:16]}, the run's are {origin.sha256[:16]}; "
-            f"evaluate them with `python -m coevoer_edge.evaluate --checkpoint {run / WEIGHTS} --json`."
+            f"The evaluation is of weights {str(evaluation.get('sha256'))[:16]}, but the run's weights are "
+            f"{origin.sha256[:16]}; evaluate those with `python -m coevoer_edge.evaluate --checkpoint {run / WEIGHTS} "
+            "--json`."
         )
     domains = {"both": evaluation} | evaluation["domains"]
     batch_size = state["recipe"]["batch_size"]
@@ -95,12 +99,14 @@ def _row(name: str, figures: dict[str, Any]) -> str:
 
 @click.command(cls=Command)
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--evaluation", type=click.Path(path_type=Path), required=True, help="File that ends with its JSON line.")
-@click.option("--data", required=True, help="What it was trained on, in words.")
-@click.option("--hardware", required=True, help="What it was trained on, in words.")
-@click.option("--teacher", default="none: labels of the data only", show_default=True)
-@click.option("--curves", default="curves.png", show_default=True, help="Path of the picture, from the card.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("--evaluation", type=click.Path(path_type=Path), required=True, help="Output of evaluate --json.")
+@click.option("--data", required=True, help="Description of the training data.")
+@click.option("--hardware", required=True, help="Description of the training hardware.")
+@click.option(
+    "--teacher", default="none: labels of the data only", show_default=True, help="Description of the teacher."
+)
+@click.option("--curves", default="curves.png", show_default=True, help="Path of the curves, relative to the card.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File for the card.")
 def main(run: Path, evaluation: Path, data: str, hardware: str, teacher: str, curves: str, output: Path) -> None:
     """Write the model card of a training run's weights."""
     if not evaluation.is_file():

@@ -1,6 +1,6 @@
-"""One run from its settings to its folder: what `train` and `distill` share after the command line is read.
+"""One training run from its settings to its folder, shared by `train` and `distill`.
 
-In: `Settings`, and a function that puts the trainee and its criterion together. Out: a run folder.
+In: `Settings`, and a function that assembles the trainee and its criterion. Out: a run folder.
 """
 
 import math
@@ -35,7 +35,7 @@ from coevoer_edge.training.validation import validation
 
 @dataclass(frozen=True)
 class Parts:
-    """What a trainee and a criterion are put together from."""
+    """The parts that a trainee and a criterion are assembled from."""
 
     network: CoEvoer
     body: BodyModel
@@ -57,18 +57,18 @@ def conduct(
     evaluate: Evaluate | None = None,
     open_source: OpenSource = open_source,
 ) -> Path:
-    """Train as the settings say; returns the run's folder.
+    """Train with the given settings and return the run's folder.
 
     Args:
-        settings: the command line.
-        assemble: makes the module that is trained and what it minimises.
-        purpose: what the run is for, in words; a resumed run must be for the same.
-        command: named in the last line, for resuming.
-        evaluate: figures of the network on data held back, at every `evaluate_every` steps.
-        open_source: a data set by its specification.
+        settings: the options of the command.
+        assemble: makes the module to train and the criterion to minimise.
+        purpose: the run's purpose in words; a resumed run must have the same.
+        command: the command to name in the last line, for resuming.
+        evaluate: computes figures of the network on validation data, every `evaluate_every` steps.
+        open_source: opens a dataset by its specification.
 
     Raises:
-        CoEvoerError: the request cannot be served, or the loss stopped being finite.
+        CoEvoerError: the request is invalid, or the loss became non-finite.
     """
     if settings.model is not None:
         refuse_unknown(settings.model)
@@ -129,13 +129,13 @@ def conduct(
 
 
 def continued(settings: Settings, state: dict[str, Any], purpose: str) -> Settings:
-    """The settings of the run that is resumed.
+    """The settings of the resumed run.
 
     Raises:
-        InputError: the command line says something else.
+        InputError: the command line contradicts them.
     """
     for flag in ("enhancer", "foreground"):
-        if not getattr(settings, flag):  # the default says nothing
+        if not getattr(settings, flag):  # the default contradicts nothing
             same_or_refuse(f"--no-{flag}: {flag}", False, state[flag])
     same_or_refuse("The request to", purpose, state["purpose"])
     return replace(
@@ -149,7 +149,7 @@ def continued(settings: Settings, state: dict[str, Any], purpose: str) -> Settin
 
 
 def _network(settings: Settings) -> CoEvoer:
-    """Seeded random weights, or those of `--init`."""
+    """A network with seeded random weights, or with those of `--init`."""
     wanted = settings.enhancer, settings.foreground
     if settings.init is None:
         name = settings.model or checkpoint.DEFAULT_MODEL
@@ -157,8 +157,8 @@ def _network(settings: Settings) -> CoEvoer:
     network, origin = checkpoint.load(settings.init, None if settings.grow else settings.model)
     if (origin.enhancer, origin.foreground) != wanted:
         raise InputError(
-            f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, "
-            f"the request says {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or "
+            f"{settings.init} is a network with enhancer {origin.enhancer} and foreground {origin.foreground}, but "
+            f"the request is for {wanted[0]} and {wanted[1]}; change --no-enhancer and --no-foreground, or "
             "give other weights."
         )
     if settings.grow and settings.model is not None:

@@ -1,11 +1,11 @@
-"""What the network is trained in: itself, and heads on the encoder's tokens that exist in training only.
+"""The trained module: the network, and heads on the encoder's tokens that exist only in training.
 
-In: image (B, 3, 256, 192). Out: the network's outputs and what the tokens say; loss terms on the latter.
+In: image (B, 3, 256, 192). Out: the network's outputs and the predictions of the heads; loss terms on the latter.
 
-The dense terms stand in for the ViTPose pretraining from which published networks (OSX, CoEvoer) start: each patch
-token learns which part of the body it shows, which keypoint lies in it and how deep; each task token of a joint learns
-where that joint is and how it is turned towards the camera, which is easier to see than how it is turned against its
-parent. Shipped weights are without these heads.
+The dense terms replace the ViTPose pretraining that published networks (OSX, CoEvoer) start from. Each patch token is
+trained to predict which part of the body it shows, which keypoint is inside it and at what depth. Each task token of a
+joint is trained to predict the joint's position and its orientation in the camera frame, which is easier to see than
+its rotation relative to the parent. Shipped weights do not contain these heads.
 """
 
 from dataclasses import asdict
@@ -26,31 +26,31 @@ from coevoer_edge.model.embedding import GRID, PATCH_PX
 from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, combine, l1, weighted
 from coevoer_edge.training.recipe import TrainingRecipe
 
-_JOINTS = len(BODY_JOINT_NAMES)  # task tokens that stand for a joint come first
+_JOINTS = len(BODY_JOINT_NAMES)  # the task tokens of joints come first
 
 
 class DenseOutputs(NamedTuple):
-    """What the heads of training read off the tokens."""
+    """Predictions of the training heads from the tokens."""
 
     labels: Tensor  # B 192 9, logits
     keypoints: Tensor  # B 192 K, logits over the patches
-    depths: Tensor  # B 192 K, m, of a keypoint that lies in this patch, from the pelvis
-    positions: Tensor  # B 22 3, m, from the pelvis, camera frame
+    depths: Tensor  # B 192 K, m, depth of a keypoint inside this patch, relative to the pelvis
+    positions: Tensor  # B 22 3, m, relative to the pelvis, camera frame
     orientations: Tensor  # B 22 3 3, in the camera frame
 
 
 class Predictions(NamedTuple):
-    """What a training step gets from one image batch."""
+    """Predictions for one image batch in a training step."""
 
     outputs: CoEvoerOutputs
     dense: DenseOutputs | None
 
 
 class Trainee(nn.Module):
-    """The network with its dense head, as one module: what Fabric wraps and a checkpoint holds.
+    """The network and its dense heads as one module, which Fabric wraps and a checkpoint stores.
 
     The last Linear of each head computes in float32 under autocast: bf16 would round rotations to 0.2 degrees, and a
-    confident visibility to 1, where no gradient is left.
+    confident visibility to 1, where the gradient vanishes.
     """
 
     def __init__(self, network: CoEvoer, *, dense: bool) -> None:
@@ -72,7 +72,7 @@ class Trainee(nn.Module):
 
 
 class DenseHeads(nn.Module):
-    """A Linear on the patch tokens and one on the joints' task tokens, initialised as ViT's, seeded."""
+    """A Linear on the patch tokens and one on the joints' task tokens, with seeded initialisation as in ViT."""
 
     def __init__(self, network: CoEvoer) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ class DenseHeads(nn.Module):
 
 
 def channels_last(image: Tensor) -> Tensor:
-    """The same images (B, C, H, W), channels last in memory: convolutions on a CPU take half the time so."""
+    """The same images (B, C, H, W) with channels last in memory, which halves the time of convolutions on a CPU."""
     return image.contiguous(memory_format=torch.channels_last)
 
 
@@ -105,13 +105,13 @@ def last_linears(network: CoEvoer) -> list[nn.Linear]:
 
 
 def end_in_float32(network: CoEvoer) -> None:
-    """Let the Linear that ends each head compute in float32 under autocast, from now on."""
+    """Make the last Linear of each head compute in float32 under autocast from now on."""
     for last in last_linears(network):
         last.register_forward_hook(in_float32)
 
 
 def in_float32(module: nn.Linear, args: tuple[Tensor], output: Tensor) -> Tensor:
-    """Forward hook: where autocast computed a Linear in half precision, compute it again in float32."""
+    """Forward hook: if autocast computed a Linear in half precision, compute it again in float32."""
     if output.dtype == torch.float32:
         return output
     with torch.autocast(output.device.type, enabled=False):
@@ -119,7 +119,7 @@ def in_float32(module: nn.Linear, args: tuple[Tensor], output: Tensor) -> Tensor
 
 
 def dense_terms(dense: DenseOutputs, record: Record, body: BodyLayer) -> dict[str, Term]:
-    """Cross-entropies of the patches' logits; distances of depths, of joints' places and orientations. All float32."""
+    """Cross-entropies of patch logits, and L1 distances of depths, joint positions and orientations, all float32."""
     shares, known = class_shares(record.labels)
     splats, inside = keypoint_splats(record.keypoints_2d)
     inside = inside * record.keypoints_2d_weight
@@ -139,7 +139,7 @@ def dense_terms(dense: DenseOutputs, record: Record, body: BodyLayer) -> dict[st
 
 
 def class_shares(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Share of each class among a patch's known pixels (B, 192, 9), and the share that is known (B, 192)."""
+    """Share of each class among a patch's known pixels (B, 192, 9), and the share of known pixels (B, 192)."""
     H, W = GRID
     cells = labels.view(-1, H, PATCH_PX, W, PATCH_PX)
     counts = torch.stack([(cells == i).float().mean((2, 4)) for i in range(len(BODY_PARTS))], dim=-1)  # B H W 9
@@ -148,7 +148,7 @@ def class_shares(labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def keypoint_splats(keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
-    """Bilinear weights (B, 192, K) of keypoints (B, K, 2), px, on the grid of patches; which are inside (B, K)."""
+    """Bilinear weights (B, 192, K) of keypoints (B, K, 2), px, on the patch grid, and which are inside (B, K)."""
     size = keypoints_2d.new_tensor((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX))
     inside = ((keypoints_2d >= 0) & (keypoints_2d < size)).all(-1)
     place = keypoints_2d / PATCH_PX - 0.5  # in cells; cell i's centre is i
@@ -160,7 +160,7 @@ def keypoint_splats(keypoints_2d: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class TrainingLoss(nn.Module):
-    """Equation (4), visibility and the dense terms, as a recipe weighs them."""
+    """Equation (4), visibility and the dense terms, with the weights of a recipe."""
 
     def __init__(self, keypoints: KeypointLayer, recipe: TrainingRecipe, average: Average = alone) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""Teach a small network what a large one sees: outputs where they matter, and the features on the way there.
+"""Distillation: train a small network to match the outputs and intermediate features of a large one.
 
 In: student, frozen teacher, a batch. Out: named terms and `total`.
 
 Outputs are compared as rotations, keypoints, projected keypoints, vertices, boxes and visibility: the loss of equation
-(4) with the teacher's outputs as labels, and the distance of vertices. Features are the encoder's tokens and the
-enhancer's; a Linear takes the student's to the teacher's width and is dropped afterwards. Both are normalised token by
-token first, so that the distance has no unit.
+(4) with the teacher's outputs as labels, plus the distance between vertices. Features are the tokens of the encoder and
+of the enhancer. A Linear projects the student's features to the teacher's width and is discarded after training. Both
+features are normalised per token first, so that their distance has no unit.
 """
 
 from dataclasses import asdict
@@ -26,11 +26,11 @@ from coevoer_edge.training.losses import Average, CoEvoerLoss, Term, alone, comb
 from coevoer_edge.training.recipe import Distillation, LossWeights
 from coevoer_edge.training.teacher_cache import Answer, AnswerCache
 
-_EVERY_VERTEX = 8  # a mesh of 10 000 vertices is smooth: every eighth tells its shape
+_EVERY_VERTEX = 8  # a mesh of 10 000 vertices is smooth, so every eighth vertex describes its shape
 
 
 class Seen(NamedTuple):
-    """What a network made of a batch: outputs and features."""
+    """Outputs and features of a network for a batch."""
 
     outputs: CoEvoerOutputs
     encoder: Tensor  # B 220 C: patches, body tasks, part tasks
@@ -38,7 +38,7 @@ class Seen(NamedTuple):
 
 
 class Tapped(nn.Module):
-    """A network that also returns its features; from its encoder and its enhancer."""
+    """A network that also returns the features of its encoder and its enhancer."""
 
     def __init__(self, network: CoEvoer) -> None:
         super().__init__()
@@ -67,19 +67,19 @@ class Tapped(nn.Module):
 
 
 class Student(nn.Module):
-    """The network that is taught, with the projections of its features.
+    """The student network with the projections of its features.
 
     Args:
         network: the student.
-        teacher: for its widths.
-        prepared: the same network as a graph with fake quantization, whose parameters are the network's own.
+        teacher: the network whose feature widths are projected to.
+        prepared: the same network as a graph with fake quantization, which shares the network's parameters.
     """
 
     def __init__(self, network: CoEvoer, teacher: CoEvoer, prepared: nn.Module | None = None) -> None:
         super().__init__()
         self.network = network
         self.prepared = prepared
-        self._tapped = [Tapped(network)]  # in a list: its parameters are the network's and need no second name
+        self._tapped = [Tapped(network)]  # in a list, so that the network's parameters are not registered twice
         (c, d), (c_teacher, d_teacher) = widths(network), widths(teacher)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
@@ -88,7 +88,7 @@ class Student(nn.Module):
         end_in_float32(network)
 
     def forward(self, image: Tensor) -> Seen:
-        """Outputs, and features in the teacher's width."""
+        """Outputs, and features projected to the teacher's width."""
         if self.prepared is None:
             seen: Seen = self._tapped[0](channels_last(image))
         else:
@@ -98,17 +98,17 @@ class Student(nn.Module):
 
 
 def widths(network: CoEvoer) -> tuple[int, int]:
-    """Width of the encoder's tokens and of the enhancer's."""
+    """Widths of the encoder's and the enhancer's tokens."""
     return network.encoder.norm.weight.shape[0], network.body_tokens.weight.shape[0]
 
 
 class Teacher(nn.Module):
-    """A frozen network, asked on the fly or once a sample, with a cache.
+    """A frozen network that is evaluated on the fly, or once per sample if there is a cache.
 
     Args:
-        network: with its weights.
-        cache: answers by sample index. Sound only where the same index always shows the same image.
-        bf16: compute in it, as the student does where its recipe says so.
+        network: the teacher with its weights.
+        cache: outputs by sample index. Valid only if the same index always gives the same image.
+        bf16: compute in bf16, as the student does if its recipe uses that precision.
     """
 
     def __init__(self, network: CoEvoer, cache: AnswerCache | None = None, *, bf16: bool = False) -> None:
@@ -120,7 +120,7 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, image: Tensor, indices: list[int]) -> Seen:
-        """What the teacher makes of images (B, 3, 256, 192)."""
+        """The teacher's outputs and features for images (B, 3, 256, 192)."""
         if self.cache is None:
             return self._ask(image)
         known = [self.cache.read(index) for index in indices]
@@ -139,14 +139,14 @@ class Teacher(nn.Module):
 
 
 class TeacherLabels(nn.Module):
-    """The teacher's outputs written as a record, for the student's loss."""
+    """Converts the teacher's outputs to a record for the student's loss."""
 
     def __init__(self, keypoints: KeypointLayer) -> None:
         super().__init__()
         self.keypoints = keypoints
 
     def forward(self, taught: CoEvoerOutputs, record: Record) -> Record:
-        """Labels (B, ...) for the batch; a part's box counts by how sure the teacher is to see the part."""
+        """Labels (B, ...) for the batch; a part's box is weighted by the teacher's visibility of the part."""
         points = self.keypoints(all_rotations(taught), all_coefficients(taught))
         ones = points.new_ones(points.shape[:2])
         values = taught._asdict()
@@ -163,7 +163,7 @@ class TeacherLabels(nn.Module):
 
 
 class DistillationLoss(nn.Module):
-    """Distance of a student from its teacher, and from the data set's labels where the recipe asks for it."""
+    """Distance between a student and its teacher, and to the dataset's labels if the recipe weights them."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class DistillationLoss(nn.Module):
         )
 
     def forward(self, seen: Seen, record: Record, indices: list[int]) -> dict[str, Tensor]:
-        """Named terms and `total`; `record.image` is what student and teacher saw."""
+        """Named terms and `total`; `record.image` is the input of both student and teacher."""
         taught = self.teacher(record.image, indices)
         with torch.autocast(record.camera.device.type, enabled=False):
             mine, theirs = (CoEvoerOutputs(*(output.float() for output in s.outputs)) for s in (seen, taught))
@@ -204,7 +204,7 @@ class DistillationLoss(nn.Module):
             return combine(terms, self.weights, self.average)
 
     def _vertex_term(self, mine: CoEvoerOutputs, theirs: CoEvoerOutputs) -> Term:
-        """Mean distance of vertices from the pelvis, m: what MPVPE measures."""
+        """Mean distance between vertices after aligning the pelvis, m, as MPVPE measures it."""
         centred = []
         for outputs in (mine, theirs):
             vertices, joints = self.vertices(all_rotations(outputs), all_coefficients(outputs))
@@ -221,7 +221,7 @@ def _feature_term(student: Tensor, teacher: Tensor) -> Term:
 
 
 def _unstack(seen: Seen) -> list[Answer]:
-    """A batch's answers, each without the batch axis."""
+    """The answers for each sample of a batch, without the batch axis."""
     named = {**seen.outputs._asdict(), "encoder": seen.encoder, "enhancer": seen.enhancer}
     return [{name: value[i] for name, value in named.items()} for i in range(len(seen.encoder))]
 

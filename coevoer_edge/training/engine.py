@@ -2,8 +2,8 @@
 
 In: a network in its trainee module, a criterion, a data source, a recipe. Out: a run folder.
 
-What a step does follows from seed and step alone: which samples, how they are augmented, the learning rate. So a run
-that is resumed goes on as if it had never stopped, and the number of processes changes rounding only.
+The samples of a step, their augmentation and the learning rate depend only on the seed and the step. A resumed run
+therefore continues as if it had never stopped, and the number of processes changes only rounding.
 """
 
 import contextlib
@@ -35,22 +35,22 @@ from coevoer_edge.training.run_folder import RunFolder
 from coevoer_edge.training.schedule import Batches, Order, StepSampler, learning_rate
 
 Evaluate = Callable[[CoEvoer], dict[str, float]]
-"""Figures of a network on data held back: what `Trainer` logs at every `evaluate_every` steps."""
+"""Computes figures of a network on validation data, which `Trainer` logs every `evaluate_every` steps."""
 
 
-_STOPPING = b"\nStopping: this step is finished first, and a checkpoint is written. Once more ends it at once.\n"
+_STOPPING = b"\nStopping after this step and writing a checkpoint. Interrupt again to stop immediately.\n"
 
 
 class Criterion(Protocol):
-    """What a run minimises."""
+    """The loss that a run minimises."""
 
     def __call__(self, predictions: Any, record: Record, indices: list[int]) -> dict[str, Tensor]:
-        """Named terms and `total` of what the trainee made of `record.image`."""
+        """Named terms and `total` for the trainee's predictions from `record.image`."""
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What the command line decides, as opposed to the recipe."""
+    """Options set by the command line and not by the recipe."""
 
     seed: int = 0
     purpose: str = "train"
@@ -79,15 +79,15 @@ class Trainer:
     """Trains one network.
 
     Args:
-        fabric: launched; its precision is the recipe's.
-        trainee: the network and whatever else is trained with it; has the network as `network`.
-        criterion: on the device already.
-        augmenter: likewise.
-        source: of the samples.
-        recipe, options: how.
-        folder: where to; begun, or with a checkpoint to resume.
+        fabric: already launched, with the recipe's precision.
+        trainee: the network and everything else that is trained with it; its attribute `network` is the network.
+        criterion: the loss, already on the device.
+        augmenter: the augmentation, already on the device.
+        source: the source of the samples.
+        recipe, options: how to train.
+        folder: the run folder, new or with a checkpoint to resume from.
         evaluate: called on the first process with the weights that would be written.
-        steps: for progress.
+        steps: reports progress.
     """
 
     def __init__(
@@ -105,17 +105,17 @@ class Trainer:
     ) -> None:
         if recipe.batch_size % fabric.world_size:
             raise InputError(
-                f"Batch size {recipe.batch_size} is not a multiple of {fabric.world_size} processes; "
+                f"Batch size {recipe.batch_size} is not a multiple of the number of processes, {fabric.world_size}; "
                 "change --batch-size or --devices."
             )
         self.fabric, self.recipe, self.folder, self.options = fabric, recipe, folder, options
         self.criterion, self.augmenter, self.source, self.evaluate = criterion, augmenter, source, evaluate
-        # On a CPU the loader's processes draw whole batches; a GPU is shared by drawing and learning.
+        # On a CPU the loader's processes render whole batches; a GPU is shared by rendering and training.
         self._staged = source if isinstance(source, StagedSource) and fabric.device.type != "cpu" else None
         self.steps = steps or Steps(1, quiet=True)
         self.trainee = trainee
         network: CoEvoer = trainee.network  # type: ignore[assignment]
-        self._shipped = copy.deepcopy(network).eval()  # holds what is written and evaluated
+        self._shipped = copy.deepcopy(network).eval()  # the weights that are written and evaluated
         if recipe.freeze_trunk and isinstance(embedding := network.encoder.patch_embed, TrunkEmbedding):
             embedding.trunk.requires_grad_(False)
         self._bare_optimizers = make_optimizers(trainee, network, recipe)
@@ -129,7 +129,7 @@ class Trainer:
         self._asked_to_stop = False
 
     def resume(self) -> None:
-        """Go back to the folder's checkpoint."""
+        """Restore the state of the folder's checkpoint."""
         state = self.folder.load()
         self.trainee.load_state_dict(state["trainee"])
         for optimizer, saved in zip(self._bare_optimizers, state["optimizers"], strict=True):
@@ -142,10 +142,10 @@ class Trainer:
             self.folder.rewind(self.step)
 
     def fit(self, until: int | None = None) -> int:
-        """Train to the recipe's last step, to step `until`, or until told to stop; returns the step reached.
+        """Train to the recipe's last step, to step `until`, or until a stop is requested; return the step reached.
 
         Raises:
-            CheckFailed: the loss is not finite any more.
+            CheckFailed: the loss is no longer finite.
         """
         last = min(self.recipe.steps, until if until is not None else self.recipe.steps)
         began, first, saved = time.perf_counter(), self.step, -1
@@ -172,7 +172,7 @@ class Trainer:
         return self.step
 
     def shipped(self) -> CoEvoer:
-        """The network with the weights that are written: averaged where the recipe averages, in eval mode."""
+        """The network in eval mode with the weights that are written: the average if the recipe averages weights."""
         self._shipped.load_state_dict(self.ema if self.recipe.ema_decay else self.network.state_dict())
         return self._shipped
 
@@ -182,10 +182,10 @@ class Trainer:
         sampler = StepSampler(order, self.recipe.batch_size, first, last, fabric.global_rank, fabric.world_size)
         loader = DataLoader(
             Batches(self.source, staged=self._staged is not None),
-            batch_size=None,  # the sampler gives whole batches
+            batch_size=None,  # the sampler yields whole batches
             sampler=sampler,
             num_workers=workers,
-            collate_fn=_as_it_is,  # type: ignore[arg-type]  # with whole batches it gets what the data set gave
+            collate_fn=_as_it_is,  # type: ignore[arg-type]  # with whole batches it receives the dataset's item
             pin_memory=workers > 0 and fabric.device.type == "cuda",
             prefetch_factor=4 if workers else None,
         )
@@ -214,13 +214,13 @@ class Trainer:
 
     @torch.no_grad()
     def _average_weights(self) -> None:
-        """EMA; young averages follow faster, or they would remember the random start."""
+        """EMA with a lower decay in the first steps, so that the average does not retain the random initial weights."""
         decay = min(self.recipe.ema_decay, (1 + self.step) / (10 + self.step))
         current = self.network.state_dict()
         torch._foreach_lerp_(list(self.ema.values()), [current[key] for key in self.ema], 1 - decay)
 
     def _log(self, interval: _Interval, began: float) -> _Interval:
-        """Write a line, check that the loss is finite, begin the next interval."""
+        """Check that the loss is finite, write a line to the log and begin the next interval."""
         if not interval.steps:
             return interval
         means = torch.stack(list(interval.terms.values())) / interval.steps
@@ -240,8 +240,8 @@ class Trainer:
         }
         if broken := [name for name, value in values.items() if not math.isfinite(value)]:
             raise CheckFailed(
-                f"The loss is not finite between steps {self.step - interval.steps} and {self.step} "
-                f"({', '.join(broken)}); the files of the last checkpoint are untouched. Begin a run from its weights "
+                f"The loss became non-finite between steps {self.step - interval.steps} and {self.step} "
+                f"({', '.join(broken)}); the files of the last checkpoint are unchanged. Start a run from its weights "
                 "(--init) with a lower lr or clip_norm in the recipe, or with --precision fp32."
             )
         self._latest = f"loss {values['total']:.4f}, {rate:.0f} images/s"
@@ -282,7 +282,7 @@ class Trainer:
         return f"step {step + 1} of {self.recipe.steps} {self._latest}"
 
     def _stop(self, out_of_time: bool) -> bool:
-        """Whether any process wants to stop; all have to agree, or they would wait for each other."""
+        """Whether any process should stop; all processes must stop together, or they would wait for each other."""
         stop = self._asked_to_stop or out_of_time
         if self.fabric.world_size == 1:
             return stop
@@ -293,12 +293,12 @@ class Trainer:
 
     @contextlib.contextmanager
     def _attention(self) -> Iterator[None]:
-        """On a CPU, attention in bf16 as two products: the fused kernel's backward takes three times as long there."""
+        """On a CPU, compute bf16 attention as two products: the fused kernel's backward takes three times as long."""
         if self.fabric.device.type != "cpu" or self.recipe.precision != "bf16":
             yield
             return
         before = torch.backends.cuda.fp16_bf16_reduction_math_sdp_allowed()  # type: ignore[no-untyped-call]
-        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # of every device, whatever its name says
+        torch.backends.cuda.allow_fp16_bf16_reduction_math_sdp(True)  # applies to every device despite its name
         try:
             with sdpa_kernel(SDPBackend.MATH):
                 yield
@@ -307,7 +307,7 @@ class Trainer:
 
     @contextlib.contextmanager
     def _stopping_on_signals(self) -> Iterator[None]:
-        """SIGTERM and the first Ctrl-C end the run after the present step, with a checkpoint; a second one, at once."""
+        """Stop with a checkpoint after the current step on SIGTERM or Ctrl-C; a second signal stops immediately."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -315,9 +315,9 @@ class Trainer:
 
         def ask(number: int, frame: object) -> None:
             self._asked_to_stop = True
-            signal.signal(number, before[number])  # a second one takes effect at once
+            signal.signal(number, before[number])  # a second signal takes effect immediately
             if self.fabric.is_global_zero:
-                os.write(2, _STOPPING)  # a print may be under way, which a handler must not enter again
+                os.write(2, _STOPPING)  # a handler must not re-enter a print that it interrupted
 
         for number in before:
             signal.signal(number, ask)
@@ -329,7 +329,7 @@ class Trainer:
 
 
 class _Due:
-    """What is to be done after a step."""
+    """The actions that are due after a step."""
 
     def __init__(self, recipe: TrainingRecipe, step: int, last: int) -> None:
         def every(interval: int) -> bool:

@@ -1,7 +1,7 @@
-"""The mirror image of a record: left and right swapped in every label.
+"""The mirror image of a record, with left and right swapped in every label.
 
-In: a `Record`. Out: its mirror image. The body has to be symmetric, as the open body is:
-betas and expression stay.
+In: a `Record`. Out: its mirror image. Betas and expression stay unchanged, which requires a symmetric body such as the
+open body.
 """
 
 import torch
@@ -27,13 +27,13 @@ _KEYPOINTS = list(MIRRORED_KEYPOINTS)
 
 
 def mirror_rotations(rotations: Tensor) -> Tensor:
-    """D R D with D = diag(-1, 1, 1): what a rotation (..., 3, 3) is in the mirror."""
+    """Mirrored rotations (..., 3, 3): D R D with D = diag(-1, 1, 1)."""
     sign = rotations.new_tensor((-1.0, 1.0, 1.0))
     return rotations * sign[:, None] * sign
 
 
 def flip(record: Record) -> Record:
-    """Mirror all samples. Twice gives the samples back."""
+    """Mirror all samples. Mirroring twice restores them."""
     r = record
     minus_x = r.camera.new_tensor((-1.0, 1.0, 1.0))
     x, y = r.keypoints_2d[:, _KEYPOINTS].unbind(-1)

@@ -1,14 +1,15 @@
-"""Grow a trained network into a larger one that begins where the small one stands.
+"""Grow a trained network into a larger one that initially computes the same function.
 
-In: a network, the name of a larger model. Out: the larger network, computing what the small one does.
+In: a network, the name of a larger model. Out: the larger network, which computes what the small one computes.
 
-Source: Chen et al. 2016, Net2Net (arXiv:1511.05641), section 2. Wider: every new channel is a copy of an old one, and
-the weights that read copies share in random parts what they read of the one, so that copies learn different things from
-the first step on. Deeper: new blocks stand between the old ones and add nothing yet; they begin as the block before
-them, but for the last Linear of attention and MLP, which are 0.
+Source: Chen et al. 2016, Net2Net (arXiv:1511.05641), section 2. Wider: every new channel is a copy of an old one. The
+weights that read the old channel are split among its copies in random shares, so that the copies are trained
+differently from the first step on. Deeper: new blocks are inserted between the old ones and add nothing at first. They
+are copies of the preceding block, except that the last Linear of attention and MLP is 0.
 
-The function is kept exactly where every channel gets as many copies. Where some get more (the decoder of coevoer-s has
-4 heads, that of coevoer-t 3), LayerNorm counts those more often and what it writes is a little off: 2.4 mm in the mean.
+The function is preserved exactly if every channel gets the same number of copies. If some get more (the decoder of
+coevoer-s has 4 heads, that of coevoer-t has 3), LayerNorm counts those more often and its output deviates slightly,
+which moves the result by 2.4 mm on average.
 """
 
 import math
@@ -20,10 +21,10 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.model import CoEvoer, build
 
 _HEAD = 64
-"""Channels of an attention head in every model: heads are copied whole."""
+"""Channels of an attention head in every model; heads are copied as a whole."""
 _BLOCKS = "encoder.blocks."
 _ADDING = ("attention.fc.", "mlp.2.")
-"""Of a block: what its sums are with."""
+"""The layers of a block whose outputs are added to the residual stream."""
 
 
 @torch.no_grad()
@@ -33,11 +34,11 @@ def grow(small: CoEvoer, name: str, *, enhancer: bool = True, foreground: bool =
     Args:
         small: a trained network.
         name: a model of the same kind (with or without a trunk), larger in everything.
-        enhancer, foreground: which parts both networks have.
-        seed: of the shares.
+        enhancer, foreground: whether both networks have these parts.
+        seed: the seed of the random shares.
 
     Raises:
-        InputError: unknown name; a model that `small` cannot grow into.
+        InputError: the name is unknown, or `small` cannot grow into that model.
     """
     large = build(name, enhancer=enhancer, foreground=foreground)
     old, new = small.state_dict(), large.state_dict()
@@ -54,13 +55,16 @@ def grow(small: CoEvoer, name: str, *, enhancer: bool = True, foreground: bool =
                 value.zero_()
                 continue
         if source not in old or any(o > n for o, n in zip(old[source].shape, value.shape, strict=True)):
-            raise InputError(f"{small.name} cannot grow into {name} ({key}); valid: coevoer-t to -s, coevoer-b to -l.")
+            raise InputError(
+                f"{small.name} cannot grow into {name} ({key}); coevoer-t can grow into coevoer-s, and coevoer-b into "
+                "coevoer-l."
+            )
         value.copy_(_widened(old[source], value.shape, reads=key.endswith("weight"), generator=generator))
     return large.eval()
 
 
 def _widened(old: Tensor, shape: torch.Size, *, reads: bool, generator: torch.Generator) -> Tensor:
-    """Copies along every axis; where `reads`, axis 1 is what is read, and copies share it."""
+    """Copy channels along every axis; if `reads`, axis 1 is the input, and its weights are split among the copies."""
     for axis, (before, after) in enumerate(zip(old.shape, shape, strict=True)):
         if before == after:
             continue
@@ -75,13 +79,13 @@ def _widened(old: Tensor, shape: torch.Size, *, reads: bool, generator: torch.Ge
 
 
 def copies(before: int, after: int) -> Tensor:
-    """Which of `before` channels each of `after` channels copies, (after,).
+    """Index of the old channel (of `before`) that each new channel (of `after`) copies, (after,).
 
-    Whole heads where both are whole heads, and evenly: of k tensors behind each other, each is copied as it would be
-    alone. So what a layer writes and what the next one reads go by the same rule, whatever lies between.
+    Whole heads are copied if both sizes are multiples of a head. k concatenated tensors are each copied as they would
+    be alone, so a layer's output and the next layer's input follow the same rule, whatever is between them.
     """
     unit = math.gcd(_HEAD, before, after)
-    parts = math.gcd(before // unit, after // unit)  # of the whole, alike
+    parts = math.gcd(before // unit, after // unit)  # equal parts of the whole
     few, many = before // unit // parts, after // unit // parts
     unit_of = torch.arange(parts)[:, None] * few + torch.arange(many) % few  # parts many
     return (unit_of.flatten()[:, None] * unit + torch.arange(unit)).flatten()

@@ -1,10 +1,10 @@
-"""The loss of equation (4): SMPL-X parameters, keypoints, part boxes; and visibility.
+"""The loss of equation (4) on SMPL-X parameters, keypoints and part boxes, and a loss on visibility.
 
 In: the network's outputs and a `Record`. Out: named terms and their weighted sum, `total`.
 
 L = L_param + L_kpts + L_bbox, each an L1 distance. L_kpts covers 3D keypoints and projected 2D keypoints. As in OSX
-(main/OSX.py), hands and face are also compared from the wrist and the head: an arm's error does not hide theirs.
-Every term is a mean weighted by what the sample knows; where nothing is known it is 0, with gradient 0.
+(main/OSX.py), hands and face are also compared relative to the wrist and the head, so that the arm's error does not
+mask theirs. Every term is a mean weighted by which labels are known; if none is known, it is 0 with gradient 0.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,9 +37,8 @@ LEFT_HAND, RIGHT_HAND = _hand("left"), _hand("right")
 FACE = [i for i, name in enumerate(KEYPOINT_NAMES) if name == "jaw" or name.startswith("face_")]
 
 LOSS_NEAREST_M = 0.1
-"""Depths below this count as this in the losses. Metrics go down to `camera.NEAR_M`, 1 cm, where what a camera sees
-begins; the gradient of a projection is ten times as steep there, and a network that begins to learn puts people
-anywhere.
+"""Lower bound of depths in the losses. Metrics go down to `camera.NEAR_M`, 1 cm, where the camera's view begins. The
+gradient of the projection is ten times as steep there, and a network at the beginning of training predicts any depth.
 """
 
 Average = Callable[[Tensor], Tensor]
@@ -52,29 +51,29 @@ def alone(values: Tensor) -> Tensor:
 
 
 class Term(NamedTuple):
-    """A weighted mean before its division: sums over the samples of one process."""
+    """Numerator and denominator of a weighted mean, summed over the samples of one process."""
 
     error: Tensor  # sum of weight * error
     weight: Tensor  # sum of weight
 
 
 def weighted(error: Tensor, weight: Tensor) -> Term:
-    """Errors of any shape whose leading axes are those of `weight`; the others are averaged."""
+    """Weight errors of any shape whose leading axes are those of `weight`; the other axes are averaged."""
     error = error.flatten(weight.ndim).mean(-1) if error.ndim > weight.ndim else error
     weight = weight.to(error.dtype)
     return Term((error * weight).sum(), weight.sum())
 
 
 def l1(prediction: Tensor, target: Tensor, weight: Tensor) -> Term:
-    """Absolute difference, weighted."""
+    """Weighted absolute difference."""
     return weighted((prediction - target).abs(), weight)
 
 
 def combine(terms: Mapping[str, Term], weights: Mapping[str, float], average: Average) -> dict[str, Tensor]:
     """Divide each term by its weight and add `total`.
 
-    With several processes the divisor is the mean of theirs. Then the mean of the processes' losses, and of their
-    gradients, is the weighted mean over all samples, however many each of them knows.
+    With several processes the divisor is the mean of their weights. The mean of the processes' losses, and of their
+    gradients, is then the weighted mean over all samples, however unevenly the known labels are distributed.
     """
     divisors = average(torch.stack([term.weight for term in terms.values()]).detach())
     means = {
@@ -86,7 +85,7 @@ def combine(terms: Mapping[str, Term], weights: Mapping[str, float], average: Av
 
 
 def project_for_loss(points: Tensor) -> Tensor:
-    """Points (B, K, 3) in the crop's camera frame, m, to (B, K, 2) px of the crop, from `LOSS_NEAREST_M` at least."""
+    """Project points (B, K, 3), m, camera frame, to (B, K, 2) px of the crop; depth is at least `LOSS_NEAREST_M`."""
     return metrics.project(points, LOSS_NEAREST_M)
 
 
@@ -99,11 +98,11 @@ def generalized_iou(a: Tensor, b: Tensor) -> Tensor:
 
 
 class CoEvoerLoss(nn.Module):
-    """Equation (4) and visibility, in float32 whatever the network computes in.
+    """Equation (4) and visibility, in float32 whatever precision the network computes in.
 
     Args:
-        keypoints: of the body whose parameters the labels are.
-        weights: what each term counts.
+        keypoints: keypoint layer of the body that the labels parametrise.
+        weights: the weight of each term.
         average: mean over processes.
     """
 
@@ -120,7 +119,7 @@ class CoEvoerLoss(nn.Module):
             return combine(terms, self.weights, self.average)
 
     def terms(self, o: CoEvoerOutputs, r: Record) -> dict[str, Term]:
-        """All terms before division; outputs in float32."""
+        """All terms before division; outputs must be float32."""
         return self.parameter_terms(o, r) | self.keypoint_terms(o, r) | _boxes(o, r) | _visibility(o, r)
 
     def parameter_terms(self, o: CoEvoerOutputs, r: Record) -> dict[str, Term]:
@@ -158,12 +157,12 @@ class CoEvoerLoss(nn.Module):
 
 
 def _camera(translation: Tensor) -> Tensor:
-    """x, y in m and the logarithm of depth: an error of depth counts by its share."""
+    """x and y in m, and the logarithm of depth, so that depth errors are relative."""
     return torch.cat((translation[:, :2], translation[:, 2:].clamp_min(LOSS_NEAREST_M).log()), dim=1)
 
 
 def _from(joint: int, part: list[int], points: Tensor, target: Tensor, weight: Tensor) -> Term:
-    """L1 of a part's keypoints seen from a joint."""
+    """L1 of a part's keypoints relative to a joint."""
     mine, theirs = (p[:, part] - p[:, joint : joint + 1] for p in (points, target))
     return l1(mine, theirs, weight[:, part] * weight[:, joint : joint + 1])
 
@@ -181,6 +180,6 @@ def _boxes(o: CoEvoerOutputs, r: Record) -> dict[str, Term]:
 
 
 def _visibility(o: CoEvoerOutputs, r: Record) -> dict[str, Term]:
-    """Binary cross-entropy of probabilities, kept off 0 and 1, where its logarithm ends."""
+    """Binary cross-entropy of probabilities, which are kept away from 0 and 1 so that the logarithm is finite."""
     p = o.visibility.clamp(1e-6, 1 - 1e-6)
     return {"visibility": weighted(F.binary_cross_entropy(p, r.visibility, reduction="none"), r.visibility_weight)}

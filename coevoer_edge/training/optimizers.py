@@ -1,7 +1,7 @@
-"""The optimisers of a recipe, and how their learning rates follow its schedule.
+"""The optimisers of a recipe, and their learning rates by its schedule.
 
-In: a trainee, a recipe. Out: one optimiser or two. "adam" is the paper's. "muon" orthogonalises the momentum of hidden
-matrices (Jordan et al. 2024, by way of torch.optim.Muon) and leaves everything else to Adam.
+In: a trainee, a recipe. Out: one optimiser or two. "adam" is the paper's optimiser. "muon" orthogonalises the momentum
+of hidden matrices (Jordan et al. 2024, through torch.optim.Muon) and uses Adam for everything else.
 """
 
 from collections.abc import Sequence
@@ -21,13 +21,13 @@ _BASE_LR = "base_lr"
 
 
 def make_optimizers(trainee: nn.Module, network: CoEvoer, recipe: TrainingRecipe) -> list[Optimizer]:
-    """Cover every parameter of the trainee that learns, of the network and of what exists in training only, once."""
+    """Make optimisers that together cover every trainable parameter of the trainee exactly once."""
     hidden = _hidden_matrices(network) if recipe.optimizer == "muon" else []
     taken = {id(parameter) for parameter in hidden}
     others = [parameter for parameter in trainee.parameters() if parameter.requires_grad and id(parameter) not in taken]
     optimizers: list[Optimizer] = [torch.optim.Adam(others, recipe.lr, recipe.adam_betas, fused=True)]
     if hidden:
-        # The update's root mean square is that of Adam's at the same learning rate, whatever the matrix's shape.
+        # The update has the same root mean square as Adam's at the same learning rate, whatever the matrix's shape.
         muon = Float32Muon if emulates_bfloat16(hidden[0].device) else torch.optim.Muon
         optimizers.append(muon(hidden, recipe.muon_lr, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"))
     for optimizer in optimizers:
@@ -37,7 +37,7 @@ def make_optimizers(trainee: nn.Module, network: CoEvoer, recipe: TrainingRecipe
 
 
 def set_learning_rate(optimizers: Sequence[Optimizer], recipe: TrainingRecipe, step: int) -> None:
-    """Give every group its own learning rate times the schedule's share at `step`."""
+    """Set every group's learning rate to its own base rate times the schedule's factor at `step`."""
     share = learning_rate(recipe, step) / recipe.lr
     for optimizer in optimizers:
         for group in optimizer.param_groups:
@@ -45,7 +45,7 @@ def set_learning_rate(optimizers: Sequence[Optimizer], recipe: TrainingRecipe, s
 
 
 class _InFloat32(TorchFunctionMode):
-    """Gives a float32 copy to who asks for bfloat16."""
+    """Replaces casts to bfloat16 with float32 copies."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.Tensor.bfloat16:
@@ -54,23 +54,24 @@ class _InFloat32(TorchFunctionMode):
 
 
 class Float32Muon(torch.optim.Muon):
-    """Muon with its Newton-Schulz iteration in float32, for CPUs that only emulate products in bfloat16.
+    """Muon with its Newton-Schulz iteration in float32, for CPUs that only emulate bfloat16 products.
 
-    torch's own casts to bfloat16 on every device. On an AVX2 CPU that took 28 s of each step of coevoer-t, this 0.6 s.
+    torch's own Muon casts to bfloat16 on every device. On an AVX2 CPU that took 28 s of each step of coevoer-t; this
+    class takes 0.6 s.
     """
 
     def step(self, closure: Any = None) -> Any:
-        """As `torch.optim.Muon.step`."""
+        """Take a step, as `torch.optim.Muon.step` does."""
         with _InFloat32():
             return super().step(closure)  # type: ignore[no-untyped-call]
 
 
 def emulates_bfloat16(device: torch.device) -> bool:
-    """Whether products in bfloat16 are computed there without hardware for it, many times slower than in float32."""
+    """Whether the device has no hardware for bfloat16 products, which are then many times slower than float32."""
     return device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def _hidden_matrices(network: CoEvoer) -> list[torch.Tensor]:
-    """Weights of the network's Linear layers but those that end a head."""
+    """Weights of the network's Linear layers, except the last one of each head."""
     ends = {id(layer) for layer in last_linears(network)}
     return [layer.weight for layer in network.modules() if isinstance(layer, nn.Linear) and id(layer) not in ends]

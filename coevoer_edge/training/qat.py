@@ -1,7 +1,7 @@
 """Quantization-aware training: the student as a graph that rounds as the INT8 program will.
 
-In: a float network, a quantization recipe, a batch size. Out: a module whose parameters are the network's own, so that
-what it learns stands in the float network, by name, without a step of its own. `export` then quantizes that as always.
+In: a float network, a quantization recipe, a batch size. Out: a module that shares the network's parameters, so that
+training it updates the float network without a conversion step. `export` then quantizes the network as usual.
 """
 
 from dataclasses import replace
@@ -18,10 +18,10 @@ from coevoer_edge.training.distillation import Tapped
 
 
 def prepare(network: CoEvoer, recipe: QuantizationRecipe, batch_size: int) -> nn.Module:
-    """Capture a network with its features and put fake quantization where the INT8 recipe quantizes.
+    """Capture a network with its features and insert fake quantization where the INT8 recipe quantizes.
 
-    Ranges are moving averages: a range that only grows would remember the first steps. Scales are half-precision
-    numbers, as in `quantization.observers`.
+    Ranges are moving averages, because a range that can only grow would retain the values of the first steps. Scales
+    are half-precision numbers, as in `quantization.observers`.
 
     Raises:
         PlatformError: torchao is not installed.
@@ -39,7 +39,7 @@ def prepare(network: CoEvoer, recipe: QuantizationRecipe, batch_size: int) -> nn
         from coevoer_edge.quantization.quantizer import GemmQuantizer
     except ImportError as error:
         raise PlatformError(
-            f"--qat needs torchao ({error}); run `pip install 'coevoer-edge[train]'`, or leave --qat out."
+            f"--qat needs torchao ({error}); run `pip install 'coevoer-edge[train]'`, or omit --qat."
         ) from error
 
     class HalfMovingAverage(MovingAverageMinMaxObserver):  # type: ignore[misc]  # torchao ships no types
@@ -53,7 +53,7 @@ def prepare(network: CoEvoer, recipe: QuantizationRecipe, batch_size: int) -> nn
             return scale.half().float(), zero_point
 
     class FakeQuantizer(GemmQuantizer):
-        """Rounds while it trains what its parent only observes."""
+        """Rounds during training where its parent only observes."""
 
         def __init__(self) -> None:
             super().__init__(recipe)
@@ -72,10 +72,10 @@ def prepare(network: CoEvoer, recipe: QuantizationRecipe, batch_size: int) -> nn
 
 
 def share_parameters(prepared: nn.Module, network: CoEvoer) -> None:
-    """Put the network's own parameters, by name, into the graph that was captured from it."""
+    """Replace the parameters of the captured graph with the network's own, by name."""
     own = dict(network.named_parameters())
     for path, _ in list(prepared.named_parameters()):
         holder_path, _, name = path.rpartition(".")
         setattr(prepared.get_submodule(holder_path), name, own.pop(path.removeprefix("network.")))
     if own:
-        raise RuntimeError(f"the captured graph lacks {sorted(own)}")
+        raise RuntimeError(f"The captured graph has no parameters {sorted(own)}.")

@@ -1,7 +1,8 @@
 """The folder of one training run: log, curves, checkpoint, weights.
 
-In: the state of a run. Out: `log.jsonl` (a line for each interval), `curves.png`, `checkpoint.pt` (everything that a
-resumed run needs), `weights.safetensors` (the network, fp16). Files appear whole: written beside, then renamed.
+In: the state of a run. Out: `log.jsonl` (a line per interval), `curves.png`, `checkpoint.pt` (everything needed to
+resume the run), `weights.safetensors` (the network, fp16). All but the appended log are written under another name and
+then renamed, so a file is never incomplete.
 """
 
 import json
@@ -34,10 +35,12 @@ class RunFolder:
         """Refuse a folder in which a new run would overwrite another.
 
         Raises:
-            InputError: it holds a run already.
+            InputError: it already contains a run.
         """
         if (self.path / CHECKPOINT).exists() or (self.path / LOG).exists():
-            raise InputError(f"{self.path} holds a run; add --resume to continue it, or give another --output-dir.")
+            raise InputError(
+                f"{self.path} already contains a run; add --resume to continue it, or give another --output-dir."
+            )
 
     def begin(self) -> None:
         """Make the folder for a new run."""
@@ -54,12 +57,12 @@ class RunFolder:
         return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
     def rewind(self, step: int) -> None:
-        """Drop what a run logged after the checkpoint that it is resumed from."""
+        """Drop the lines that were logged after the checkpoint that the run is resumed from."""
         kept = [line for line in self.lines() if line["step"] <= step]
         _write_whole(self.path / LOG, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def save(self, state: Mapping[str, Any], keep: bool) -> None:
-        """Write the checkpoint; `keep` also leaves a numbered one."""
+        """Write the checkpoint; with `keep`, also keep a numbered copy."""
         target = self.path / CHECKPOINT
         beside = target.with_suffix(".partial")
         torch.save({"format": _FORMAT, **state}, beside)
@@ -79,25 +82,27 @@ class RunFolder:
         path = self.path / CHECKPOINT
         if not path.is_file():
             raise InputError(
-                f"{self.path} holds no {CHECKPOINT} to resume from; leave --resume out to begin a run there."
+                f"{self.path} contains no {CHECKPOINT} to resume from; omit --resume to begin a run there."
             )
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch.load raises whatever its unpickler meets
+        except Exception as error:  # torch.load can raise any exception of its unpickler
             raise CheckpointError(f"{path} is not a readable checkpoint ({error}); begin the run again.") from error
         if state.get("format") != _FORMAT:
-            raise CheckpointError(f"{path} has format {state.get('format')!r}, this version reads {_FORMAT}.")
+            raise CheckpointError(
+                f"{path} has format {state.get('format')!r}, but this version reads {_FORMAT}; begin the run again."
+            )
         return state
 
     def save_weights(self, network: CoEvoer, *, enhancer: bool, foreground: bool) -> None:
-        """Write the network as `checkpoint.load` reads it."""
+        """Write the network in the form that `checkpoint.load` reads."""
         beside = self.path / f"{WEIGHTS}.partial"
         checkpoint.save(network, beside, trained=True, enhancer=enhancer, foreground=foreground)
         beside.replace(self.path / WEIGHTS)
 
     def draw_curves(self) -> None:
-        """Draw every term of the log over the steps."""
-        import matplotlib as mpl  # late: a second, and only the process that writes needs it
+        """Plot every term of the log over the steps."""
+        import matplotlib as mpl  # takes a second to import, and only the process that writes needs it
 
         mpl.use("Agg")
         from matplotlib import pyplot as plt

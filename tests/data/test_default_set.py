@@ -1,4 +1,4 @@
-"""The default image set and a user's own folder: what is there, how varied it is, and what is refused."""
+"""The default image set and a user's own folder: contents, variety, and refused requests."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ def sets():
 
 @pytest.fixture
 def photos(tmp_path):
-    """Six photos of several sizes and kinds, and things that are no photos."""
+    """Six photos of several sizes and formats, and files that are not photos."""
     folder = tmp_path / "photos"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def test_counts_that_are_not_there(kind, count, advice):
         default_images(kind, count)
 
 
-# A folder of one's own.
+# A user's own folder.
 
 
 def test_folder(photos):

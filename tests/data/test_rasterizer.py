@@ -1,4 +1,4 @@
-"""The rasteriser against a slow one in numpy, against ray casting, and for the promises of its docstring."""
+"""The rasteriser, compared with a slow one in numpy and with ray casting, and the properties in its docstring."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def soup(seed: int) -> tuple[torch.Tensor, torch.Tensor, int, int]:
 def rasterize_slowly(
     vertices: NDArray[np.float32], faces: NDArray[np.int64], height: int, width: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """One face after the other, every pixel of the image, on the same 1/256 px grid: (H, W) face ids and depth."""
+    """Test every pixel against one face after another on the same 1/256 px grid: (H, W) face ids and depth."""
     ids = np.full((height, width), -1)
     nearest = np.full((height, width), np.inf, np.float32)
     px, py = np.meshgrid(np.arange(width) * 256 + 128, np.arange(height) * 256 + 128)
@@ -82,7 +82,7 @@ def test_equals_the_slow_rasteriser(seed: int) -> None:
 @pytest.mark.parametrize(("count", "size_px"), [(1, 40.0), (7, 40.0), (30, 40.0), (30, 11.0), (4, 33.7)])
 def test_each_pixel_of_a_square_is_hit_exactly_once(count: int, size_px: float) -> None:
     vertices, faces = square_mesh(count, size_px, np.random.default_rng(count))
-    # One image a face, so that a double hit cannot hide.
+    # One image per face, so that a pixel hit twice is counted twice.
     hits = rasterize(vertices[faces], torch.tensor([[0, 1, 2]]), 48, 48).mask.sum(0)
     expected = torch.zeros(48, 48, dtype=torch.int64)
     inside = int(np.floor(size_px + 0.5))
@@ -114,7 +114,7 @@ def test_interpolation_agrees_with_ray_casting() -> None:
     hit = rays * ((normal @ points[0]) / (rays @ normal))[..., None]
     mask = fragments.mask[0]
     assert int(mask.sum()) > 800
-    assert (seen - hit)[mask].abs().max() < 2e-3  # m, of which the 1/512 px of snapping makes 1e-3 at 4 m
+    assert (seen - hit)[mask].abs().max() < 2e-3  # m; snapping by 1/512 px causes 1e-3 at 4 m
     torch.testing.assert_close(fragments.depth[0][mask], seen[mask][:, 2].float(), rtol=1e-5, atol=0)
     torch.testing.assert_close(fragments.barycentric.sum(-1), fragments.mask.float())
     assert not seen[~mask].any()
@@ -188,7 +188,7 @@ def test_empty_images_and_meshes(batch: int, height: int, width: int) -> None:
 
 
 def test_back_faces_are_those_turned_away() -> None:
-    facing = torch.tensor([[2.0, 2, 1], [2, 12, 1], [12, 2, 1]])  # counterclockwise for someone who looks at the screen
+    facing = torch.tensor([[2.0, 2, 1], [2, 12, 1], [12, 2, 1]])  # counterclockwise on the screen
     away = facing[[0, 2, 1]]
     faces = torch.tensor([[0, 1, 2]])
     assert vertex_normals(facing[None], faces)[0, 0, 2] < 0  # towards the camera

@@ -1,4 +1,4 @@
-"""The commands `train` and `distill`: files, resuming, and what they refuse."""
+"""The commands `train` and `distill`: files, resuming, and refused requests."""
 
 import json
 import re
@@ -52,10 +52,10 @@ def test_train_then_resume(tmp_path):
     _, origin = checkpoint.load(out / "weights.safetensors")
     assert (origin.model, origin.trained, origin.enhancer) == ("coevoer-t", True, False)
 
-    assert "holds a run; add --resume" in run(train, *SHORT, "-o", out).output
+    assert "already contains a run; add --resume" in run(train, *SHORT, "-o", out).output
     for options, message in (
-        (("--seed", 7), "--seed 7 contradicts the run, which was begun with 0"),
-        (("--batch-size", 4), "begun with another recipe (batch_size differ)"),
+        (("--seed", 7), "--seed 7 contradicts the run, which was started with 0"),
+        (("--batch-size", 4), "started with another recipe (these keys differ: batch_size)"),
         (("--no-foreground",), "--no-foreground: foreground False contradicts"),
     ):
         refused = run(train, "--resume", "-o", out, *options)
@@ -74,14 +74,17 @@ def test_train_then_resume(tmp_path):
     ("options", "message"),
     [
         (("--model", "coevoer-x"), "Unknown model 'coevoer-x'"),
-        (("--recipe", "fast"), "No training recipe 'fast'; valid: cpu, further, paper, scratch"),
-        (("--precision", "int8"), "precision 'int8'; valid: fp32, bf16"),
+        (("--recipe", "fast"), "There is no training recipe 'fast'; valid are cpu, further, paper, scratch"),
+        (("--precision", "int8"), "precision is 'int8'; valid are fp32, bf16"),
         (("--device", "tpu"), "Unknown device 'tpu'; valid: cpu, cuda, cuda:1, mps"),
         (("--init", "none.safetensors"), "No checkpoint 'none.safetensors'"),
-        (("--resume",), "holds no checkpoint.pt to resume from"),
-        (("--init", "none.safetensors", "--resume"), "--init begins a run and --resume continues one"),
-        (("--grow", "--model", "coevoer-s"), "--grow makes --model of the smaller --init; give both."),
-        (("--grow", "--init", "t.safetensors"), "--grow makes --model of the smaller --init; give both."),
+        (("--resume",), "contains no checkpoint.pt to resume from"),
+        (("--init", "none.safetensors", "--resume"), "--init starts a run and --resume continues one"),
+        (("--grow", "--model", "coevoer-s"), "--grow grows the weights of --init into the larger --model; give both."),
+        (
+            ("--grow", "--init", "t.safetensors"),
+            "--grow grows the weights of --init into the larger --model; give both.",
+        ),
     ],
 )
 def test_train_refuses(tmp_path, options, message):
@@ -129,14 +132,14 @@ def test_distill(tmp_path, weights):
     assert {"vertices", "encoder", "enhancer", "label_keypoints_3d", "total"} <= line.keys()
     assert len([*(tmp_path / "cache").rglob("*.safetensors")]) == 2
     other = run(train, "--resume", "-o", out)
-    assert "The request to train contradicts the run, which was begun with distill from coevoer-t" in other.output
+    assert "The request to train contradicts the run, which was started with distill from coevoer-t" in other.output
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--cache", "cache"), "add --no-augmentation, or leave --cache out"),
-        (("--qat",), "--qat rounds in fp32, and the recipe says bf16; add --precision fp32."),
+        (("--cache", "cache"), "add --no-augmentation, or omit --cache"),
+        (("--qat",), "--qat needs fp32, but the recipe uses bf16; add --precision fp32."),
         (("--qat", "--compile"), "--qat trains a captured graph"),
         (("--student", "coevoer-x"), "Unknown model 'coevoer-x'"),
     ],
@@ -154,7 +157,7 @@ def test_an_untrained_teacher_is_refused(tmp_path):
     checkpoint.save(build("coevoer-t"), path, trained=False)
     result = run(distill, "--teacher", path, "--student", "coevoer-t", "-o", tmp_path / "run")
     assert result.exit_code == 2
-    assert "is untrained and has nothing to teach" in result.output
+    assert "is untrained; give trained weights." in result.output
 
 
 def test_train_from_python_takes_the_commands_options(tmp_path, capsys):
@@ -174,17 +177,17 @@ def test_distill_from_python(tmp_path, weights):
     options = {"device": "cpu", "batch_size": 2, "precision": "fp32", "steps": 1, "output_dir": tmp_path / "run"}
     assert coevoer_edge.distill(weights, "coevoer-t", **options) == tmp_path / "run"
     assert (tmp_path / "run" / "weights.safetensors").is_file()
-    with pytest.raises(InputError, match="The student says which model learns and from which weights"):
+    with pytest.raises(InputError, match="The student determines the model and its initial weights"):
         coevoer_edge.distill(weights, "coevoer-t", model="coevoer-s")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"step": 3}, "There is no training option 'step'; valid: model, init, grow,"),
-        ({"steps": 0}, "The training option steps is 0; give 1 or more."),
-        ({"seed": -1}, "The training option seed is -1; give 0 or more."),
-        ({"max_minutes": 0}, "The training option max_minutes is 0; give a number above 0."),
+        ({"step": 3}, "There is no training option 'step'; valid are model, init, grow,"),
+        ({"steps": 0}, "The training option steps is 0; it must be at least 1."),
+        ({"seed": -1}, "The training option seed is -1; it must be at least 0."),
+        ({"max_minutes": 0}, "The training option max_minutes is 0; it must be above 0."),
     ],
 )
 def test_impossible_options_are_refused(options, message):
@@ -253,6 +256,6 @@ def test_ctrl_c_answers_at_once_and_leaves_a_checkpoint(tmp_path):
                 break
         rest = child.stderr.read()
         code = child.wait(timeout=120)
-    assert "Stopping: this step is finished first, and a checkpoint is written." in said[-1], said
+    assert "Stopping after this step and writing a checkpoint." in said[-1], said
     assert code == 0, rest
     assert (tmp_path / "run" / "checkpoint.pt").is_file()

@@ -1,4 +1,4 @@
-"""Augmentation: every label follows the image."""
+"""Augmentation: all labels are transformed with the image."""
 
 from dataclasses import replace
 
@@ -61,7 +61,7 @@ def test_flipping_swaps_known_parts_and_label_classes(record):
 def test_the_camera_follows_the_warped_keypoints(record):
     augmented = Augmenter(GEOMETRY, LAYER.body, seed=1)(record, list(range(8)))
     moved = (augmented.keypoints_2d - record.keypoints_2d).norm(dim=-1)
-    assert moved.mean() > 10  # px: there was something to follow
+    assert moved.mean() > 10  # px: the warp moved the points
     inside = ((augmented.keypoints_2d > 0) & (augmented.keypoints_2d < torch.tensor([192, 256]))).all(-1)
     error_px = (reprojected(augmented) - augmented.keypoints_2d)[inside].abs()
     assert error_px.mean() < 0.1

@@ -37,11 +37,11 @@ def test_it_says_what_the_weights_are(run, tmp_path):
     text = card.read_text()
     for part in (
         "# coevoer-t, trained on synthetic people",
-        "100 of 32 images: 3,200 images seen",
+        "100 steps of 32 images: 3,200 images in all",
         "two cores, 0.5 hours",
         "| both | 90.0 | 30.0 | 20.0 | 90.0 | 30.0 | 20.0 |",
         "| held-out look |",
-        "Do not use it to identify people",
+        "Do not use the model to identify or judge people.",
     ):
         assert part in text
 
@@ -50,7 +50,7 @@ def test_figures_of_other_weights_are_refused(run, tmp_path):
     other = evaluated(tmp_path / "e.txt", run, sha256="0" * 64)
     result = CliRunner().invoke(main, [str(run), "--evaluation", str(other), *WORDS, "-o", str(tmp_path / "card.md")])
     assert result.exit_code == 2
-    assert "The evaluation is of weights 0000000000000000, the run's are" in result.output
+    assert "The evaluation is of weights 0000000000000000, but the run's weights are" in result.output
 
 
 def test_a_file_without_figures_is_refused(run, tmp_path):

@@ -1,4 +1,4 @@
-"""Distillation: distances to the teacher, its cached answers, and training with the INT8 recipe's rounding."""
+"""Distillation: distances to the teacher, its cached outputs, and training with the INT8 recipe's rounding."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def teacher():
 
 
 def deeper():
-    """Another network: the same sizes with a block more."""
+    """A different network: the same sizes with one more block."""
     return tiny_network(depth=3)
 
 
@@ -94,7 +94,7 @@ def test_a_teacher_in_bf16_says_nearly_the_same(record, teacher):
 
 
 class Counting(torch.nn.Module):
-    """Counts the images a network is asked."""
+    """Counts the images that a network is evaluated on."""
 
     def __init__(self, network):
         super().__init__()
@@ -127,11 +127,11 @@ def test_cached_answers_are_asked_once(tmp_path, record, teacher):
 
 def test_a_cache_of_other_answers_is_refused(tmp_path):
     AnswerCache(tmp_path / "cache", {"teacher": "abc", "seed": "0"})
-    with pytest.raises(InputError, match=r"holds other answers \(teacher: abc there, def asked\)"):
+    with pytest.raises(InputError, match=r"contains other answers \(teacher is abc, not def\)"):
         AnswerCache(tmp_path / "cache", {"teacher": "def", "seed": "0"})
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(InputError, match="is no cache of a teacher's answers"):
+    with pytest.raises(InputError, match="is not a cache of a teacher's answers"):
         AnswerCache(tmp_path / "photos", {})
 
 

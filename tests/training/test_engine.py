@@ -1,4 +1,4 @@
-"""The training loop: it learns, resumes exactly, and does the same with two processes."""
+"""The training loop: it reduces the loss, resumes exactly, and gives the same result with two processes."""
 
 import json
 import os
@@ -46,7 +46,7 @@ DRAW_CURVES = RunFolder.draw_curves
 
 @pytest.fixture(autouse=True)
 def _no_curves(monkeypatch):
-    """A second each; one test draws them."""
+    """Plotting takes a second each time, so only one test does it."""
     monkeypatch.setattr(RunFolder, "draw_curves", lambda _: None)
 
 
@@ -72,7 +72,7 @@ def test_a_resumed_run_is_the_run(tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     trainer_of(one_process(), RECIPE, whole).fit()
     trainer_of(one_process(), RECIPE, parts).fit(until=3)
-    RunFolder(parts).log({"step": 5, "total": 0.0})  # as if it had gone on after its last checkpoint
+    RunFolder(parts).log({"step": 5, "total": 0.0})  # as if the run had continued after its last checkpoint
     second = trainer_of(one_process(), RECIPE, parts)
     second.resume()
     assert second.step == 3
@@ -112,7 +112,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path):
     class Pretend(Fabric):
         world_size = 3
 
-    with pytest.raises(InputError, match="Batch size 4 is not a multiple of 3 processes"):
+    with pytest.raises(InputError, match="Batch size 4 is not a multiple of the number of processes, 3"):
         trainer_of(Pretend(accelerator="cpu", devices=1), RECIPE, tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path):
     before = (tmp_path / CHECKPOINT).read_bytes()
     with torch.no_grad():
         trainer.network.body_head.out.weight[0, 0] = float("nan")
-    with pytest.raises(CheckFailed, match=r"not finite between steps 1 and 2 \(.*global_orient"):
+    with pytest.raises(CheckFailed, match=r"became non-finite between steps 1 and 2 \(.*global_orient"):
         trainer.fit()
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
@@ -169,7 +169,7 @@ def test_numbered_checkpoints_are_kept(tmp_path):
 
 
 def test_every_file_of_a_run_has_the_mode_that_the_umask_gives(tmp_path):
-    """They are written beside and renamed; none is left readable by its owner alone."""
+    """Files are written under another name and renamed; none remains readable only by its owner."""
     (tmp_path / "plain").touch()
     trainer_of(one_process(), replace(RECIPE, keep_every=1), tmp_path / "run").fit(until=2)
     files = list((tmp_path / "run").iterdir())
@@ -196,7 +196,7 @@ def test_half_precision_keeps_the_last_layers_in_float32(tmp_path):
 
 
 def test_attention_in_bf16_is_attention(tmp_path):
-    """On a CPU a bf16 step computes attention as two products; the network's function stays, the setting comes back."""
+    """On a CPU a bf16 step computes attention as two products; the result is the same and the setting is restored."""
     torch.manual_seed(0)
     q, k, v = (torch.randn(2, 3, 20, 16) for _ in range(3))
     exact = torch.nn.functional.scaled_dot_product_attention(q, k, v)

@@ -1,4 +1,4 @@
-"""A grown network begins where the small one stands, and its copies learn different things."""
+"""A grown network computes the same as the small one at first, and its copied channels are trained differently."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def _sizes(monkeypatch):
 
 
 def small(**variant):
-    """Not as it is initialised: biases and norms that differ, and outputs that depend on the image."""
+    """A network unlike a newly initialised one: biases and norms differ, and outputs depend on the image."""
     network = build("small", **variant).eval()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -49,7 +49,7 @@ def test_copies_get_different_gradients():
     grown = grow(small(), "double").train()
     sum(output.square().mean() for output in grown(images())).backward()
     gradient = grown.encoder.blocks[0].mlp[0].weight.grad
-    first, second = gradient[:64], gradient[64:128]  # of hidden channels that copy the same
+    first, second = gradient[:64], gradient[64:128]  # of hidden channels that copy the same channel
     torch.testing.assert_close(copies(256, 512)[:128], torch.arange(64).repeat(2))
     assert (first - second).abs().max() > 0.05 * first.abs().max()
 
@@ -70,7 +70,7 @@ def test_copies_go_by_one_rule():
         assert set(one.tolist()) == set(range(before))
         counts = one.bincount()
         assert counts.max() - counts.min() <= 1
-        three = copies(3 * before, 3 * after)  # three tensors behind each other
+        three = copies(3 * before, 3 * after)  # three concatenated tensors
         assert torch.equal(three, torch.cat([one + i * before for i in range(3)]))
     heads = copies(192, 256).view(4, 64)
     assert all(torch.equal(head, head[0] + torch.arange(64)) for head in heads)
@@ -83,7 +83,7 @@ def test_growing_is_seeded():
 
 
 def test_the_embedded_default_grows_into_the_reference():
-    """Its decoder gets 4 heads of 3: measured 2.4 mm from where it was, in the mean over 32 golden images."""
+    """The decoder grows from 3 to 4 heads, which moves the result by 2.4 mm, the mean over 32 golden images."""
     network, _ = checkpoint.load_embedded("coevoer-t")
     with torch.no_grad():
         before, after = network(images()), grow(network, "coevoer-s")(images())
@@ -94,5 +94,5 @@ def test_the_embedded_default_grows_into_the_reference():
 
 @pytest.mark.parametrize(("old", "new"), [("large", "uneven"), ("coevoer-t", "double"), ("double", "coevoer-s")])
 def test_what_it_cannot_grow_into_is_refused(old, new):
-    with pytest.raises(InputError, match=rf"^{old} cannot grow into {new} \(.*\); valid: coevoer-t to -s"):
+    with pytest.raises(InputError, match=rf"^{old} cannot grow into {new} \(.*\); coevoer-t can grow into coevoer-s"):
         grow(build(old), new)

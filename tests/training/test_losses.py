@@ -32,7 +32,7 @@ def record():
 
 
 def as_outputs(record) -> CoEvoerOutputs:
-    """What a perfect network would say."""
+    """The outputs of a perfect network."""
     return CoEvoerOutputs(*(getattr(record, name).clone() for name in CoEvoerOutputs._fields))
 
 
@@ -84,7 +84,7 @@ def test_an_arm_does_not_hide_its_hand(record):
     turned[:, 17] = torch.eye(3)  # left elbow
     losses = LOSS(outputs._replace(body_pose=turned), record)
     assert losses["keypoints_3d"] > 0.005
-    assert losses["hand_keypoints_3d"] > 0  # turned with the arm, but not carried away by it
+    assert losses["hand_keypoints_3d"] > 0  # rotated with the arm, but not translated
     assert losses["face_keypoints_3d"] < 1e-6
 
 

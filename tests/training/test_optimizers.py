@@ -1,4 +1,4 @@
-"""The optimisers of a recipe: every parameter once, and Muon alike on CPUs with bfloat16 and without."""
+"""The optimisers of a recipe: every parameter once, and the same Muon on CPUs with and without bfloat16."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def test_muon_in_float32_steps_as_torchs_does_in_bfloat16():
     expected, found = stepped(torch.optim.Muon, gradients), stepped(Float32Muon, gradients)
     assert (found - expected).norm() < 0.02 * expected.norm()
     assert not torch.equal(found, expected)
-    assert not torch.equal(found, found.bfloat16().float())  # and outside the step bfloat16 is what it is
+    assert not torch.equal(found, found.bfloat16().float())  # outside the step, casts to bfloat16 are unchanged
 
 
 def test_muon_in_float32_leaves_the_gradient_as_it_was():

@@ -1,4 +1,4 @@
-"""Training recipes, and what follows from a seed and a step."""
+"""Training recipes, and the quantities that depend on seed and step."""
 
 from dataclasses import replace
 
@@ -27,11 +27,11 @@ def test_the_paper_s_learning_rate():
         ("lr = 1", "missing 'batch_size', 'name', 'steps'"),
         (MINIMAL + "momentum = 1", "unknown 'momentum'"),
         (MINIMAL + "[loss]\nhands = 1.0", r"\[loss\]: unknown 'hands'"),
-        (MINIMAL + 'precision = "int8"', "precision 'int8'; valid: fp32, bf16"),
-        (MINIMAL + 'schedule = "wsd"', "schedule 'wsd' with decay_share 0.0; wsd takes one above 0."),
-        (MINIMAL + "decay_share = 0.5", "schedule 'constant' with decay_share 0.5"),
-        (MINIMAL + "ema_decay = 1.0", "ema_decay 1.0; it takes 0 to below 1."),
-        (MINIMAL + "[augmentation]\nscale = [0.0, 1.0]", "it takes \\[low, high\\] above 0."),
+        (MINIMAL + 'precision = "int8"', "precision is 'int8'; valid are fp32, bf16"),
+        (MINIMAL + 'schedule = "wsd"', "schedule is 'wsd' and decay_share is 0.0; wsd needs a decay_share above 0"),
+        (MINIMAL + "decay_share = 0.5", "schedule is 'constant' and decay_share is 0.5"),
+        (MINIMAL + "ema_decay = 1.0", "ema_decay is 1.0; it must be at least 0 and below 1."),
+        (MINIMAL + "[augmentation]\nscale = [0.0, 1.0]", "it must be \\[low, high\\] with 0 < low <= high."),
         ("= 3", "is not a TOML file"),
     ],
 )
@@ -43,7 +43,7 @@ def test_a_bad_recipe_is_refused(tmp_path, text, message):
 
 
 def test_an_unknown_recipe_names_the_valid_ones():
-    with pytest.raises(InputError, match="No training recipe 'fast'; valid: cpu, further, paper, scratch"):
+    with pytest.raises(InputError, match="There is no training recipe 'fast'; valid are cpu, further, paper, scratch"):
         TrainingRecipe.open("fast")
 
 
@@ -76,7 +76,7 @@ def test_every_epoch_shows_each_sample_once():
     first, second = ([order[10 * epoch + i] for i in range(10)] for epoch in (0, 1))
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
-    assert [order[i] for i in range(10)] == first  # going back gives the same
+    assert [order[i] for i in range(10)] == first  # going back gives the same order
 
 
 def test_an_endless_source_is_read_in_order():

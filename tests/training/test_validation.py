@@ -1,4 +1,4 @@
-"""What training is watched on."""
+"""Validation during training."""
 
 import pytest
 import torch

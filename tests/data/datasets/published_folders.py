@@ -1,4 +1,4 @@
-"""Writes small folders as the datasets are published: the same names, keys, units and axes, with made-up people."""
+"""Writes small folders in the published form of the datasets: the same names, keys, units and axes, invented people."""
 
 import json
 import pickle
@@ -20,7 +20,7 @@ MEAN_LEFT, MEAN_RIGHT = 0.1 + np.arange(45) / 100, -0.2 - np.arange(45) / 100
 
 
 def body_with_means() -> BodyModel:
-    """The open body with a mean hand pose, as SMPL-X files have one."""
+    """The open body with a mean hand pose, which SMPL-X files have."""
     body = BodyModel.open()
     return BodyModel(replace(body.file, extras={**body.extras, "hands_meanl": MEAN_LEFT, "hands_meanr": MEAN_RIGHT}))
 
@@ -46,7 +46,7 @@ class Pose:
         return cls(*small, rng.normal(size=10) * 0.5, rng.normal(size=10) * 0.5, np.array(trans))
 
     def parameters(self) -> SmplxParameters:
-        """By hand: mean plus stored pose, in axis-angle."""
+        """Computed by hand: mean plus stored pose, in axis-angle."""
         poses = (self.root, self.body, self.left + MEAN_LEFT, self.right + MEAN_RIGHT, self.jaw)
         return SmplxParameters(*(axis_angle_to_matrix(p.reshape(-1, 3)) for p in poses), self.betas, self.expression)
 
@@ -61,7 +61,7 @@ UBODY_CAMERA = PinholeCamera(1100.0, (330.0, 250.0))
 
 
 def write_ubody(folder: Path, frames: dict[str, Pose], **changes: Any) -> None:
-    """A scene `Talkshow` with one person a frame; `changes` go into every keypoint annotation."""
+    """A scene `Talkshow` with one person per frame; `changes` are applied to every keypoint annotation."""
     images, annotations, fits = [], [], {}
     for number, (name, pose) in enumerate(frames.items()):
         images.append({"id": 10 + number, "file_name": f"/{name}", "width": 640, "height": 480})
@@ -111,7 +111,7 @@ def write_ubody(folder: Path, frames: dict[str, Pose], **changes: Any) -> None:
 
 
 def write_ply(path: Path, vertices: np.ndarray, faces: np.ndarray) -> None:
-    """Binary, as the alignments are."""
+    """Write a binary file, like the published alignments."""
     header = (
         f"ply\nformat binary_little_endian 1.0\nelement vertex {len(vertices)}\nproperty float x\nproperty float y\n"
         f"property float z\nelement face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
@@ -126,7 +126,7 @@ AGORA_CAMERA = PinholeCamera(28 / 36 * 3840, (1920.0, 1080.0))
 
 @dataclass(frozen=True)
 class AgoraTruth:
-    """What a data frame tells of one person."""
+    """One person in a data frame."""
 
     joints_px: np.ndarray  # 127 2
     joints_m: np.ndarray  # 127 3
@@ -135,7 +135,7 @@ class AgoraTruth:
 
 
 def agora_truth(body: BodyModel, pose: Pose, keypoints: np.ndarray, order: np.ndarray) -> AgoraTruth:
-    """Keypoints (116, 3) of the posed body, put into AGORA's order and seen by a camera that is turned."""
+    """Keypoints (116, 3) of the posed body in AGORA's order, seen by a rotated camera."""
     turn = axis_angle_to_matrix(np.array((0.1, 0.7, -0.05)))
     place = np.array((-1.0, 0.3, 9.0))
     joints = np.zeros((127, 3))

@@ -38,7 +38,7 @@ def parameter_name(person: int) -> str:
 
 
 def data_frame() -> Any:
-    """Two images: two people of whom the second is not valid, and a child. Columns of objects, as pandas 1 writes."""
+    """Two images: one with a valid and an invalid person, one with a child. Columns hold objects, as in pandas 1."""
     pandas = pytest.importorskip("pandas", reason="AGORA's data frames are pandas'")
     people = [[0, 1], [2]]
     paths = [[parameter_name(p).replace(".pkl", ".obj") for p in row] for row in people]
@@ -80,7 +80,7 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def converted(tmp_path: Path) -> Path:
-    """OSX's folder: the first person with a crop of 384 x 512, the second without."""
+    """OSX's folder, in which the first person has a crop of 384 x 512 px and the second has none."""
     write_parameters(tmp_path)
     annotations = []
     for person, truth in enumerate(TRUTHS[:2]):

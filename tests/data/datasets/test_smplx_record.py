@@ -1,4 +1,4 @@
-"""Invariants and contracts of the shared half of the dataset readers."""
+"""Invariants and contracts of the part that the dataset readers share."""
 
 import numpy as np
 import published_folders as folders
@@ -18,7 +18,7 @@ from coevoer_edge.pipeline.camera import VIRTUAL_CAMERA, fit_translation
 
 
 def test_a_close_camera_is_replaced_by_a_long_one_within_a_few_pixels():
-    """A person 2.5 m from a phone: the virtual camera cannot show perspective, and comes as near as it can."""
+    """A person 2.5 m from a phone: the virtual camera cannot reproduce the perspective, only approximate it."""
     body = folders.body_with_means()
     joints = body.pose(folders.Pose.draw(3).parameters()).joints.astype(np.float64)
     pixels = 400 * (joints[:, :2] / (joints[:, 2:] + 2.5)) + (96, 128)

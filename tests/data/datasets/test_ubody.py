@@ -1,4 +1,4 @@
-"""UBody as published: the numbers of a record, splits, what is left out, messages."""
+"""UBody as published: the numbers of a record, splits, excluded annotations, messages."""
 
 import json
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_the_camera_shows_the_same_pixels(folder: Path):
     seen = record.keypoints_2d_weight[0, :55].numpy() > 0
     error = np.linalg.norm(shown - record.keypoints_2d[0, :55].numpy(), axis=-1)[seen]
     assert seen.sum() > 20
-    assert error.mean() < 3  # 4 m before the annotation's camera: perspective that the long lens has not
+    assert error.mean() < 3  # 4 m from the annotation's camera there is perspective that the long lens lacks
 
 
 def test_a_far_camera_is_met_within_a_pixel(tmp_path: Path):

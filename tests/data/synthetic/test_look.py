@@ -11,7 +11,7 @@ from coevoer_edge.data.synthetic.kinds import ALL_KINDS, HAIR_COLORS, KINDS
 from coevoer_edge.data.synthetic.look import draw_look
 from derive.photographs import SKIMAGE, SKLEARN
 
-SHARED = {"none"}  # nothing worn, nothing in front
+SHARED = {"none"}  # nothing is worn, nothing is in front
 
 
 def leaves(value):

@@ -1,4 +1,4 @@
-"""The synthetic dataset: always the same sample, exact labels."""
+"""The synthetic dataset: samples are reproducible and labels are exact."""
 
 import pickle
 
@@ -76,7 +76,7 @@ def test_the_3d_keypoints_are_those_of_the_parameters(record):
 
 
 def test_the_camera_shows_the_keypoints_where_they_are(record):
-    """Up to perspective, which the virtual camera does not have: within a few per cent of the body's height."""
+    """The virtual camera has no perspective, so it agrees within a few per cent of the body's height."""
     posed = KeypointLayer(BodyModel.open())(all_rotations(record), all_coefficients(record))
     shown = VIRTUAL_CAMERA.project((posed + record.camera[:, None]).double().numpy())
     seen = (record.keypoints_2d_weight == 1).numpy()
@@ -86,7 +86,7 @@ def test_the_camera_shows_the_keypoints_where_they_are(record):
 
 
 def test_labels_lie_under_the_keypoints(record):
-    """Where the middle of a visible hand's knuckles is, the picture mostly shows that hand or what hides it."""
+    """At the centre of a visible hand's knuckles, the picture mostly shows that hand or an occluder."""
     right, total = 0, 0
     for side, part in (("left", 2), ("right", 3)):
         knuckles = [KEYPOINT_NAMES.index(f"{side}_{finger}1") for finger in ("index", "middle", "ring", "pinky")]
@@ -130,7 +130,7 @@ def test_annotated_pictures_show_the_labels(record):
 
 
 class Numbered:
-    """A source whose samples are told apart by one number."""
+    """A source whose samples differ in one number."""
 
     def __init__(self, record: Record) -> None:
         self.record, self.drawn = record, 0
@@ -150,7 +150,7 @@ def test_shards_give_back_what_was_written_and_resume(tmp_path, record, monkeypa
     write_shards(source, 8, 16, tmp_path, batch_size=3)
     assert source.drawn == 16
     write_shards(source, 0, 24, tmp_path, batch_size=8)
-    assert source.drawn == 24, "only the missing chunk is drawn"
+    assert source.drawn == 24, "only the missing chunk is rendered"
     shards = Shards(tmp_path)
     assert len(shards) == 24
     batch = shards.batch([23, 0, 9])

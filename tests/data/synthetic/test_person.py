@@ -1,4 +1,4 @@
-"""Synthetic people: rotations, limits, goals reached, hands outside the body; the same person from the same seed."""
+"""Synthetic people: rotations, limits, targets reached, hands outside the body; the same person from the same seed."""
 
 from dataclasses import fields
 
@@ -77,7 +77,7 @@ def test_unseen_legs_rest(people):
 def test_knees_and_elbows_bend_the_right_way(people):
     for side, out in (("left", 1), ("right", -1)):
         shin = np.stack([-body_joint(person, f"{side}_knee")[:, 1] for person in people[1::2]])
-        assert shin[:, 2].max() < 1e-9, "a shin goes back, not forward"
+        assert shin[:, 2].max() < 1e-9, "a shin bends backwards, not forwards"
         fore = np.stack([out * body_joint(person, f"{side}_elbow")[:, 0] for person in people])
         flex = np.degrees(np.arctan2(fore[:, 2], out * fore[:, 0]))
         assert np.abs(fore[:, 1]).max() < 1e-6, "an elbow is a hinge"
@@ -140,7 +140,7 @@ def test_fingers_alone_are_the_skeletons(people):
 
 @pytest.mark.parametrize("name", reaches.FACE_REACHES)
 def test_hands_reach_the_face(name):
-    """At least in half the draws; the others are drawn again."""
+    """At least half of the samples are free; the others are sampled again."""
     reach, rng = reaches.FACE_REACHES[name], np.random.default_rng(0)
     rest = skeleton.rest(np.zeros(10))
     place = rest.joints[JOINT_NAMES.index("head")] - rest.chest + reach.place

@@ -1,4 +1,4 @@
-"""Pictures: the same in every batch, labels and visibility that agree with what is seen, a JPEG that behaves."""
+"""Pictures: independence of the batch, labels and visibility that agree with the image, and JPEG compression."""
 
 import dataclasses
 from functools import cache
@@ -36,7 +36,7 @@ def look(seed=0, domain="train", occluder="none"):
 
 
 def standing(*, yaw_deg=0.0, left_elbow_deg=0.0, forward_m=0.0):
-    """(1, V, 3): arms level, then turned, before the camera."""
+    """(1, V, 3): a body with level arms, turned, in front of the camera."""
     rest = SmplxParameters.rest()
     body_pose = rest.body_pose.copy()
     body_pose[17] = axis_angle_to_matrix(np.radians((0.0, -left_elbow_deg, 0.0)))
@@ -129,7 +129,7 @@ def test_every_background_kind_is_drawn_and_in_range():
 
 
 def test_the_error_of_jpeg_falls_with_quality():
-    # Rolled off its own camera's JPEG blocks: coding the same blocks twice loses nothing the second time.
+    # Rolled away from the JPEG blocks of its own camera: coding the same blocks again would lose nothing.
     picture = paint(standing(), [look()]).image.roll((3, 3), (2, 3)).float() / 255
     errors = [
         float((jpeg(picture, torch.tensor([quality])) - picture).abs().mean()) for quality in (15.0, 40.0, 75.0, 95.0)

@@ -1,4 +1,4 @@
-"""The camera before the person: the crop holds what its framing says, labels and picture agree."""
+"""The view of the person: the crop shows what its framing specifies, and labels and picture agree."""
 
 import numpy as np
 import pytest
