@@ -6,7 +6,7 @@ Out: the weights of the actions that add up to each expression direction, and th
 Each direction at its full action is expressed as a sum of actions with weights of at least 0, by least squares over the
 displacements of all vertices (Lawson and Hanson's NNLS). Left and right are one unknown, because the directions are
 symmetric. An action that is part of no direction is always 0: the directions can reproduce its displacement in part at
-most (column "seen"), and another action matches the face better.
+most (column "seen"), and another action represents it better.
 """
 
 import json

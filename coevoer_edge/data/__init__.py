@@ -1,1 +1,1 @@
-"""Images for calibration and golden checks: the default set that comes with the package, or a user's own folder."""
+"""Data: image sets for calibration and golden checks, synthetic people, and readers of published datasets."""

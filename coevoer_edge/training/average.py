@@ -1,6 +1,6 @@
 """`python -m coevoer_edge.training.average`: average the weights of several networks with a common origin.
 
-In: weights of one model that were trained from each other or from a common start. Out: one .safetensors file.
+In: weights of one model that continue each other's training or share a start. Out: one .safetensors file.
 
 Source: Wortsman et al. 2022, Model soups (arXiv:2203.05482), the uniform soup. Networks that were not trained from a
 common start cannot be averaged, because their channels do not correspond.
@@ -27,7 +27,7 @@ def average(files: Sequence[Path], output: Path) -> None:
             exists.
     """
     if len(files) < 2:
-        raise InputError(f"There are {len(files)} weight files to average; give two or more.")
+        raise InputError(f"The number of weight files is {len(files)}; give two or more to average.")
     if output.exists():
         raise InputError(f"{output} already exists; give another file with -o.")
     networks, origins = zip(*(checkpoint.load(file) for file in files), strict=True)
@@ -49,7 +49,7 @@ def average(files: Sequence[Path], output: Path) -> None:
 @click.argument("weights", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File for the averaged weights.")
 def main(weights: tuple[Path, ...], output: Path) -> None:
-    """Average WEIGHTS that were trained from each other or from a common start."""
+    """Average WEIGHTS that continue each other's training or share a common start."""
     average(weights, output)
     click.echo(f"Wrote {output}")
     click.echo(f"Next: python -m coevoer_edge.evaluate --checkpoint {output}")

@@ -135,9 +135,15 @@ def continued(settings: Settings, state: dict[str, Any], purpose: str) -> Settin
         InputError: the command line contradicts them.
     """
     for flag in ("enhancer", "foreground"):
-        if not getattr(settings, flag):  # the default contradicts nothing
-            same_or_refuse(f"--no-{flag}: {flag}", False, state[flag])
-    same_or_refuse("The request to", purpose, state["purpose"])
+        if state[flag] and not getattr(settings, flag):
+            raise InputError(
+                f"--no-{flag} is given, but the run was started without it; omit --no-{flag} when you use --resume."
+            )
+    if purpose != state["purpose"]:
+        raise InputError(
+            f"The request is to {purpose}, but the run was started to {state['purpose']}; resume it with the command "
+            "that started it, or begin a run in another --output-dir."
+        )
     return replace(
         settings,
         init=None,

@@ -22,7 +22,9 @@ OptimizerName = Literal["adam", "muon"]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """The weight of each term of the loss. All but visibility are equation (4), whose terms the paper does not weight.
+    """The weight of each term of the loss.
+
+    Parameters, keypoints and boxes are the three terms of equation (4), which the paper does not weight.
 
     Units: rotations as matrices, betas and expression in standard deviations, lengths in m, image positions in crop
     heights (256 px), boxes in fractions of the crop, visibility in nats.

@@ -38,7 +38,7 @@ class Settings:
     enhancer: bool = True  # False: Table 4's variant without it
     foreground: bool = True  # False: Table 4's variant without Portrait Foreground Extraction
     recipe: str | None = None  # a name or a .toml file; None: scratch
-    data: str = "synthetic"  # or a folder, or a dataset
+    data: str = "synthetic"  # or a folder of rendered samples, or NAME:FOLDER of a licensed dataset
     steps: int | None = None
     batch_size: int | None = None  # images of all processes together
     precision: str | None = None  # fp32 or bf16
@@ -167,9 +167,7 @@ def chosen_recipe(settings: Settings, saved: dict[str, Any] | None) -> TrainingR
 def same_or_refuse(what: str, given: Any, saved: Any) -> Any:
     """The saved value of an option, which the command line may only repeat."""
     if given is not None and given != saved:
-        raise InputError(
-            f"{what} {given} contradicts the run, which was started with {saved}; omit it when you use --resume."
-        )
+        raise InputError(f"{what} is {given}, but the run was started with {saved}; omit {what} when you use --resume.")
     return saved
 
 

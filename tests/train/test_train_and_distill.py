@@ -54,9 +54,9 @@ def test_train_then_resume(tmp_path):
 
     assert "already contains a run; add --resume" in run(train, *SHORT, "-o", out).output
     for options, message in (
-        (("--seed", 7), "--seed 7 contradicts the run, which was started with 0"),
+        (("--seed", 7), "--seed is 7, but the run was started with 0; omit --seed when you use --resume."),
         (("--batch-size", 4), "started with another recipe (these keys differ: batch_size)"),
-        (("--no-foreground",), "--no-foreground: foreground False contradicts"),
+        (("--no-foreground",), "--no-foreground is given, but the run was started without it"),
     ):
         refused = run(train, "--resume", "-o", out, *options)
         assert refused.exit_code == 2
@@ -132,7 +132,7 @@ def test_distill(tmp_path, weights):
     assert {"vertices", "encoder", "enhancer", "label_keypoints_3d", "total"} <= line.keys()
     assert len([*(tmp_path / "cache").rglob("*.safetensors")]) == 2
     other = run(train, "--resume", "-o", out)
-    assert "The request to train contradicts the run, which was started with distill from coevoer-t" in other.output
+    assert "The request is to train, but the run was started to distill from coevoer-t" in other.output
 
 
 @pytest.mark.parametrize(

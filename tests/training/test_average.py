@@ -39,7 +39,7 @@ def test_the_mean_of_three(write, tmp_path):
 
 def test_what_does_not_average(write, tmp_path):
     one, out = write(1), tmp_path / "mean.safetensors"
-    with pytest.raises(InputError, match=r"There are 1 weight files to average; give two or more"):
+    with pytest.raises(InputError, match=r"The number of weight files is 1; give two or more"):
         average([one], out)
     with pytest.raises(InputError, match="is untrained; give trained weights only"):
         average([one, write(2, trained=False)], out)

@@ -64,8 +64,8 @@ class AGORA:
     Keypoints are the published joints. The published root orientation is in the scan's own frame. `global_orient` is
     that root turned by the rotation that aligns the posed joints with the published ones in the camera's frame
     (Kabsch 1976); OSX excludes it from the loss instead. The mean pose is added to hand poses, as in agora_evaluation
-    (`smplx.create(..., use_pca=False)` with `flat_hand_mean` off). Betas are used unchanged, as in OSX: they are exact
-    for the fits in smplx_gt_neutral_gender, which are preferred, and otherwise belong to the male or female body.
+    (`smplx.create(..., use_pca=False)` with `flat_hand_mean` off). Betas are used unchanged, as in OSX: they are
+    correct for the fits in smplx_gt_neutral_gender, which are preferred, and otherwise are those of a gendered body.
     Children have an eleventh coefficient that the contract has no place for, so their keypoints are used and their
     body parameters are not. The annotations do not say whether a hand is occluded, so visibility is known only for
     parts outside the picture.
@@ -90,7 +90,7 @@ class AGORA:
         read = read_converted if is_converted(self.folder, prefix) else read_people
         self._people = [person for person in read(self.folder, prefix) if _cut(person) is not None]
         if not self._people:
-            raise InputError(f"{self.folder} holds no valid person of the {prefix} set. {AGORA_FILES.get_it}")
+            raise InputError(f"{self.folder} contains no valid person of the {prefix} set. {AGORA_FILES.get_it}")
 
     def __len__(self) -> int:
         return len(self._people)

@@ -160,7 +160,7 @@ def read_parameters(path: Path) -> dict[str, Any]:
         InputError: the file is missing or contains anything but numpy arrays.
     """
     if not path.is_file():
-        raise InputError(f"There are no parameters at {path}. {AGORA_FILES.get_it}")
+        raise InputError(f"There is no parameter file {path}. {AGORA_FILES.get_it}")
     try:
         with path.open("rb") as file:
             content = _ArraysOnly(file, encoding="latin1").load()

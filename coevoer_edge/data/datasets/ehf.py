@@ -95,8 +95,8 @@ class EHF:
             raise _EHF.damaged(path, error) from None
         if len(vertices) != self.body.num_vertices:
             raise InputError(
-                f"{path} has {len(vertices)} vertices, the body ({self.body.name}) has {self.body.num_vertices}; give "
-                "SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de as the body."
+                f"{path} has {len(vertices)} vertices, but the body ({self.body.name}) has {self.body.num_vertices}; "
+                "give SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de as the body."
             )
         return np.asarray(vertices @ ROTATION.T + TRANSLATION_M, np.float64)
 

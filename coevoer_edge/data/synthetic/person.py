@@ -113,7 +113,7 @@ _HANDS = {side: slice(_AT[f"{side}_index1"], _AT[f"{side}_thumb3"] + 1) for side
 
 
 def draw_betas(rng: Generator) -> Float64Array:
-    """Sample betas (10,) with standard deviation 1, or 1.6 for every fifth person, and magnitude at most 3."""
+    """Sample betas (10,) with standard deviation 1, or 1.6 for a fifth of the people, and magnitude at most 3."""
     spread = 1.6 if rng.random() < 0.2 else 1.0
     betas = rng.normal(0, spread, contract.NUM_BETAS)
     while (far := np.abs(betas) > BETA_LIMIT).any():

@@ -73,7 +73,9 @@ def test_messages(folder: Path, tmp_path: Path):
     with pytest.raises(InputError, match=r"empty has no \*_align.ply; EHF is expected as.*smpl-x.is.tue.mpg.de"):
         EHF(empty, "test", BODY)
     folders.write_ply(folder / "01_align.ply", VERTICES[:10], np.array([[2, 1, 0]]))
-    with pytest.raises(InputError, match=r"01_align.ply has 10 vertices, the body \(open body\) has 13854; give SMPLX"):
+    with pytest.raises(
+        InputError, match=r"01_align.ply has 10 vertices, but the body \(open body\) has 13854; give SMPLX"
+    ):
         EHF(folder, "test", BODY).batch([0])
     (folder / "02_img.jpg").unlink()
     with pytest.raises(InputError, match=r"has no 02_img.png"):
