@@ -1,12 +1,12 @@
-"""Write the sample clip of this app and its truth: one synthetic person gesturing at a desk's distance.
+"""Write the sample clip of this app and its truth: one synthetic person who gestures at the distance of a desk.
 
 In: two seeds. Out: `public/sample.webm` (640 x 480, VP9) and `tests/data/sample_truth.safetensors`: parameters,
 translation and silhouette of a few of its frames, in the clip's own pinhole camera. Needs the package and PyAV:
 
     pip install -e '../..' av && python derive_sample_clip.py
 
-The package paints 256 x 192 pictures, so each frame is painted in tiles, each before a dark and a light wall: their
-difference tells how much of a pixel is the person, who is then laid over one defocused room.
+The package renders 256 x 192 pictures, so each frame is rendered in tiles, each in front of a dark and a light wall.
+The difference shows which share of a pixel the person covers. The person is then laid over one defocused room.
 """
 
 from dataclasses import replace
@@ -38,7 +38,7 @@ WIDTH_PX, HEIGHT_PX, FPS, SECONDS = 640, 480, 24, 6
 FOCAL_PX = 620.0
 PELVIS_M = np.array((0.0, 0.42, 1.8))  # in the camera frame: x right, y down, z into the scene
 TRUTH_FRAMES = (12, 60, 108)
-MASK_STEP = 4  # the silhouette is kept at this many pixels a sample
+MASK_STEP = 4  # the silhouette has one sample in this many pixels
 MAX_BYTES = 300_000
 QUALITY = "36"  # VP9's constant quality: larger is smaller
 
@@ -68,11 +68,11 @@ def main() -> None:
     size = CLIP.stat().st_size
     print(f"{CLIP}: {len(frames)} frames, {size / 1000:.0f} kB; {TRUTH.stat().st_size / 1000:.0f} kB of truth")
     if size > MAX_BYTES:
-        raise SystemExit(f"{CLIP} is larger than {MAX_BYTES} bytes; raise QUALITY")
+        raise SystemExit(f"{CLIP} is larger than {MAX_BYTES} bytes; raise QUALITY.")
 
 
 def _plain_camera(look: Look) -> Look:
-    """The look without what a camera adds, which would differ from tile to tile, and without things in front."""
+    """The look without the camera's effects, which would differ from tile to tile, and without occluders."""
     kernel = np.zeros_like(look.camera.kernel)
     kernel[kernel.shape[0] // 2, kernel.shape[1] // 2] = 1
     camera = replace(
@@ -93,7 +93,7 @@ def _plain_camera(look: Look) -> Look:
 
 
 def _room(look: Look) -> Tensor:
-    """(3, H, W): a room of the package's, out of focus."""
+    """One of the package's rooms, out of focus, (3, H, W)."""
     background = replace(look.background, kind="room", blur=3)
     picture = paint_backgrounds([background], torch.device("cpu"))
     high = round(_TILE_W * HEIGHT_PX / WIDTH_PX)
@@ -103,7 +103,7 @@ def _room(look: Look) -> Tensor:
 
 
 def _posed(person: SmplxParameters, layer: BodyLayer) -> tuple[Tensor, NDArray[np.float64]]:
-    """Vertices (1, V, 3) in the camera frame, and the translation (3,) that brought them there."""
+    """Vertices (1, V, 3) in the camera frame, and the translation (3,) that moved them there."""
     tensors = SmplxBatch.of([person])
     with torch.no_grad():
         vertices, joints = layer(all_rotations(tensors), all_coefficients(tensors))

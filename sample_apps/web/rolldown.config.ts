@@ -1,4 +1,4 @@
-/** The module as a package: two scripts, page and worker, with nothing left to resolve. */
+/** Builds the module as a package: two scripts, for page and worker, without dependencies. */
 
 import { defineConfig } from "rolldown";
 

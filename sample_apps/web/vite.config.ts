@@ -5,7 +5,7 @@ import { missingBundle } from "./build/bundle-notice.ts";
 import { RUNTIME_FOLDER, runtimeFiles } from "./build/runtime-files.ts";
 import { serviceWorker } from "./build/service-worker.ts";
 
-/** With these a page may share memory between threads; `public/_headers` says the same to static hosts. */
+/** With these a page may share memory between threads; `public/_headers` sets the same for static hosts. */
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -14,7 +14,7 @@ const ISOLATION = {
 const plugins: Plugin[] = [missingBundle(), runtimeFiles(), serviceWorker()];
 
 export default defineConfig({
-  appType: "mpa", // a file that is not there is a 404, not the page
+  appType: "mpa", // a missing file gives 404, not the page
   base: "./", // the build works in any folder of a host
   define: { __RUNTIME_FOLDER__: JSON.stringify(RUNTIME_FOLDER) },
   plugins,

@@ -1,4 +1,4 @@
-/** Serves ONNX Runtime's scripts and WebAssembly as they are, in a folder named by their version. */
+/** Serves ONNX Runtime's scripts and WebAssembly unchanged, in a folder named after their version. */
 
 import { createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { RUNTIME_FILES } from "../src/coevoer/runtime.ts";
 const PACKAGE = join(import.meta.dirname, "../node_modules/onnxruntime-web");
 const { version } = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8")) as { version: string };
 
-/** Where the page finds the runtime: another version is another address, so caches never mix them. */
+/** Where the page finds the runtime. Another version has another address, so caches never mix them. */
 export const RUNTIME_FOLDER = `ort-${version}/`;
 
 export function runtimeFiles(): Plugin {

@@ -7,7 +7,7 @@ import type { Plugin } from "vite";
 import { RUNTIME_FOLDER } from "./runtime-files.ts";
 
 const SOURCE = join(import.meta.dirname, "sw.js");
-const PUBLIC_SHELL = ["sample.webm"]; // of public/, what the page needs from the start
+const PUBLIC_SHELL = ["sample.webm"]; // files in public/ that the page needs from the start
 
 export function serviceWorker(): Plugin {
   let publicDir = "";

@@ -1,10 +1,11 @@
-// The service worker: after the first visit everything comes from here, so that the page works offline. It also adds the
-// headers of cross-origin isolation, for hosts that cannot send them. The build puts VERSION and SHELL before this line.
+// The service worker. After the first visit it serves everything from its caches, so that the page works offline. It
+// also adds the headers of cross-origin isolation, for hosts that cannot send them. The build puts VERSION and SHELL
+// before this line.
 /* global VERSION, SHELL */
 
 const SHELL_CACHE = `coevoer-shell-${VERSION}`;
 const DATA_CACHE = "coevoer-data"; // bundle and runtime: their addresses change with their content
-const FRESH = /\/(SHA256SUMS|[^/]*\.html|)$/; // what names the content: asked of the server first
+const FRESH = /\/(SHA256SUMS|[^/]*\.html|)$/; // files that name the others: the server is asked first
 
 self.addEventListener("install", (event) => {
   const fill = async () => (await caches.open(SHELL_CACHE)).addAll(SHELL.map((url) => new Request(url, { cache: "reload" })));
@@ -50,11 +51,11 @@ async function fetchAndKeep(request, url) {
       if (older.url !== request.url) await cache.delete(older);
     }
   }
-  await cache.put(request, response.clone()).catch(() => undefined); // no room: online use goes on
+  await cache.put(request, response.clone()).catch(() => undefined); // if there is no room, the page still works online
   return response;
 }
 
-/** Video elements ask for parts of the clip. */
+/** Answers a video element's request for a part of the clip. */
 async function ranged(request) {
   const kept = await caches.match(request.url, { ignoreVary: true });
   if (!kept) return fetch(request);

@@ -1,6 +1,6 @@
-"""Native ONNX Runtime, one run a line: for `npm run bench`, which takes turns with the browser.
+"""Run native ONNX Runtime once for each line on stdin, for `npm run bench`, which alternates it with the browser.
 
-In: a bundle folder and a number of threads; then a line on stdin for each run. Out: a line with its milliseconds.
+In: a bundle folder and a number of threads, then a line on stdin for each run. Out: a line with its time in ms.
 """
 
 import sys

@@ -1,4 +1,4 @@
-/** The bundle that the tests run against: the one in public/bundle. */
+/** The bundle in public/bundle, which the tests run against. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,12 +6,12 @@ import { parseManifest, type Manifest } from "../src/coevoer/manifest.js";
 
 export const BUNDLE = join(import.meta.dirname, "../public/bundle");
 
-/** The bytes of one of its files. */
+/** The bytes of one of the bundle's files. */
 export function bundleFile(name: string): Uint8Array {
   if (!existsSync(join(BUNDLE, "manifest.json"))) {
     throw new Error(
-      "There is no bundle to test. In the repository's root: python -m coevoer_edge.export --target onnx; " +
-        "then here: npm run bundle -- ../../artifacts/coevoer-t-onnx-w8a8",
+      "There is no bundle to test. Run `python -m coevoer_edge.export --target onnx` in the repository's root, " +
+        "then `npm run bundle -- ../../artifacts/coevoer-t-onnx-w8a8` here.",
     );
   }
   return new Uint8Array(readFileSync(join(BUNDLE, name)));

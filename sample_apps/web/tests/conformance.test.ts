@@ -1,4 +1,4 @@
-/** Parity: the conformance kit of the bundle through this module, in Node. */
+/** Parity: this module passes the bundle's conformance kit in Node. */
 
 import { describe, expect, it } from "vitest";
 import { checkKit, openKit } from "../src/conformance/check.js";

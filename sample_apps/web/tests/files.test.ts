@@ -1,4 +1,4 @@
-/** Contracts of what is read: safetensors, manifests, bundles over HTTP. */
+/** Contracts of the files that are read: safetensors, npz, manifests, bundles over HTTP. */
 
 import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -28,10 +28,10 @@ describe("safetensors", () => {
   });
 
   it.each([
-    ["too short", new Uint8Array(3), "f is damaged (3 bytes)"],
+    ["too short", new Uint8Array(3), "f is damaged (it has only 3 bytes)"],
     ["cut off", safetensors({ x: entry }, new Uint8Array(20)), "f is damaged (x is F32 [2,3] in bytes"],
     ["of another type", safetensors({ x: { ...entry, dtype: "F8" } }, new Uint8Array(24)), "x has type F8"],
-    ["no header", safetensors({}).fill(255, 8), "its header is not JSON"],
+    ["without a header", safetensors({}).fill(255, 8), "its header is not JSON"],
   ])("refuses a file that is %s", (_name, bytes, message) => {
     expect(() => readSafetensors(bytes, "f")).toThrow(message);
   });
@@ -39,7 +39,7 @@ describe("safetensors", () => {
   it("names a tensor that is missing or of another shape", () => {
     const file = readSafetensors(safetensors({ x: entry }, new Uint8Array(24)), "f");
     expect(() => float32(file, "y", [2, 3], "f")).toThrow("f has no y; export the bundle again.");
-    expect(() => float32(file, "x", [3, 2], "f")).toThrow("f: x is [2,3], not [3,2].");
+    expect(() => float32(file, "x", [3, 2], "f")).toThrow("f: x has the shape [2,3], not [3,2]; export");
   });
 });
 
@@ -54,7 +54,7 @@ describe("npz", () => {
     }
   });
 
-  it("refuses what is no zip", () => {
+  it("refuses a file that is not a zip", () => {
     expect(() => readNpz(new Uint8Array(100), "golden.npz", () => true)).toThrow("golden.npz is not a readable npz");
   });
 });
@@ -67,19 +67,19 @@ describe("manifest", () => {
   };
 
   it.each<[string, (manifest: Record<string, any>) => void, string]>([
-    ["another schema", (m) => (m["schema_version"] = 1), "schema version 1, this module reads version 2"],
+    ["another schema", (m) => (m["schema_version"] = 1), "schema version 1; this module reads version 2"],
     ["another target", (m) => (m["target"] = "coreml"), "it is for coreml; browsers run ONNX bundles"],
     ["a missing output", (m) => m["outputs"].pop(), "it has no output visibility"],
     ["a missing constant", (m) => delete m["pipeline"].max_gap_ms, "pipeline.max_gap_ms is undefined"],
     ["a broken filter", (m) => (m["pipeline"].smoothing.jaw.cutoff_hz = 0), "pipeline.smoothing.jaw is"],
-    ["fewer joints", (m) => m["joint_names"].pop(), "its outputs turn 53 joints, and it names 54"],
-    ["nobody to see", (m) => (m["outputs"].at(-1).columns[0] = "somebody"), "its output visibility has no column person"],
-    ["a file elsewhere", (m) => (m["artifact"] = "../x.onnx"), '"../x.onnx" names no file beside it'],
+    ["fewer joints", (m) => m["joint_names"].pop(), "its outputs rotate 53 joints, but it names 54"],
+    ["visibility of nobody", (m) => (m["outputs"].at(-1).columns[0] = "somebody"), "visibility has no column person"],
+    ["a file elsewhere", (m) => (m["artifact"] = "../x.onnx"), '"../x.onnx" is not the name of a file in'],
   ])("refuses %s", (_name, change, message) => {
     expect(() => parseManifest(text(change), "manifest.json")).toThrow(message);
   });
 
-  it("refuses what is not JSON", () => {
+  it("refuses a text that is not JSON", () => {
     expect(() => parseManifest("<html>", "manifest.json")).toThrow("manifest.json is not JSON");
   });
 });
@@ -99,7 +99,7 @@ describe("bundle over HTTP", () => {
   };
   const open = (): Promise<BundleReader> => BundleReader.open(new URL("http://host/"), () => undefined);
 
-  it("reads a file that is as listed", async () => {
+  it("reads a file whose digest is the listed one", async () => {
     const manifest = bundleFile("manifest.json");
     serve({ "manifest.json": manifest, x: "abc", SHA256SUMS: `${sha256(manifest)}  manifest.json\n${sha256("abc")}  x\n` });
     expect(new TextDecoder().decode(await (await open()).read("x"))).toBe("abc");
@@ -111,12 +111,12 @@ describe("bundle over HTTP", () => {
     expect(asked).toEqual(["/SHA256SUMS", "/manifest.json"]);
   });
 
-  it("tells a page that stands in for a missing file from a list of digests", async () => {
+  it("recognises a web page that a host sends in place of a missing list of digests", async () => {
     serve({ SHA256SUMS: "<!doctype html>" });
     await expect(open()).rejects.toThrow("http://host/SHA256SUMS is not a list of digests");
   });
 
-  it("names what is missing", async () => {
+  it("names a missing file", async () => {
     serve({});
     const message = expect.stringContaining("no SHA256SUMS at http://host/") as string;
     await expect(open()).rejects.toMatchObject({ code: "missing", message });

@@ -1,4 +1,4 @@
-/** Invariants of crop, camera, clock and filters that the kit does not cover. */
+/** Invariants of crops, cameras, the clock and the filters that the kit does not cover. */
 
 import { describe, expect, it } from "vitest";
 import { Matrix4, Vector3 } from "three";
@@ -20,7 +20,7 @@ const manifest = bundleManifest();
 const rule = manifest.input.crop;
 
 describe("crop", () => {
-  it("gives an even picture back, whatever the scale, and black outside", () => {
+  it("keeps a uniform picture uniform at any scale, and black outside", () => {
     const [width, height] = [300, 200];
     const region = { data: new Uint8Array(width * height * 4).fill(77), left: 0, top: 0, width, height };
     for (const size of [30, 96, 150]) {
@@ -32,19 +32,19 @@ describe("crop", () => {
     expect(outside.every((value) => value === 0)).toBe(true);
   });
 
-  it("keeps channels apart and in [0, 1]", () => {
+  it("separates the channels and scales them to [0, 1]", () => {
     const tensor = toTensor(Uint8Array.of(255, 0, 51, 0, 255, 102));
     expect([...tensor]).toEqual([1, 0, 0, 1, 51 / 255, 102 / 255].map(Math.fround));
   });
 
-  it("refuses a crop beyond any camera", () => {
+  it("refuses a crop larger than the frames of any camera", () => {
     const region = { data: new Uint8Array(4), left: 0, top: 0, width: 1, height: 1 };
     expect(() => extractCrop(region, { x0: 0, y0: 0, width: 1e9, height: 1e9 }, rule)).toThrow("The crop is 1000000000 px wide");
   });
 });
 
 describe("camera", () => {
-  it("a translation keeps the origin's place under another camera, there and back", () => {
+  it("keeps the origin's place in the image when a translation is converted to another camera, and back", () => {
     const from = cropCamera({ x0: 50, y0: 30, width: 96, height: 128 }, manifest);
     const to = frameCamera(640, 480, manifest);
     const t = [0.2, -0.1, 18];
@@ -54,7 +54,7 @@ describe("camera", () => {
     convertTranslation(moved, to, from).forEach((value, i) => expect(value).toBeCloseTo(t[i]!, 9));
   });
 
-  it("three.js draws a point where the camera sees it", () => {
+  it("makes three.js draw a point where the camera sees it", () => {
     const [width, height] = [640, 480];
     const camera = { focalPx: 900, principalPointPx: [250, 300] as const };
     const flip = new Matrix4().makeRotationX(Math.PI);
@@ -71,7 +71,7 @@ describe("camera", () => {
 describe("body", () => {
   const body = new Body(readSafetensors(bundleFile(manifest.body_model.file), manifest.body_model.file), manifest);
 
-  it("has faces that look outward", () => {
+  it("has faces that point outward", () => {
     const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: false, mesh: true, passes: 1 });
     return pipeline.detect(black(192, 256)).then(({ person }) => {
       const vertices = person!.vertices!;
@@ -84,7 +84,7 @@ describe("body", () => {
     });
   });
 
-  it("moves as a whole with its root", async () => {
+  it("moves as a whole with its translation", async () => {
     const options = { smooth: false, mesh: true, passes: 1 };
     const still = (await new FramePipeline(manifest, body, oracle(), options).detect(black(192, 256))).person!;
     const moved = body.vertices(body.skeleton(still.parameters), still.parameters, [1, 2, 3]);
@@ -92,13 +92,13 @@ describe("body", () => {
     for (let i = 0; i < moved.length; i += 501) expect(moved[i]! - origin[i]!).toBeCloseTo([1, 2, 3][i % 3]!, 5);
   });
 
-  it("gives no person who is not visible enough", async () => {
+  it("reports no person who is not visible enough", async () => {
     const pipeline = new FramePipeline(manifest, body, oracle(0.1), { smooth: true, mesh: false, passes: 1 });
     const { person, state } = await pipeline.detectForVideo(black(192, 256), 0);
     expect([person, state]).toEqual([null, "searching"]);
   });
 
-  it("looks for the person's visibility where the manifest has it", async () => {
+  it("reads the person's visibility from the manifest's column", async () => {
     const columns = ["face", "person", "left_hand", "right_hand"];
     const other = { ...manifest, outputs: manifest.outputs.map((o) => (o.name === "visibility" ? { ...o, columns } : o)) };
     const network = async (): Promise<Outputs> =>
@@ -111,7 +111,7 @@ describe("body", () => {
     expect(await found(manifest)).toBe(false);
   });
 
-  it("refuses outputs with fewer values than their shape says, and the stream survives", async () => {
+  it("refuses outputs with fewer values than their shape requires, and continues the stream", async () => {
     let short = true;
     const network = async (): Promise<Outputs> => {
       const outputs = await oracle()();
@@ -119,12 +119,12 @@ describe("body", () => {
     };
     const pipeline = new FramePipeline(manifest, body, network, { smooth: true, mesh: false, passes: 1 });
     const broken = pipeline.detectForVideo(black(192, 256), 0);
-    await expect(broken).rejects.toThrow("The network gave 1 x 4 (2 values) for visibility; the contract says 1 x 4.");
+    await expect(broken).rejects.toThrow("1 x 4 (2 values) for visibility; the contract requires 1 x 4.");
     short = false;
     expect((await pipeline.detectForVideo(black(192, 256), 40)).person).not.toBeNull();
   });
 
-  it("begins anew with resetStream", async () => {
+  it("starts over with resetStream", async () => {
     const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: true, mesh: false, passes: 1 });
     await pipeline.detectForVideo(black(192, 256), 1000);
     const again = pipeline.detectForVideo(black(192, 256), 1000);
@@ -144,7 +144,7 @@ describe("next crop", () => {
     return { visibility: 1, depth, jointsCam, jointsPx, camera } as unknown as Seen;
   };
 
-  it("wants the body's origin and its joints in front of the camera", () => {
+  it("requires the body's origin and its joints to be in front of the camera", () => {
     expect(nextCrop(seen(1), 100, 100, manifest)).not.toBeNull();
     for (const depth of [0, -0.5, NaN]) {
       expect(nextCrop(seen(depth), 100, 100, manifest)).toBeNull();
@@ -154,21 +154,21 @@ describe("next crop", () => {
 });
 
 describe("clock", () => {
-  it("grows over loops by more than the gap, and leaves a frame out that was there already", () => {
+  it("increases over loops by more than the gap, and leaves out a frame that was shown already", () => {
     const clock = new Clock(1001);
     expect([0, 40, 40, 80, 0, 40].map((time) => clock.next(time))).toEqual([0, 40, null, 80, 1081, 1121]);
   });
 });
 
 describe("One-Euro", () => {
-  it("at gain 0 is the exponential low pass, in closed form", () => {
+  it("with gain 0 is the exponential low-pass filter, in closed form", () => {
     const filter = new VectorFilter({ cutoff_hz: 2, gain: 0, derivative_hz: 1 });
     filter.next(Float64Array.of(0), 0);
     const share = 1 / (1 + 1 / (2 * Math.PI * 2 * 0.1));
     for (let n = 1; n < 6; n++) expect(filter.next(Float64Array.of(1), 0.1)[0]).toBeCloseTo(1 - (1 - share) ** n, 12);
   });
 
-  it("follows what is fast more closely than what is slow", () => {
+  it("follows fast changes more closely than slow ones", () => {
     const random = seeded(3);
     const left = (speed: number): number => {
       const filter = new VectorFilter({ cutoff_hz: 1, gain: 2, derivative_hz: 1 });
@@ -180,12 +180,12 @@ describe("One-Euro", () => {
   });
 });
 
-/** A frame without light. */
+/** A black frame. */
 function black(width: number, height: number): Frame {
   return { width, height, read: (_left, _top, w, h) => new Uint8ClampedArray(w * h * 4) };
 }
 
-/** A network that always says: a person in the rest pose, upright, in the middle. */
+/** A network that always returns an upright person in the rest pose, in the middle of the crop. */
 function oracle(visible = 0.9): () => Promise<Outputs> {
   const upright = [1, 0, 0, 0, -1, 0, 0, 0, -1]; // y up to y down
   const identity = [1, 0, 0, 0, 1, 0, 0, 0, 1];

@@ -1,4 +1,4 @@
-/** Invariants of the rotation maps, and the nearest rotation against its definition. */
+/** Invariants of the conversions of rotations, and the nearest rotation compared with its definition. */
 
 import { describe, expect, it } from "vitest";
 import { axisAngleToMatrix, between, matrixToAxisAngle, multiply, nearestRotation } from "../src/coevoer/rotations.js";
@@ -28,7 +28,7 @@ function product(...factors: ArrayLike<number>[]): Float64Array {
 }
 
 describe("axis-angle", () => {
-  it("goes there and back, near 0 and near pi too", () => {
+  it("converts there and back, also near 0 and near pi", () => {
     for (const size of [0, 1e-9, 1e-4, 1, 3.14, Math.PI - 1e-7]) {
       const axis = vector(1);
       const length = Math.hypot(...axis);
@@ -44,7 +44,7 @@ describe("axis-angle", () => {
 });
 
 describe("nearest rotation", () => {
-  /** U diag(values) V^T: what is nearest follows from the values alone. */
+  /** U diag(values) V^T, whose nearest rotation is U V^T. */
   const made = (values: readonly number[]): { A: Float64Array; expected: Float64Array } => {
     const [U, V] = [turn(), turn()];
     const Vt = between(V, 0, [1, 0, 0, 0, 1, 0, 0, 0, 1], 0);
@@ -53,11 +53,11 @@ describe("nearest rotation", () => {
   };
 
   it.each([
-    ["a rotation is its own", [1, 1, 1]],
-    ["what INT8 leaves", [1.004, 0.998, 0.991]],
-    ["scaled and sheared", [1.9, 0.8, 0.1]],
-    ["of negative determinant", [1.2, 0.8, -0.3]],
-    ["almost flat", [1, 0.5, 1e-9]],
+    ["of a rotation is itself", [1, 1, 1]],
+    ["of a rotation rounded by INT8", [1.004, 0.998, 0.991]],
+    ["of a scaled and sheared matrix", [1.9, 0.8, 0.1]],
+    ["of a matrix with a negative determinant", [1.2, 0.8, -0.3]],
+    ["of an almost singular matrix", [1, 0.5, 1e-9]],
   ])("%s", (_name, values) => {
     for (let i = 0; i < 50; i++) {
       const { A, expected } = made(values);

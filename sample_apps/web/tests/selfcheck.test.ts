@@ -1,4 +1,4 @@
-/** The self-check tells an exact runtime from an inexact or broken one. */
+/** The self-check distinguishes an exact runtime from an inexact or broken one. */
 
 import { expect, it } from "vitest";
 import { readNpz } from "../src/coevoer/npz.js";
@@ -9,7 +9,7 @@ import { bundleFile, bundleManifest } from "./bundle.js";
 const manifest = bundleManifest();
 const golden = readNpz(bundleFile("golden.npz"), "golden.npz", () => true);
 
-/** A network that repeats the quantized program's outputs, their error `factor` times as large. */
+/** A network that returns the quantized program's outputs with `factor` times their error. */
 function network(factor: number): () => Promise<Outputs> {
   let image = 0;
   return () => {
@@ -44,7 +44,7 @@ it("refuses outputs that are not finite", async () => {
   await expect(selfCheck(network(NaN), golden, manifest)).rejects.toMatchObject({ code: "runtime" });
 });
 
-it("stops when it is told to", async () => {
+it("stops when its signal is aborted", async () => {
   const stop = new AbortController();
   let runs = 0;
   const counting = (): Promise<Outputs> => (++runs === 2 && stop.abort(), one());

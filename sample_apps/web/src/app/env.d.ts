@@ -1,4 +1,4 @@
 /// <reference types="vite/client" />
 
-/** Folder of ONNX Runtime's files, from the build. */
+/** The folder of ONNX Runtime's files, defined by the build. */
 declare const __RUNTIME_FOLDER__: string;

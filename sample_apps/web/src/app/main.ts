@@ -1,4 +1,4 @@
-/** The page: loads the bundle, opens a source, shows what comes out. */
+/** The page: loads the bundle, opens a source, shows the results. */
 
 import { Estimator, CoEvoerError, type EstimatorResult, type Info } from "../coevoer/index.js";
 import { Notice } from "./notice.js";
@@ -37,11 +37,11 @@ class App {
     this.listen();
   }
 
-  /** Opens a source; the last one that was asked for wins. */
+  /** Opens a source; the last one requested wins. */
   async open(name: string, open: () => Promise<Source>): Promise<void> {
     const turn = ++this.opening;
     notice.hint("");
-    if (name === "camera") notice.wait("Waiting for the camera", "Answer the browser's question to go on.");
+    if (name === "camera") notice.wait("Waiting for the camera", "Answer the browser's question to continue.");
     let source: Source;
     try {
       source = await open();
@@ -73,7 +73,7 @@ class App {
         const result = await this.estimator.detectForVideo(frame, timestampMs);
         const current = this.source?.kind === "video" && this.source.video === video;
         if (current) this.show(frame, result);
-        else frame.close(); // of a source that has been left meanwhile
+        else frame.close(); // another source has been opened in the meantime
       },
       failed,
     );
@@ -103,7 +103,7 @@ class App {
     this.state.textContent = state === "image" ? "one image" : state;
   }
 
-  /** A source that did not open: what played before goes on, or the sample clip instead. */
+  /** Handles a source that did not open: the previous source goes on, or else the sample clip starts. */
   private refused(name: string, error: unknown): void {
     if (!(error instanceof SourceError)) return failed(error);
     notice.hide();
@@ -155,20 +155,20 @@ class App {
   }
 }
 
-/** Something that this page cannot go on with. */
+/** Shows an error after which the page cannot go on. */
 function failed(error: unknown): void {
   const state = part("state", HTMLSpanElement);
   state.dataset["state"] = state.textContent = "error";
   const titles: Partial<Record<string, string>> = {
-    missing: "The model is not there",
+    missing: "The model is missing",
     digest: "The model's files are damaged",
     bundle: "This bundle cannot be used",
     network: "The download failed",
-    platform: "This browser cannot run it",
+    platform: "This browser cannot run the model",
   };
   const code = error instanceof CoEvoerError ? error.code : "";
   const text = error instanceof Error ? error.message : String(error);
-  notice.error(titles[code] ?? "It stopped", text, "Try again", () => location.reload());
+  notice.error(titles[code] ?? "The model stopped", text, "Try again", () => location.reload());
   console.error(error);
 }
 

@@ -1,8 +1,10 @@
-/** Lines over the picture: skeleton, part boxes, the crop that the network saw. All in pixels of the frame. */
+/**
+ * Draws lines over the picture, in pixels of the frame: the skeleton, the part boxes, the crop that the network saw.
+ */
 
 import type { Crop, Info, Person } from "../coevoer/index.js";
 
-/** What is drawn. */
+/** The layers to draw. */
 export interface Layers {
   readonly mesh: boolean;
   readonly skeleton: boolean;
@@ -17,9 +19,9 @@ const BOX = "#ffd60a";
 const RIM = "#141414cc"; // keeps lines readable on any picture
 
 const FINGER = /index|middle|pinky|ring|thumb/;
-const BELOW = /hip|knee|ankle|foot/; // the network looks at the upper body
+const BELOW = /hip|knee|ankle|foot/; // not drawn: the network is made for the upper body
 
-/** Lines whose width is `unit` px of the frame or a part of it. */
+/** Draws the bones and joints; `unit` is the width of a thin line in px of the frame. */
 export function drawSkeleton(context: CanvasRenderingContext2D, person: Person, info: Info, unit: number): void {
   const { manifest, body } = info;
   const at = (j: number): [number, number] => [person.jointsPx[2 * j]!, person.jointsPx[2 * j + 1]!];
@@ -46,21 +48,21 @@ export function drawSkeleton(context: CanvasRenderingContext2D, person: Person, 
   }
 }
 
-/** The boxes of face and hands, each with its name, where the network sees the part. */
+/** Draws the boxes of those of face and hands that the network sees, each with its name. */
 export function drawBoxes(context: CanvasRenderingContext2D, person: Person, info: Info, unit: number): void {
   const names = info.manifest.outputs.find(({ name }) => name === "part_boxes")?.rows ?? [];
   context.font = `${10 * unit}px system-ui, sans-serif`;
   context.lineWidth = 1.2 * unit;
   context.strokeStyle = context.fillStyle = BOX;
   names.forEach((name, i) => {
-    if (person.visibility[i + 1]! < 0.5) return; // even odds
+    if (person.visibility[i + 1]! < 0.5) return; // more likely hidden than visible
     const [x1, y1, x2, y2] = person.boxesPx.subarray(4 * i, 4 * i + 4) as unknown as [number, number, number, number];
     context.strokeRect(x1, y1, x2 - x1, y2 - y1);
     context.fillText(name.replace("_", " "), x1, y1 - 3 * unit);
   });
 }
 
-/** Darkens what the network did not look at. */
+/** Darkens the part of the frame outside the crop. */
 export function drawCrop(context: CanvasRenderingContext2D, crop: Crop, width: number, height: number, unit: number): void {
   context.fillStyle = "#06090d66";
   context.beginPath();

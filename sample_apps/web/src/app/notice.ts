@@ -1,4 +1,4 @@
-/** What lies over the stage while there is no picture: loading, waiting, or an error with what to do. */
+/** The notice over the stage while there is no picture: loading, waiting, or an error with what to do. */
 
 import type { Progress } from "../coevoer/index.js";
 import { megabytes, part } from "./page.js";
@@ -22,10 +22,10 @@ export class Notice {
     this.box.hidden = true;
   }
 
-  /** Loading: a bar that fills with bytes, or one that moves while nothing can be counted. */
+  /** Shows loading: a bar that fills with bytes, or one that just moves while there is nothing to count. */
   progress({ stage, loadedBytes, totalBytes }: Progress): void {
     const bytes = `${megabytes(loadedBytes)} of ${megabytes(totalBytes)} MB`;
-    this.show("wait", STAGES[stage], stage === "download" ? bytes : "A few seconds, once.");
+    this.show("wait", STAGES[stage], stage === "download" ? bytes : "This takes a few seconds.");
     if (stage === "download" && totalBytes) this.bar.value = loadedBytes / totalBytes;
     else this.bar.removeAttribute("value");
   }
@@ -42,7 +42,7 @@ export class Notice {
     this.button.onclick = act;
   }
 
-  /** A line below the picture; empty takes it away. */
+  /** Shows a line below the picture; an empty text removes it. */
   hint(text: string): void {
     this.hintBox.textContent = text;
     this.hintBox.hidden = !text;

@@ -1,16 +1,18 @@
-/** Offline use and threads: the service worker is in charge before anything large is loaded, so that it keeps a copy. */
+/**
+ * Offline use and threads: the service worker takes control before anything large is loaded, so that it keeps a copy.
+ */
 
-const PATIENCE_MS = 8_000; // without it the page works all the same, online
+const PATIENCE_MS = 8_000; // after this, the page goes on without the service worker
 const RELOADED = "coevoer-reloaded";
 
-/** Starts the service worker; says what the page can tell its user. */
+/** Starts the service worker, and returns a line about offline use for the user. */
 export async function prepareOffline(): Promise<string> {
   if (import.meta.env.DEV) return "Development server: offline use is off";
-  if (!navigator.serviceWorker) return "This browser keeps nothing for offline use";
+  if (!navigator.serviceWorker) return "This browser does not support offline use";
   try {
-    // Browsers that keep nothing, such as in private windows, may register nothing and say nothing.
+    // Browsers that store nothing, as in private windows, may register nothing without an error.
     const registration: ServiceWorkerRegistration | undefined = await navigator.serviceWorker.register("sw.js");
-    const first = registration && !registration.active; // later it is in charge, or passed by with a forced reload
+    const first = registration && !registration.active; // later it is in control, unless the reload was forced
     if (first) await Promise.race([controlled(), new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   } catch (error) {
     return `Offline use failed (${error instanceof Error ? error.message : String(error)})`;

@@ -1,10 +1,10 @@
-/** The mesh over the picture: three.js with exactly the result's camera. */
+/** Draws the mesh over the picture, with three.js and exactly the result's camera. */
 
 import { DirectionalLight, HemisphereLight, Matrix4, Mesh, PerspectiveCamera, Scene, WebGLRenderer } from "three";
 import type { Person } from "../coevoer/index.js";
 import { bodyMaterial, type Surface } from "./surface.js";
 
-const REACH_M = 2; // of a body about its origin, for the depth range
+const REACH_M = 2; // how far a body extends from its origin, for the depth range
 const NEAREST_M = 0.05;
 const OPACITY = "0.8";
 
@@ -21,7 +21,7 @@ export class MeshOverlay {
     this.renderer = new WebGLRenderer({ canvas, alpha: true, antialias: true });
     canvas.style.opacity = OPACITY; // the whole layer, so that hidden limbs do not shine through
     this.mesh = new Mesh(surface.geometry, bodyMaterial());
-    this.mesh.rotation.x = Math.PI; // y down, z away: three.js looks along -z with y up
+    this.mesh.rotation.x = Math.PI; // from y down and z forward to y up and -z forward, as in three.js
     this.mesh.frustumCulled = false;
     const light = new DirectionalLight(0xffffff, 2.2);
     light.position.set(-0.45, 0.55, 1);
@@ -29,7 +29,7 @@ export class MeshOverlay {
     this.camera.matrixAutoUpdate = false;
   }
 
-  /** Draws a person over a frame of W x H px; nothing without one. */
+  /** Draws the person, if there is one, over a frame of W x H px. */
   draw(person: Person | null, frameWidth: number, frameHeight: number, widthPx: number, heightPx: number): void {
     if (this.canvas.width !== widthPx || this.canvas.height !== heightPx) this.renderer.setSize(widthPx, heightPx, false);
     this.canvas.style.visibility = person?.vertices ? "visible" : "hidden";
@@ -44,7 +44,7 @@ export class MeshOverlay {
   }
 }
 
-/** The pinhole camera over a frame as an OpenGL projection. */
+/** Converts the pinhole camera of a frame to an OpenGL projection. */
 export function toProjection(
   { focalPx, principalPointPx: [cx, cy] }: Person["camera"],
   width: number,

@@ -1,4 +1,4 @@
-/** Parts of the page by id, with their type; a missing one is a fault of the page itself. */
+/** Finds elements of the page by id and type; a missing one is a fault of the page itself. */
 
 export function part<T extends Element>(id: string, type: new () => T): T {
   const found = document.getElementById(id);
@@ -6,7 +6,7 @@ export function part<T extends Element>(id: string, type: new () => T): T {
   return found;
 }
 
-/** A definition list from pairs of words. */
+/** Fills a definition list with pairs of terms and values. */
 export function fillList(list: HTMLElement, rows: readonly (readonly [string, string])[]): void {
   list.replaceChildren(
     ...rows.flatMap(([term, value]) => {

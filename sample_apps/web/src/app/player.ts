@@ -1,6 +1,6 @@
 /**
- * Hands the frames of a video on, one at a time: the next one is taken when the last one is done, always the newest.
- * Its clock is the stream's: media time for files, capture time for cameras; it never goes backwards.
+ * Passes the frames of a video on, one at a time: when a frame has been processed, the newest one is next. Timestamps
+ * are media times for files and times of display for cameras; they always increase.
  */
 
 /** Called with each frame; the player waits for the promise. */
@@ -11,13 +11,13 @@ export class Player {
   private handle = 0;
   private stopped = false;
   private busy = false;
-  private newestMs: number | null = null; // of the frame on screen, if it has not been handed on
+  private newestMs: number | null = null; // of the frame on screen, if it has not been passed on
   private readonly resume = (): void => this.visibility();
 
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly live: boolean,
-    gapMs: number, // longer than the stream's longest gap: begins anew
+    gapMs: number, // longer than the pipeline's max_gap_ms, so that tracking starts over
     private readonly onFrame: OnFrame,
     private readonly onError: (error: unknown) => void,
   ) {
@@ -40,7 +40,7 @@ export class Player {
     });
   }
 
-  /** Goes on as long as there is a frame that has not been handed on. */
+  /** Runs as long as there is a frame that has not been passed on. */
   private async work(): Promise<void> {
     this.busy = true;
     try {
@@ -56,7 +56,7 @@ export class Player {
     this.busy = false;
   }
 
-  /** Files wait while the tab is hidden; cameras go on, and the stream begins anew after the gap. */
+  /** Pauses files while the tab is hidden. Cameras go on, and tracking starts over after the gap. */
   private visibility(): void {
     if (this.live || this.stopped) return;
     if (document.hidden) this.video.pause();
@@ -64,7 +64,7 @@ export class Player {
   }
 }
 
-/** Makes times that grow out of media times that start over. */
+/** Turns media times, which start over when a clip loops, into timestamps that increase. */
 export class Clock {
   private offsetMs = 0;
   private lastMs: number | null = null;

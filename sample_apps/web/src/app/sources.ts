@@ -1,4 +1,4 @@
-/** Where pictures come from: the sample clip, a camera, a file. What can be denied or missing becomes a clear error. */
+/** Opens the sources of pictures: the sample clip, a camera, a file. One that is denied or missing is a clear error. */
 
 /** A playing video, or a still image. */
 export type Source =
@@ -15,9 +15,9 @@ const CAMERA_FAULTS: Readonly<Record<string, string>> = {
   OverconstrainedError: "The camera has no suitable format. Open a file instead.",
 };
 
-/** The camera that faces the user. */
+/** Opens the camera that faces the user. */
 export async function openCamera(): Promise<Source> {
-  if (!navigator.mediaDevices) throw new SourceError("Cameras need https or localhost; this page has neither.");
+  if (!navigator.mediaDevices) throw new SourceError("Cameras need https or localhost; open the page that way.");
   let stream: MediaStream;
   try {
     const size = { width: { ideal: 1280 }, height: { ideal: 720 } };
@@ -35,7 +35,7 @@ export async function openCamera(): Promise<Source> {
   }
 }
 
-/** A clip by its address, playing in a loop. */
+/** Opens a clip by its address and plays it in a loop. */
 export function openClip(url: string, name: string): Promise<Source> {
   return play((video) => {
     video.src = url;
@@ -43,7 +43,7 @@ export function openClip(url: string, name: string): Promise<Source> {
   }, false, () => undefined, name);
 }
 
-/** An image or a video from the user's disk. */
+/** Opens an image or a video from the user's disk. */
 export async function openFile(file: File): Promise<Source> {
   if (file.type.startsWith("video/")) {
     const url = URL.createObjectURL(file);
@@ -57,7 +57,8 @@ export async function openFile(file: File): Promise<Source> {
     const image = await createImageBitmap(file);
     return { kind: "image", image, stop: () => image.close() };
   } catch {
-    throw new SourceError(`${file.name} is no image or video that this browser reads. Give a JPEG, PNG, WebP, MP4 or WebM.`);
+    const what = `${file.name} is not an image or video that this browser can read`;
+    throw new SourceError(`${what}. Give a JPEG, PNG, WebP, MP4 or WebM file.`);
   }
 }
 
@@ -69,7 +70,8 @@ async function play(
 ): Promise<Source> {
   if (!("requestVideoFrameCallback" in HTMLVideoElement.prototype)) {
     throw new SourceError(
-      "This browser does not tell frames of a video apart; use Chrome 83, Safari 15.4, Firefox 132 or newer, or open an image.",
+      "This browser cannot report single frames of a video; " +
+        "use Chrome 83, Safari 15.4, Firefox 132 or newer, or open an image.",
     );
   }
   const video = document.createElement("video");
@@ -78,8 +80,8 @@ async function play(
   try {
     await video.play();
   } catch {
-    const fault = video.error ? "this browser cannot decode it; give an H.264 or VP9 video" : "the browser would not start it";
-    throw new SourceError(`${name} does not play: ${fault}.`);
+    const fault = "this browser cannot decode it; give an H.264 or VP9 video";
+    throw new SourceError(`${name} does not play: ${video.error ? fault : "the browser did not start it; try again"}.`);
   }
   return {
     kind: "video",

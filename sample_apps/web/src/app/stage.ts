@@ -1,11 +1,11 @@
-/** The picture with the result on it: each result is drawn over the very frame that it was made from. */
+/** The picture with the result on it: each result is drawn over the frame that it was computed from. */
 
 import type { EstimatorResult, Info } from "../coevoer/index.js";
 import { drawBoxes, drawCrop, drawSkeleton, type Layers } from "./marks.js";
 import type { MeshOverlay } from "./overlay.js";
 import { part } from "./page.js";
 
-const THIN_PX = 1.4; // on screen, a thin line
+const THIN_PX = 1.4; // width of a thin line on screen
 
 export class Stage {
   private readonly box = part("stage", HTMLDivElement);
@@ -22,7 +22,7 @@ export class Stage {
     new ResizeObserver(() => this.redraw()).observe(this.box);
   }
 
-  /** A camera that faces its user is shown as a mirror. */
+  /** Whether the picture is mirrored, as for a camera that faces the user. */
   set mirrored(value: boolean) {
     this.box.classList.toggle("mirrored", value);
   }
@@ -64,7 +64,7 @@ export class Stage {
     paint: (context: CanvasRenderingContext2D) => void,
   ): void {
     const context = canvas.getContext("2d");
-    if (!context) throw new Error("This browser gives no 2D canvas.");
+    if (!context) throw new Error("This browser has no 2D canvas; use a newer browser.");
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);

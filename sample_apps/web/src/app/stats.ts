@@ -1,10 +1,10 @@
-/** Frames a second and the latency of each step, on screen. In: the timings of each frame. */
+/** Shows frames a second and the latency of each step. In: the timings of each frame. */
 
 import { median } from "../coevoer/selfcheck.js";
 import type { Timings } from "../coevoer/index.js";
 import { part } from "./page.js";
 
-/** Timings of a frame with the page's own share. */
+/** The timings of a frame, with the time that the page takes to draw it. */
 export interface FrameTimes extends Timings {
   readonly drawMs: number;
 }
@@ -39,7 +39,7 @@ export class Stats {
     this.clear();
   }
 
-  /** Forgets the frames of another source. */
+  /** Discards the frames of the previous source. */
   clear(): void {
     this.frames.length = this.ends.length = 0;
     this.show();
@@ -56,7 +56,9 @@ export class Stats {
     this.show();
   }
 
-  /** Medians in milliseconds, and frames a second over the frames kept; null before the second frame. */
+  /**
+   * Median times in ms, null before the first frame, and frames a second over the frames kept, null before the second.
+   */
   get current(): { readonly fps: number | null; readonly steps: FrameTimes | null } {
     const span = (this.ends.at(-1) ?? 0) - (this.ends[0] ?? 0);
     const fps = span > 0 ? (1000 * (this.ends.length - 1)) / span : null;

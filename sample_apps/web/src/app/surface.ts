@@ -30,7 +30,7 @@ export class Surface {
   }
 }
 
-/** Normals (V, 3) weighted by the faces' area, not of unit length: shaders normalise them. */
+/** Normals (V, 3) weighted by the areas of the faces. They do not have unit length; shaders normalise them. */
 export function vertexNormals(vertices: Float32Array, faces: Int32Array, out: Float32Array): void {
   out.fill(0);
   for (let f = 0; f < faces.length; f += 3) {
@@ -47,7 +47,7 @@ export function vertexNormals(vertices: Float32Array, faces: Int32Array, out: Fl
   }
 }
 
-/** How the body looks, here and over the picture. */
+/** The material of the body, in the 3D view and over the picture. */
 export function bodyMaterial(): MeshStandardMaterial {
   return new MeshStandardMaterial({ color: MESH_COLOR, roughness: 0.62, metalness: 0.05 });
 }

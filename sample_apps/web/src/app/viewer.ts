@@ -1,4 +1,4 @@
-/** The body in 3D, to be turned: the posed one, or the rest pose while nobody is found. */
+/** The body in a 3D view that can be turned: as posed, or in the rest pose while nobody is found. */
 
 import { DirectionalLight, GridHelper, HemisphereLight, Mesh, PerspectiveCamera, Scene, WebGLRenderer } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
@@ -49,13 +49,13 @@ export class Viewer {
     this.posed.visible = person !== null;
     this.resting.visible = person === null;
     if (person) {
-      const [x, y, z] = person.jointsCam; // the pelvis comes to the middle
+      const [x, y, z] = person.jointsCam; // moves the pelvis to the middle
       this.posed.position.set(-x!, y!, z!);
     }
     this.later();
   }
 
-  /** Draws once with the page's next repaint, however often it is asked for. */
+  /** Draws once at the page's next repaint, however often it is called. */
   private later(): void {
     if (this.queued) return;
     this.queued = true;

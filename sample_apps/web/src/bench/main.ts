@@ -1,6 +1,6 @@
 /**
- * The benchmark page. `window.bench` is what it is made of, so that a script can run it round by round beside another
- * runtime: `open()` once, then `round()` as often as wanted, then `report()`.
+ * The benchmark page. `window.bench` has its steps, so that a script can alternate its rounds with another runtime's:
+ * call `open()` once, then `round()` as often as wanted, then `report()`.
  */
 
 import { Body } from "../coevoer/body.js";
@@ -18,7 +18,7 @@ import { checkKit, openKit, type Verdict } from "../conformance/check.js";
 import "../app/style.css";
 
 const query = new URLSearchParams(location.search);
-const FRAME = { width: 1280, height: 720 }; // of the pipeline's frames: a usual webcam
+const FRAME = { width: 1280, height: 720 }; // size of the pipeline's frames, as of a usual webcam
 
 interface Opened {
   readonly runtime: Runtime;
@@ -31,7 +31,7 @@ interface Opened {
   readonly artifactBytes: number;
 }
 
-/** Milliseconds of each step, one entry a round. */
+/** The time of each step in ms, with one entry per round. */
 const times = { network: [] as number[], crop: [] as number[], decode: [] as number[], mesh: [] as number[] };
 let opened: Opened | null = null;
 
@@ -54,7 +54,7 @@ export async function open(): Promise<void> {
   opened = { runtime, check, reader, tensor, pipeline, body, frame, artifactBytes: artifact.byteLength };
 }
 
-/** Each step once. Returns the network's milliseconds. */
+/** Runs each step once. Returns the network's time in ms. */
 export async function round(): Promise<number> {
   if (!opened) throw new Error("open() comes first.");
   const start = performance.now();
@@ -70,7 +70,7 @@ export async function round(): Promise<number> {
   return networkMs;
 }
 
-/** The bundle's conformance kit through this browser. */
+/** Runs the bundle's conformance kit in this browser. */
 export async function conformance(): Promise<Verdict[]> {
   if (!opened) throw new Error("open() comes first.");
   const { reader } = opened;
@@ -107,7 +107,7 @@ export function report(): Record<string, unknown> {
   };
 }
 
-/** A frame of stripes: the cost of a crop does not depend on what is in it. */
+/** A frame of stripes, because the cost of a crop does not depend on its content. */
 function stripes(): ImageBitmap {
   const canvas = new OffscreenCanvas(FRAME.width, FRAME.height);
   const context = canvas.getContext("2d")!;

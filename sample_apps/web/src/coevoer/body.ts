@@ -1,6 +1,6 @@
 /**
- * The body of `body.safetensors` (docs/pipeline.md, section 5): SMPL-X parameters to joints and mesh, m, in the body's
- * own place: the root turns about the pelvis, nothing is translated.
+ * The body of `body.safetensors` (docs/pipeline.md, section 5). In: SMPL-X parameters. Out: joints and mesh, m, without
+ * a translation: the root rotates about the pelvis.
  */
 
 import { CoEvoerError } from "./errors.js";
@@ -26,7 +26,7 @@ export class Body {
   readonly licence: string;
 
   private readonly template: Float32Array; // 3 V
-  private readonly directions: Float32Array; // 3 V, then K coefficients: those of one number lie together
+  private readonly directions: Float32Array; // 3 V, K: the K directions of one coordinate are adjacent
   private readonly jointTemplate: Float32Array; // J 3
   private readonly jointDirections: Float32Array; // K J 3
   private readonly numCoefficients: number;
@@ -37,7 +37,7 @@ export class Body {
   private readonly rest: Float32Array; // 3 V, overwritten by each pose
   private readonly order: readonly { readonly key: keyof SmplxParameters; readonly index: number }[];
 
-  /** Raises `CoEvoerError` ("bundle") where the file does not fit the manifest. */
+  /** Raises `CoEvoerError` ("bundle") if the file does not match the manifest. */
   constructor(file: Safetensors, manifest: Manifest) {
     const name = manifest.body_model.file;
     const J = (this.numJoints = manifest.joint_names.length);
@@ -59,7 +59,10 @@ export class Body {
     this.skinWeights = new Float32Array(V * influences);
     let end = 0;
     for (let i = 0; i < joints.length; i++) {
-      if (!(joints[i]! >= 0 && joints[i]! < J)) throw new CoEvoerError("bundle", `${name} skins to joint ${joints[i]}.`);
+      if (!(joints[i]! >= 0 && joints[i]! < J)) {
+        const what = `${name} skins a vertex to joint ${joints[i]}, but there are ${J} joints`;
+        throw new CoEvoerError("bundle", `${what}; export the bundle again.`);
+      }
       if (weights[i]! > 0) {
         this.skinJoints[end] = joints[i]!;
         this.skinWeights[end++] = weights[i]!;
@@ -68,7 +71,8 @@ export class Body {
     }
     for (let j = 1; j < J; j++) {
       if (!(this.parents[j]! >= 0 && this.parents[j]! < j)) {
-        throw new CoEvoerError("bundle", `${name}: joint ${j} has the parent ${this.parents[j]}, which is not before it.`);
+        const what = `${name}: joint ${j} has the parent ${this.parents[j]}, but parents come before their children`;
+        throw new CoEvoerError("bundle", `${what}. Export the bundle again.`);
       }
     }
     const parts = [...file.tensors.keys()].filter((key) => key.startsWith("part_"));
@@ -165,7 +169,7 @@ export class Body {
     return rest;
   }
 
-  /** Pose correctives of a user's own SMPL-X model; the open body has none. */
+  /** Adds the pose correctives of a user's own SMPL-X model; the open body has none. */
   private correct(rest: Float32Array, rotations: Float64Array, directions: Float32Array): void {
     for (let p = 0; p < rotations.length - 9; p++) {
       const feature = rotations[p + 9]! - (p % 9 % 4 ? 0 : 1);
@@ -175,7 +179,7 @@ export class Body {
   }
 }
 
-/** Which parameter turns each joint: SMPL-X's order is root, body, jaw, eyes (at rest), left hand, right hand. */
+/** The parameter that rotates each joint. SMPL-X's order is root, body, jaw, eyes (at rest), left hand, right hand. */
 function rotationOrder(manifest: Manifest): { key: keyof SmplxParameters; index: number }[] {
   const order: { key: keyof SmplxParameters; index: number }[] = [];
   const add = (key: keyof SmplxParameters, at: number): void => {
@@ -191,7 +195,7 @@ function rotationOrder(manifest: Manifest): { key: keyof SmplxParameters; index:
   return order;
 }
 
-/** (rows, columns) to (columns, rows). */
+/** Transposes (rows, columns) to (columns, rows). */
 function transpose(a: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(a.length);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = a[i * columns + j]!;

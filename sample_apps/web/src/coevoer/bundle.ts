@@ -1,6 +1,6 @@
 /**
- * A bundle from a server: files fetched with progress, each checked against SHA256SUMS before it is read.
- * In: the URL of the folder. Out: `BundleReader`, whose manifest has been checked.
+ * Reads a bundle from a server: files are fetched with progress, and each is checked against SHA256SUMS before it is
+ * used. In: the URL of the folder. Out: `BundleReader`, whose manifest has been checked.
  */
 
 import { download, type OnBytes } from "./download.js";
@@ -12,7 +12,7 @@ const MANIFEST = "manifest.json";
 export const GOLDEN = "golden.npz";
 
 const SERVE_IT =
-  "Serve a bundle folder there, whole and unchanged; `python -m coevoer_edge.export --target onnx` writes one.";
+  "Serve a complete, unchanged bundle folder there; `python -m coevoer_edge.export --target onnx` writes one.";
 
 export class BundleReader {
   private constructor(
@@ -51,10 +51,13 @@ async function checked(base: URL, sums: ReadonlyMap<string, string>, file: strin
   const expected = sums.get(file);
   if (!expected) throw new CoEvoerError("bundle", `${SUMS} does not list ${file}. ${SERVE_IT}`);
   const url = new URL(file, base);
-  url.searchParams.set("sha256", expected.slice(0, 16)); // another content is another address: caches cannot mix them
+  url.searchParams.set("sha256", expected.slice(0, 16)); // other content has another address: caches cannot mix them
   const bytes = await download(url, file, SERVE_IT, onBytes, "default");
   if (!globalThis.crypto?.subtle) {
-    throw new CoEvoerError("platform", "crypto.subtle is missing, so digests cannot be checked; serve over https or localhost.");
+    throw new CoEvoerError(
+      "platform",
+      "Without crypto.subtle, digests cannot be checked; serve the page over https or localhost.",
+    );
   }
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   const found = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");

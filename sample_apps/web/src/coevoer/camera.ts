@@ -6,7 +6,7 @@
 import { CoEvoerError } from "./errors.js";
 import type { CropRule, Manifest } from "./manifest.js";
 
-/** An upright rectangle of the frame, px, of the input's proportions; it may reach outside the frame. */
+/** An upright rectangle of the frame, px, with the input's proportions; it may extend outside the frame. */
 export interface Crop {
   readonly x0: number;
   readonly y0: number;
@@ -23,7 +23,9 @@ export interface PinholeCamera {
 /** x1 y1 x2 y2, px. */
 export type Box = readonly [number, number, number, number];
 
-/** The crop around a box: extended to the input's proportions about its centre, both sides times `scale`. */
+/**
+ * The crop around a box: the box is extended to the input's proportions about its centre, then both sides are scaled.
+ */
 export function around(box: Box, scale: number, rule: CropRule): Crop {
   const aspect = rule.width_px / rule.height_px;
   const [x1, y1, x2, y2] = box;
@@ -45,7 +47,7 @@ export function scaleOf(crop: Crop, rule: CropRule): number {
   return crop.width / rule.width_px;
 }
 
-/** The crop's virtual camera in pixels of the frame: exact, the translation unchanged. */
+/** The crop's virtual camera in pixels of the frame; the conversion is exact and leaves the translation unchanged. */
 export function cropCamera(crop: Crop, manifest: Manifest): PinholeCamera {
   return {
     focalPx: manifest.camera.focal_px * scaleOf(crop, manifest.input.crop),
@@ -53,7 +55,7 @@ export function cropCamera(crop: Crop, manifest: Manifest): PinholeCamera {
   };
 }
 
-/** The one camera of a stream: that of the crop which holds the whole frame. */
+/** The single camera of a stream, which is that of the crop around the whole frame. */
 export function frameCamera(widthPx: number, heightPx: number, manifest: Manifest): PinholeCamera {
   return cropCamera(wholeFrame(widthPx, heightPx, manifest.input.crop), manifest);
 }

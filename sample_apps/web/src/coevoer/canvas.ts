@@ -1,4 +1,6 @@
-/** Bitmaps as frames: pixels are read by drawing on one canvas, which only ever grows. */
+/**
+ * Turns bitmaps into frames. Pixels are read by drawing on one canvas, which is enlarged when needed and never shrinks.
+ */
 
 import { CoEvoerError } from "./errors.js";
 import type { Frame } from "./frame-pipeline.js";
@@ -6,10 +8,10 @@ import type { Frame } from "./frame-pipeline.js";
 export class CanvasReader {
   private canvas: OffscreenCanvas | null = null;
 
-  /** `grey`: what transparent pixels are laid over, 0 to 255. */
+  /** `grey`: the grey level behind transparent pixels, 0 to 255. */
   constructor(private readonly grey: number) {}
 
-  /** The frame reads from the bitmap, which must stay open meanwhile. */
+  /** The frame reads from the bitmap, which must stay open while the frame is used. */
   frame(bitmap: ImageBitmap): Frame {
     const { width, height } = bitmap;
     return { width, height, read: (left, top, w, h) => this.read(bitmap, left, top, w, h) };
@@ -21,7 +23,7 @@ export class CanvasReader {
       this.canvas = new OffscreenCanvas(Math.max(width, w), Math.max(height, h));
     }
     const context = this.canvas.getContext("2d", { willReadFrequently: true });
-    if (!context) throw new CoEvoerError("platform", "This browser gives no 2D canvas in workers; use a newer one.");
+    if (!context) throw new CoEvoerError("platform", "This browser has no 2D canvas in workers; use a newer browser.");
     context.fillStyle = `rgb(${this.grey} ${this.grey} ${this.grey})`;
     context.fillRect(0, 0, width, height);
     context.drawImage(bitmap, left, top, width, height, 0, 0, width, height);

@@ -1,13 +1,15 @@
-/** One file from a server, with progress, and an error instead of a silent wait when it stops coming. */
+/** Downloads one file from a server with progress, and raises an error when the download stalls. */
 
 import { CoEvoerError, messageOf } from "./errors.js";
 
-const STALLED_MS = 20_000; // no byte for this long: the download has stopped
+const STALLED_MS = 20_000; // a download without a byte for this long has stalled
 
-/** Called while a file comes in; `total` is 0 where the server does not tell. */
+/** Called as a file arrives; `total` is 0 if the server does not report the size. */
 export type OnBytes = (file: string, loaded: number, total: number) => void;
 
-/** The bytes of a file; `advice` ends the message when it is not there. Raises "missing" or "network". */
+/**
+ * The bytes of a file. `advice` ends the message if the file is missing. Raises `CoEvoerError` ("missing", "network").
+ */
 export async function download(
   url: URL,
   file: string,
@@ -28,7 +30,7 @@ export async function download(
       const code = response.status === 404 ? "missing" : "network";
       throw new CoEvoerError(code, `There is no ${file} at ${url.origin}${url.pathname} (HTTP ${response.status}). ${advice}`);
     }
-    const encoded = response.headers.has("content-encoding"); // the length is then not that of the content
+    const encoded = response.headers.has("content-encoding"); // then content-length is not the size of the content
     const total = encoded ? 0 : Number(response.headers.get("content-length") ?? 0);
     const chunks: Uint8Array[] = [];
     let loaded = 0;

@@ -1,5 +1,5 @@
 /**
- * What runs in the worker: bundle, body, runtime and pipeline, opened together. In: options. Out: `Engine`.
+ * Everything that runs in the worker: bundle, body, runtime and pipeline, opened together. In: options. Out: `Engine`.
  */
 
 import { Body } from "./body.js";
@@ -16,7 +16,7 @@ import { selfCheck, type SelfCheck } from "./selfcheck.js";
 
 export type Stage = "download" | "start" | "self-check" | "ready";
 
-/** Where loading stands; bytes are of all downloads so far. */
+/** The progress of loading; the byte counts cover all downloads so far. */
 export interface Progress {
   readonly stage: Stage;
   readonly loadedBytes: number;
@@ -31,12 +31,12 @@ export interface EngineOptions extends PipelineOptions {
   readonly threads: number;
 }
 
-/** What was opened, and how it will run. */
+/** What was loaded, and how it runs. */
 export interface Info {
   readonly manifest: Manifest;
   readonly provider: Provider;
   readonly threads: number;
-  readonly choice: string; // why this provider, for people
+  readonly choice: string; // the provider and the reason for it, to show to users
   readonly selfCheck: SelfCheck;
   readonly artifactBytes: number;
   readonly body: {
@@ -111,7 +111,7 @@ export class Engine {
   }
 }
 
-/** WebAssembly always works; WebGPU is taken where it is there, exact, and faster. */
+/** WebAssembly always works; WebGPU is used if it is available, exact and faster. */
 async function choose(
   options: EngineOptions,
   artifact: Uint8Array,
@@ -131,13 +131,18 @@ async function choose(
       throw error;
     }
   };
-  if (options.delegate === "wasm") return { ...(await start("wasm")), choice: "WebAssembly, as asked" };
+  if (options.delegate === "wasm") return { ...(await start("wasm")), choice: "WebAssembly, as requested" };
   const obstacle = await webgpuObstacle(options.allowSoftwareGpu);
   if (options.delegate === "webgpu") {
-    if (obstacle) throw new CoEvoerError("platform", `WebGPU was asked for: ${obstacle}. Use delegate "auto" or "wasm".`);
+    if (obstacle) {
+      throw new CoEvoerError("platform", `WebGPU was requested, but ${obstacle}. Use delegate "auto" or "wasm".`);
+    }
     const gpu = await start("webgpu");
-    if (gpu.check.passed) return { ...gpu, choice: "WebGPU, as asked" };
-    throw new CoEvoerError("runtime", `WebGPU was asked for: ${inexact(gpu.check)}. Use delegate "auto" or "wasm".`);
+    if (gpu.check.passed) return { ...gpu, choice: "WebGPU, as requested" };
+    throw new CoEvoerError(
+      "runtime",
+      `WebGPU was requested, but it ${inexact(gpu.check)}. Use delegate "auto" or "wasm".`,
+    );
   }
   const wasm = await start("wasm");
   if (obstacle) return { ...wasm, choice: `WebAssembly: ${obstacle}` };
@@ -146,20 +151,22 @@ async function choose(
     const [g, w] = [gpu.check.medianMs.toFixed(0), wasm.check.medianMs.toFixed(0)];
     if (gpu.check.passed && gpu.check.medianMs < wasm.check.medianMs) {
       await wasm.runtime.release();
-      return { ...gpu, choice: `WebGPU: exact, and ${g} ms against ${w} ms` };
+      return { ...gpu, choice: `WebGPU: it is exact and takes ${g} ms, WebAssembly ${w} ms` };
     }
     await gpu.runtime.release();
-    return { ...wasm, choice: `WebAssembly: WebGPU ${gpu.check.passed ? `takes ${g} ms against ${w} ms` : inexact(gpu.check)}` };
+    const reason = gpu.check.passed ? `takes ${g} ms, WebAssembly ${w} ms` : inexact(gpu.check);
+    return { ...wasm, choice: `WebAssembly: WebGPU ${reason}` };
   } catch (error) {
     return { ...wasm, choice: `WebAssembly: WebGPU failed (${messageOf(error)})` };
   }
 }
 
 function inexact(check: SelfCheck): string {
-  return `its error is ${check.ratio.toFixed(2)} times the quantized program's, above ${check.limit}`;
+  const error = `its error is ${check.ratio.toFixed(2)} times the quantized program's`;
+  return `is not exact enough: ${error} (limit ${check.limit})`;
 }
 
-/** The result of some work, or an error after `ms`; the work is told to stop then. */
+/** Resolves with the result of `work`, or rejects after `ms` and signals the work to stop. */
 function within<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const late = new AbortController();
   return new Promise((resolve, reject) => {

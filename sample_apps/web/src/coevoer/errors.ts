@@ -1,12 +1,12 @@
-/** What can go wrong, as one error class with a code that apps branch on and a message that people can act on. */
+/** The errors of this module: one class with a code for apps to branch on and a message for people to act on. */
 
 export type ErrorCode =
-  | "input" // a bad argument: an empty image, a timestamp that does not grow
-  | "missing" // a file of the bundle is not there
+  | "input" // a bad argument: an empty image, a timestamp that does not increase
+  | "missing" // a file of the bundle or of the runtime is missing
   | "network" // a download failed or stalled
   | "digest" // a file is not the one that SHA256SUMS lists
-  | "bundle" // a bundle of another schema or contract, or an unreadable file of one
-  | "platform" // the browser lacks something that is needed
+  | "bundle" // the bundle has another schema or contract, or one of its files is unreadable
+  | "platform" // the browser lacks a feature that is needed
   | "runtime" // the inference runtime failed, or broke the contract
   | "closed"; // used after close()
 
@@ -21,7 +21,7 @@ export class CoEvoerError extends Error {
   }
 }
 
-/** The text of whatever was thrown. */
+/** The message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

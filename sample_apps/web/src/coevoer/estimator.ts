@@ -1,5 +1,6 @@
 /**
- * The class that apps use, in MediaPipe's form. It talks to a worker, so every result is a promise.
+ * The class that apps use, in the form of MediaPipe's tasks. The work is done in a worker, so every result is a
+ * promise.
  */
 
 import type { EngineOptions, Info, Progress } from "./engine.js";
@@ -13,22 +14,22 @@ export interface EstimatorOptions {
   readonly bundle: string | URL;
   /** URL of the folder that serves onnxruntime-web's files (`RUNTIME_FILES`). */
   readonly runtime: string | URL;
-  /** "auto" (the default) takes WebGPU where it is exact and faster, else WebAssembly. */
+  /** "auto" (the default) uses WebGPU where it is exact and faster, otherwise WebAssembly. */
   readonly delegate?: "auto" | Provider;
-  /** Let "auto" and "webgpu" use a software adapter, for tests. Default false. */
+  /** Allow "auto" and "webgpu" to use a software adapter, for tests. Default false. */
   readonly allowSoftwareGpu?: boolean;
-  /** WebAssembly threads; the default follows the machine. 1 without cross-origin isolation. */
+  /** Number of WebAssembly threads; the default depends on the machine. Always 1 without cross-origin isolation. */
   readonly threads?: number;
-  /** One-Euro smoothing of streams. Default true. */
+  /** Smooth streams with One-Euro filters. Default true. */
   readonly smooth?: boolean;
-  /** Give the mesh with each person. Default true. */
+  /** Compute the mesh of each person. Default true. */
   readonly mesh?: boolean;
-  /** Runs of the network on a single image: whole frame, then the body found there. Default 2. */
+  /** How often the network runs on a single image: on the whole frame, then on the body found there. Default 2. */
   readonly passes?: number;
   readonly onProgress?: (progress: Progress) => void;
   /** Listener of `detectAsync`. */
   readonly onResult?: (result: EstimatorResult) => void;
-  /** Listener of what goes wrong in `detectAsync`; without one it is reported as an uncaught error. */
+  /** Listener of errors in `detectAsync`; without one they are reported as uncaught errors. */
   readonly onError?: (error: CoEvoerError) => void;
 }
 
@@ -38,7 +39,7 @@ interface Pending {
 }
 
 const DELEGATES: readonly string[] = ["auto", "wasm", "webgpu"];
-const SILENCE_MS = 60_000; // a worker that says nothing for so long is taken for dead
+const SILENCE_MS = 60_000; // a worker that sends nothing for this long is considered dead
 
 export class Estimator {
   private readonly pending = new Map<number, Pending>();
@@ -64,7 +65,10 @@ export class Estimator {
     }
     const { delegate = "auto" } = options;
     if (!DELEGATES.includes(delegate)) {
-      throw new CoEvoerError("input", `delegate is ${JSON.stringify(delegate)}; give one of ${DELEGATES.join(", ")}.`);
+      throw new CoEvoerError(
+        "input",
+        `The delegate is ${JSON.stringify(delegate)}; give one of ${DELEGATES.join(", ")}.`,
+      );
     }
     const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     const estimator = new Estimator(worker, options);
@@ -90,35 +94,37 @@ export class Estimator {
 
   /** What was loaded: manifest, provider, self-check, the body's faces. */
   get info(): Info {
-    if (!this.opened) throw new CoEvoerError("closed", "The estimator is not open.");
+    if (!this.opened) {
+      throw new CoEvoerError("closed", "The estimator is not open; create one with createFromOptions().");
+    }
     return this.opened;
   }
 
-  /** The person in a single image. */
+  /** Finds the person in a single image. */
   async detect(image: ImageBitmapSource): Promise<EstimatorResult> {
     const frame = await toBitmap(image);
     return this.ask({ kind: "image", frame }, [frame]);
   }
 
-  /** The person in the next frame of a stream, followed and smoothed. Timestamps grow. */
+  /** Finds the person in the next frame of a stream, tracked and smoothed. Timestamps must increase. */
   async detectForVideo(image: ImageBitmapSource, timestampMs: number): Promise<EstimatorResult> {
     const frame = await toBitmap(image);
     return this.ask({ kind: "video", frame, timestampMs }, [frame]);
   }
 
   /**
-   * The next frame of a live stream; the result goes to `onResult`. A frame that comes while another is worked on
-   * waits, and is replaced by the next one: the newest is never late.
+   * Takes the next frame of a live stream; the result goes to `onResult`. While a frame is processed, only the newest
+   * of the frames that arrive is kept.
    */
   detectAsync(image: ImageBitmapSource, timestampMs: number): void {
     const frame = toBitmap(image);
-    frame.catch(() => undefined); // reported when its turn comes
+    frame.catch(() => undefined); // reported when the frame is processed
     this.waiting?.frame.then((skipped) => skipped.close(), () => undefined);
     this.waiting = { frame, timestampMs };
     if (!this.busy) void this.drain();
   }
 
-  /** Begins another stream: the next timestamp may be anything. */
+  /** Starts another stream, whose first timestamp may have any value. */
   async resetStream(): Promise<void> {
     await this.ask({ kind: "reset" });
   }
@@ -169,7 +175,7 @@ export class Estimator {
     else pending?.reject(new CoEvoerError(reply.error.code, reply.error.message));
   }
 
-  /** Waits for the next sign of life, while something is asked for. */
+  /** Restarts the timeout for the worker's next message while requests are pending. */
   private listen(): void {
     clearTimeout(this.watch);
     if (!this.pending.size) return;
@@ -190,11 +196,14 @@ async function toBitmap(image: ImageBitmapSource): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(image);
   } catch (error) {
-    throw new CoEvoerError("input", `The frame has no readable pixels (${messageOf(error)}); give one that has loaded.`);
+    throw new CoEvoerError(
+      "input",
+      `The frame has no readable pixels (${messageOf(error)}); give an image that has loaded.`,
+    );
   }
 }
 
-/** An address with a slash at its end, so that file names can follow. */
+/** The absolute address with a slash at its end, so that file names can be appended. */
 function folder(url: string | URL, page: string): string {
   const { href } = new URL(url, page);
   return href.endsWith("/") ? href : `${href}/`;

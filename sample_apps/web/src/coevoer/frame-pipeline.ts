@@ -1,6 +1,6 @@
 /**
- * Frames in, people out: the running chain put together, free of browser APIs. A network and the reading of pixels are
- * handed to it, so that it runs and is tested in Node as well.
+ * The complete pipeline, from frames to people, without browser APIs. The network and the reading of pixels are passed
+ * in, so that it also runs, and is tested, in Node.
  */
 
 import type { Body } from "./body.js";
@@ -13,7 +13,10 @@ import { embody, pose, type EstimatorResult, type Person, type Timings } from ".
 import { Smoother } from "./smoothing.js";
 import { nextCrop, Tracker } from "./tracker.js";
 
-/** A frame, upright; `read` gives RGBA of a part of it, transparent pixels laid over the manifest's grey. */
+/**
+ * An upright frame. `read` returns the RGBA pixels of a part of it, with transparent pixels laid over the manifest's
+ * grey.
+ */
 export interface Frame {
   readonly width: number;
   readonly height: number;
@@ -24,7 +27,7 @@ export interface Frame {
 export type Network = (tensor: Float32Array) => Promise<Outputs>;
 
 export interface PipelineOptions {
-  readonly smooth: boolean; // One-Euro in streams
+  readonly smooth: boolean; // apply One-Euro filters to streams
   readonly mesh: boolean; // compute vertices
   readonly passes: number; // runs of the network on a single image
 }
@@ -45,13 +48,15 @@ export class FramePipeline {
     private readonly options: PipelineOptions,
   ) {
     if (!(Number.isInteger(options.passes) && options.passes >= 1)) {
-      throw new CoEvoerError("input", `passes is ${options.passes}; give 1 (whole frame only) or more.`);
+      throw new CoEvoerError("input", `The number of passes is ${options.passes}; give 1 (whole frame only) or more.`);
     }
     this.tracker = new Tracker(manifest);
     this.smoother = new Smoother(manifest.pipeline.smoothing);
   }
 
-  /** A single image: the whole frame first, then the crop around the body found there; camera of the last crop. */
+  /**
+   * Looks at a single image: the whole frame, then the crop around the body found there. The camera is the last crop's.
+   */
   async detect(frame: Frame): Promise<EstimatorResult> {
     let crop = wholeFrame(frame.width, frame.height, this.manifest.input.crop);
     let look = await this.look(frame, crop);
@@ -72,7 +77,7 @@ export class FramePipeline {
     return this.result(null, "image", frame, crop, person, timings);
   }
 
-  /** The next frame of a stream. Raises `CoEvoerError` ("input") for a timestamp that does not grow. */
+  /** Looks at the next frame of a stream. Raises `CoEvoerError` ("input") for a timestamp that does not increase. */
   async detectForVideo(frame: Frame, timestampMs: number): Promise<EstimatorResult> {
     const crop = this.tracker.look(timestampMs, frame.width, frame.height);
     if (this.tracker.state === "searching") this.smoother.reset();
@@ -83,7 +88,7 @@ export class FramePipeline {
     return this.result(timestampMs, this.tracker.state, frame, crop, person, { ...timings, decodeMs });
   }
 
-  /** Begins another stream: timestamps may start anew. */
+  /** Starts another stream, whose first timestamp may have any value. */
   resetStream(): void {
     this.tracker.reset();
     this.smoother.reset();

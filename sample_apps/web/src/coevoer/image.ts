@@ -1,16 +1,18 @@
 /**
- * Pixels to the network's input (docs/pipeline.md, section 2). In: RGBA pixels of a frame or of a part of it, and a
- * crop. Out: RGB bytes (H, W, 3) and the tensor (1, 3, H, W) in [0, 1].
+ * Converts pixels to the network's input (docs/pipeline.md, section 2). In: RGBA pixels of a frame or a part of it, and
+ * a crop. Out: RGB bytes (H, W, 3) and the tensor (1, 3, H, W) in [0, 1].
  */
 
 import { scaleOf, type Crop } from "./camera.js";
 import { CoEvoerError } from "./errors.js";
 import type { CropRule } from "./manifest.js";
 
-/** Widest crop that is cut, px: bounds the work, far above any camera. */
+/** The widest crop that is accepted, px. It bounds the work and is far above the frames of any camera. */
 export const MAX_CROP_PX = 1 << 17;
 
-/** RGBA bytes of the part of a frame that begins at (left, top), px. What lies outside of it is not needed or black. */
+/**
+ * RGBA bytes of the part of a frame that begins at (left, top), px. Pixels outside it are not needed or count as black.
+ */
 export interface Region {
   readonly data: Uint8ClampedArray | Uint8Array;
   readonly left: number;
@@ -19,7 +21,7 @@ export interface Region {
   readonly height: number;
 }
 
-/** The part of a W x H frame that a crop is made of: whole pixels; width or height 0 where they do not meet. */
+/** The part of a W x H frame that a crop needs, in whole pixels; its width or height is 0 if they do not overlap. */
 export function neededRegion(
   crop: Crop,
   widthPx: number,
@@ -40,11 +42,14 @@ export function neededRegion(
 
 /**
  * Cuts the crop: each input pixel is the mean of image pixels under a triangle of radius max(1, scale) about its
- * centre, pixels outside counting as `rule.outside`. Rounded once. Returns RGB bytes (height_px, width_px, 3).
+ * centre; pixels outside count as `rule.outside`. Values are rounded once. Returns RGB bytes (height_px, width_px, 3).
  */
 export function extractCrop(region: Region, crop: Crop, rule: CropRule): Uint8Array {
   if (!(crop.width > 0 && crop.width <= MAX_CROP_PX)) {
-    throw new CoEvoerError("input", `The crop is ${crop.width} px wide; above 0 and at most ${MAX_CROP_PX}.`);
+    throw new CoEvoerError(
+      "input",
+      `The crop is ${crop.width} px wide; its width must be above 0 and at most ${MAX_CROP_PX} px.`,
+    );
   }
   const scale = scaleOf(crop, rule);
   const across = triangles(crop.x0 - region.left, scale, rule.width_px, region.width);
@@ -53,7 +58,7 @@ export function extractCrop(region: Region, crop: Crop, rule: CropRule): Uint8Ar
   return alongColumns(rows, down, rule.width_px, rule.height_px, rule.outside);
 }
 
-/** RGB bytes (H, W, 3) to float (3, H, W) in [0, 1]. */
+/** Converts RGB bytes (H, W, 3) to floats (3, H, W) in [0, 1]. */
 export function toTensor(rgb: Uint8Array): Float32Array {
   const plane = rgb.length / 3;
   const out = new Float32Array(rgb.length);
@@ -65,7 +70,9 @@ export function toTensor(rgb: Uint8Array): Float32Array {
   return out;
 }
 
-/** For each output pixel: its first source pixel, how many there are, their weights, and the weight that lies outside. */
+/**
+ * For each output pixel: its first source pixel, the number of source pixels, their weights, and the weight outside.
+ */
 interface Triangles {
   readonly first: Int32Array;
   readonly count: Int32Array;
@@ -102,7 +109,7 @@ function triangles(start: number, scale: number, size: number, available: number
   return { first, count, weights, outside, most };
 }
 
-/** (h, w, 4) bytes to (h, width, 3) floats. */
+/** Resamples the rows of (h, w, 4) bytes to (h, width, 3) floats. */
 function alongRows(region: Region, t: Triangles, width: number, outside: number): Float32Array {
   const { data, height } = region;
   const { first, count, weights, most } = t;
@@ -128,7 +135,7 @@ function alongRows(region: Region, t: Triangles, width: number, outside: number)
   return out;
 }
 
-/** (h, width, 3) floats to (height, width, 3) bytes. */
+/** Resamples the columns of (h, width, 3) floats to (height, width, 3) bytes. */
 function alongColumns(rows: Float32Array, t: Triangles, width: number, height: number, outside: number): Uint8Array {
   const out = new Uint8Array(height * width * 3);
   const sum = new Float64Array(width * 3);

@@ -2,7 +2,7 @@
 
 import { CoEvoerError, messageOf } from "./errors.js";
 
-/** The layout of manifests that this code reads. */
+/** The schema version of the manifests that this code reads. */
 export const SCHEMA_VERSION = 2;
 
 export interface OneEuroRule {
@@ -31,7 +31,7 @@ const PIPELINE_NUMBERS = [
   "motion_hz",
 ] as const;
 
-/** docs/pipeline.md, sections 1, 6 and 7, where each constant has its reason. */
+/** The constants of docs/pipeline.md, sections 1, 6 and 7, which give the reason for each. */
 export type PipelineRules = Readonly<Record<(typeof PIPELINE_NUMBERS)[number], number>> & {
   readonly smoothing: SmoothingRules;
   readonly conformance: string; // file name of the kit
@@ -41,7 +41,7 @@ export interface CropRule {
   readonly width_px: number;
   readonly height_px: number;
   readonly outside: number; // value of pixels outside the frame
-  readonly transparent_over: number; // grey under transparent pixels
+  readonly transparent_over: number; // grey behind transparent pixels
   readonly next_crop_joints: readonly string[];
   readonly next_crop_scale: number;
 }
@@ -57,7 +57,7 @@ export interface OutputRule {
 export interface Manifest {
   readonly schema_version: number;
   readonly model: string;
-  readonly trained: boolean; // false: the weights are random, and so is what the network says
+  readonly trained: boolean; // false: the weights are random, and so are the outputs
   readonly parameters: number;
   readonly target: string;
   readonly precision: string;
@@ -77,19 +77,19 @@ export interface Manifest {
   readonly pipeline: PipelineRules;
 }
 
-/** Outputs that hold rotations, and those that are coefficients: the words of SMPL-X, and of the contract. */
+/** The outputs that are rotations, and those that are coefficients, under the names of SMPL-X and the contract. */
 export const ROTATION_OUTPUTS = ["global_orient", "body_pose", "left_hand_pose", "right_hand_pose", "jaw_pose"] as const;
 export const VECTOR_OUTPUTS = ["betas", "expression"] as const;
 const OTHER_OUTPUTS = ["camera", "part_boxes", "visibility"] as const;
 
-/** Joints that no output turns. */
+/** Number of joints that no output rotates. */
 const RESTING_JOINTS = 2; // the eyes
 
 /**
  * Reads and checks a manifest.json.
  *
- * Raises `CoEvoerError` ("bundle"): not JSON, another schema version or target, or a contract that this code does not
- * know. Nothing of the bundle's tensors has been read then.
+ * Raises `CoEvoerError` ("bundle") if it is not JSON, or if its schema version, target or contract is not the one that
+ * this code supports. No tensor of the bundle has been read at that point.
  */
 export function parseManifest(text: string, name: string): Manifest {
   let table: Manifest;
@@ -99,41 +99,46 @@ export function parseManifest(text: string, name: string): Manifest {
     throw new CoEvoerError("bundle", `${name} is not JSON (${messageOf(error)}); copy the bundle again.`);
   }
   const refuse = (what: string): never => {
-    throw new CoEvoerError("bundle", `${name}: ${what}. Export the bundle again with the coevoer-edge of this module.`);
+    throw new CoEvoerError(
+      "bundle",
+      `${name}: ${what}. Export the bundle again with the version of coevoer-edge that this module is from.`,
+    );
   };
-  if (table === null || typeof table !== "object") return refuse("it is no table");
+  if (table === null || typeof table !== "object") return refuse("it is not a JSON object");
   if (table.schema_version !== SCHEMA_VERSION) {
-    refuse(`it has schema version ${table.schema_version}, this module reads version ${SCHEMA_VERSION}`);
+    refuse(`it has schema version ${table.schema_version}; this module reads version ${SCHEMA_VERSION}`);
   }
   if (table.target !== "onnx") {
     refuse(`it is for ${table.target}; browsers run ONNX bundles (python -m coevoer_edge.export --target onnx)`);
   }
   const [crop, shape] = [table.input?.crop, table.input?.shape];
   if (shape?.join() !== `1,3,${crop?.height_px},${crop?.width_px}`) {
-    refuse(`the input's shape ${shape} is not that of its crop, ${crop?.height_px} x ${crop?.width_px}`);
+    refuse(`the input's shape ${shape} does not match its crop of ${crop?.height_px} x ${crop?.width_px}`);
   }
   for (const output of [...ROTATION_OUTPUTS, ...VECTOR_OUTPUTS, ...OTHER_OUTPUTS]) {
     if (!table.outputs?.some((entry) => entry.name === output)) refuse(`it has no output ${output}`);
   }
   const joints = ROTATION_OUTPUTS.reduce((sum, output) => sum + (outputRule(table, output).shape[1] ?? NaN), 0);
   if (joints + RESTING_JOINTS !== table.joint_names?.length) {
-    refuse(`its outputs turn ${joints} joints, and it names ${table.joint_names?.length}`);
+    refuse(`its outputs rotate ${joints} joints, but it names ${table.joint_names?.length}`);
   }
   for (const joint of [...(crop?.next_crop_joints ?? []), "pelvis", "neck", "jaw"]) {
     if (!table.joint_names.includes(joint)) refuse(`it names no joint ${joint}`);
   }
   for (const key of PIPELINE_NUMBERS) {
-    if (!Number.isFinite(table.pipeline?.[key])) refuse(`pipeline.${key} is ${table.pipeline?.[key]}, no number`);
+    if (!Number.isFinite(table.pipeline?.[key])) refuse(`pipeline.${key} is ${table.pipeline?.[key]}, not a number`);
   }
   for (const group of SMOOTHING_GROUPS) {
     const rule = table.pipeline.smoothing?.[group];
     const fine = rule && rule.cutoff_hz > 0 && rule.derivative_hz > 0 && rule.gain >= 0;
-    if (!fine) refuse(`pipeline.smoothing.${group} is ${JSON.stringify(rule)}`);
+    const valid = "its frequencies must be above 0 and its gain at least 0";
+    if (!fine) refuse(`pipeline.smoothing.${group} is ${JSON.stringify(rule)}; ${valid}`);
   }
   if (personColumn(table) < 0) refuse("its output visibility has no column person");
-  if (!(table.camera?.focal_px > 0)) refuse(`camera.focal_px is ${table.camera?.focal_px}`);
+  if (!(table.camera?.focal_px > 0)) refuse(`camera.focal_px is ${table.camera?.focal_px}; it must be above 0`);
   for (const file of [table.artifact, table.body_model?.file, table.pipeline.conformance]) {
-    if (typeof file !== "string" || !/^[\w.-]+$/.test(file)) refuse(`${JSON.stringify(file)} names no file beside it`);
+    const valid = typeof file === "string" && /^[\w.-]+$/.test(file);
+    if (!valid) refuse(`${JSON.stringify(file)} is not the name of a file in the same folder`);
   }
   return table;
 }

@@ -1,4 +1,6 @@
-/** What the page and the worker say to each other. Every request is answered once, in order; progress comes between. */
+/**
+ * The messages between page and worker. Every request is answered once, in order, with progress messages in between.
+ */
 
 import type { EngineOptions, Info, Progress } from "./engine.js";
 import type { ErrorCode } from "./errors.js";
@@ -11,7 +13,7 @@ export type Request =
   | { readonly kind: "reset" }
   | { readonly kind: "close" };
 
-/** What each kind of request is answered with. */
+/** The type of the answer to each kind of request. */
 export interface Answers {
   create: Info;
   image: EstimatorResult;

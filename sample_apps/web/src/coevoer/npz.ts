@@ -1,4 +1,4 @@
-/** Reads NumPy's npz (a zip of npy files). In: bytes. Out: typed arrays. Unzipping is fflate's. */
+/** Reads NumPy's npz (a zip of npy files). In: bytes. Out: typed arrays. fflate does the unzipping. */
 
 import { unzipSync } from "fflate";
 import { CoEvoerError, messageOf } from "./errors.js";
@@ -8,7 +8,7 @@ export interface NpyArray {
   readonly data: Float32Array | Uint8Array; // C order
 }
 
-/** Reads the arrays that `wanted` accepts. Raises `CoEvoerError` ("bundle") where the file is damaged. */
+/** Reads the arrays that `wanted` accepts. Raises `CoEvoerError` ("bundle") if the file is damaged. */
 export function readNpz(bytes: Uint8Array, name: string, wanted: (key: string) => boolean): Map<string, NpyArray> {
   let files: Record<string, Uint8Array>;
   try {
@@ -27,11 +27,17 @@ function readNpy(bytes: Uint8Array, name: string): NpyArray {
   const dtype = /'descr':\s*'([^']+)'/.exec(header)?.[1];
   const sizes = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   if (sizes === undefined || !/'fortran_order':\s*False/.test(header)) {
-    throw new CoEvoerError("bundle", `${name} has the npy header ${header.trim()}; C order is needed.`);
+    throw new CoEvoerError(
+      "bundle",
+      `${name} has the npy header ${header.trim()}, which is not in C order; export the bundle again.`,
+    );
   }
   const shape = sizes.split(",").filter((size) => size.trim()).map(Number);
   const body = bytes.slice(start);
   if (dtype === "<f4") return { shape, data: new Float32Array(body.buffer) };
   if (dtype === "|u1") return { shape, data: body };
-  throw new CoEvoerError("bundle", `${name} has type ${dtype}; float32 and uint8 are readable.`);
+  throw new CoEvoerError(
+    "bundle",
+    `${name} has type ${dtype}, but only float32 and uint8 can be read; export the bundle again.`,
+  );
 }

@@ -16,7 +16,7 @@ export interface SmplxParameters {
   readonly expression: Float64Array; // 10
 }
 
-/** One output as the runtime gives it: batch 1, C order. */
+/** One output as the runtime returns it: batch 1, C order. */
 export interface OutputTensor {
   readonly dims: readonly number[];
   readonly data: ArrayLike<number>;
@@ -25,18 +25,18 @@ export interface OutputTensor {
 /** Outputs by name. */
 export type Outputs = ReadonlyMap<string, OutputTensor>;
 
-/** What the outputs say, in the frame's pixels and the camera of the crop. */
+/** The decoded outputs, in pixels of the frame and in the camera of the crop. */
 export interface Decoded {
-  readonly parameters: SmplxParameters; // rotations made exact
+  readonly parameters: SmplxParameters; // with exact rotations
   readonly translation: Float64Array; // 3, m
   readonly boxesPx: Float64Array; // 3 4: x1 y1 x2 y2 of face, left hand, right hand
   readonly visibility: Float64Array; // person, face, left hand, right hand
 }
 
 /**
- * Checks the outputs against the contract and reads them.
+ * Checks the outputs against the contract and decodes them.
  *
- * Raises `CoEvoerError` ("runtime"): an output is missing, of another size, or not finite.
+ * Raises `CoEvoerError` ("runtime") if an output is missing, has another size or is not finite.
  */
 export function decode(outputs: Outputs, crop: Crop, manifest: Manifest): Decoded {
   checkOutputs(outputs, manifest);
@@ -79,14 +79,15 @@ export function checkOutputs(outputs: Outputs, manifest: Manifest): void {
       const given = value ? `${value.dims.join(" x ")} (${value.data.length} values)` : "nothing";
       throw new CoEvoerError(
         "runtime",
-        `The network gave ${given} for ${name}; the contract says ${shape.join(" x ")}. Export the bundle again.`,
+        `The network returned ${given} for ${name}; the contract requires ${shape.join(" x ")}. ` +
+          "Export the bundle again.",
       );
     }
     for (let i = 0; i < value.data.length; i++) {
       if (Number.isFinite(value.data[i]!)) continue;
       throw new CoEvoerError(
         "runtime",
-        `The network gave values for ${name} that are not finite. Check the bundle with \`coevoer-edge parity\`.`,
+        `The network returned values for ${name} that are not finite. Check the bundle with \`coevoer-edge parity\`.`,
       );
     }
   }

@@ -6,16 +6,18 @@ import { personColumn, type Manifest } from "./manifest.js";
 import type { Decoded, SmplxParameters } from "./parameters.js";
 import type { Seen, State } from "./tracker.js";
 
-/** One person. Camera frame: x right, y down, z into the scene, m. Pixels: x right, y down, first centre (0.5, 0.5). */
+/**
+ * One person. Camera frame: x right, y down, z into the scene, m. Pixels: x right, y down, first centre at (0.5, 0.5).
+ */
 export interface Person {
-  readonly parameters: SmplxParameters; // rotations exact; smoothed in a stream
+  readonly parameters: SmplxParameters; // with exact rotations; smoothed in a stream
   readonly translation: Float64Array; // 3, m: SMPL-X's transl
   readonly camera: PinholeCamera; // a stream's frame camera, or that of a single image's crop
   readonly jointsCam: Float64Array; // J 3, m
   readonly jointsPx: Float64Array; // J 2
-  readonly boxesPx: Float64Array; // 3 4: x1 y1 x2 y2 of face, left hand, right hand; may reach outside the frame
+  readonly boxesPx: Float64Array; // 3 4: x1 y1 x2 y2 of face, left hand, right hand; may extend outside the frame
   readonly visibility: Float64Array; // 4: person, face, left hand, right hand, probabilities
-  readonly vertices: Float32Array | null; // V 3, camera frame, m; null when made with mesh: false
+  readonly vertices: Float32Array | null; // V 3, camera frame, m; null with the option mesh: false
 }
 
 /** Milliseconds of each step, in the worker. */
@@ -25,13 +27,13 @@ export interface Timings {
   readonly decodeMs: number; // parameters, tracking, smoothing, body
 }
 
-/** What one frame gave. */
+/** The result of one frame. */
 export interface EstimatorResult {
   readonly timestampMs: number | null; // null for a single image
   readonly state: State | "image"; // of a stream, after this frame
   readonly frameSize: readonly [number, number]; // W H, px
-  readonly crop: Crop; // what the network looked at last
-  readonly person: Person | null; // null: nobody, or nobody who can be trusted, in this frame
+  readonly crop: Crop; // the crop that the network looked at last
+  readonly person: Person | null; // null: no person was accepted in this frame
   readonly trained: boolean; // false: the weights are random, and so are these numbers
   readonly timings: Timings;
 }
@@ -43,7 +45,7 @@ export interface Posed {
   readonly seen: Seen;
 }
 
-/** Poses the skeleton of what the network saw in a crop. */
+/** Poses the skeleton of the body that was decoded from a crop. */
 export function pose(decoded: Decoded, crop: Crop, body: Body, manifest: Manifest): Posed {
   const skeleton = body.skeleton(decoded.parameters);
   const camera = cropCamera(crop, manifest);
@@ -58,7 +60,7 @@ export function pose(decoded: Decoded, crop: Crop, body: Body, manifest: Manifes
   return { decoded, skeleton, seen };
 }
 
-/** The person with parameters, translation and camera of one's own in place of the decoded ones. */
+/** The person with the given parameters, translation and camera in place of the decoded ones. */
 export function embody(
   decoded: Decoded,
   parameters: SmplxParameters,

@@ -1,6 +1,6 @@
 /**
  * Rotations as 3 x 3 matrices, row-major, in flat arrays: `a[at]` to `a[at + 8]`. They map column vectors, child frame
- * to parent frame. All in float64.
+ * to parent frame. Everything is float64.
  */
 
 type Matrix = Float64Array;
@@ -8,9 +8,9 @@ type Reading = ArrayLike<number>;
 
 const IDENTITY = [1, 0, 0, 0, 1, 0, 0, 0, 1] as const;
 const TINY = 1e-12; // below this length the direction of a vector is noise
-const SWEEPS = 12; // Jacobi on 4 x 4 converges quadratically; 5 or 6 are the rule
+const SWEEPS = 12; // Jacobi on 4 x 4 converges quadratically; 5 or 6 are usual
 
-/** `out[at..]` becomes a b; `out` is neither. */
+/** Writes the product a b to `out[at..]`; `out` must be neither a nor b. */
 export function multiply(out: Matrix, at: number, a: Reading, atA: number, b: Reading, atB: number): void {
   for (let i = 0; i < 9; i += 3) {
     const [x, y, z] = [a[atA + i]!, a[atA + i + 1]!, a[atA + i + 2]!];
@@ -31,7 +31,7 @@ export function between(a: Reading, atA: number, b: Reading, atB: number): Matri
   return out;
 }
 
-/** Axis times angle (rad) to a matrix: Rodrigues' formula, smooth through zero. */
+/** Converts axis times angle (rad) to a matrix by Rodrigues' formula, which is smooth at zero. */
 export function axisAngleToMatrix(v: Reading): Matrix {
   const [x, y, z] = [v[0]!, v[1]!, v[2]!];
   const angle = Math.hypot(x, y, z);
@@ -46,7 +46,7 @@ export function axisAngleToMatrix(v: Reading): Matrix {
   );
 }
 
-/** A rotation matrix to axis times angle, angle in [0, pi] rad; by the quaternion's largest component (Shepperd 1978). */
+/** Converts a matrix to axis times angle in [0, pi] rad, by the quaternion's largest component (Shepperd 1978). */
 export function matrixToAxisAngle(R: Reading, at = 0): Matrix {
   const r = (i: number): number => R[at + i]!;
   const trace = r(0) + r(4) + r(8);
@@ -64,11 +64,12 @@ export function matrixToAxisAngle(R: Reading, at = 0): Matrix {
 }
 
 /**
- * The rotation nearest to a 3 x 3 matrix A in the Frobenius norm: the one that SVD gives as U V^T with the last column
- * of U turned around where the determinant would be -1.
+ * The rotation nearest to a 3 x 3 matrix A in the Frobenius norm: by SVD it is U V^T, with the last column of U negated
+ * where the determinant would be -1.
  *
- * It maximises trace(R^T A). Over unit quaternions that is a quadratic form, so its largest eigenvector is the answer
- * (Horn 1987, doi:10.1364/JOSAA.4.000629), the sign included; found by Jacobi rotations to rounding.
+ * It maximises trace(R^T A). Over unit quaternions that is a quadratic form, so the eigenvector of its largest
+ * eigenvalue is the solution (Horn 1987, doi:10.1364/JOSAA.4.000629), with determinant 1. Jacobi rotations find it to
+ * rounding error.
  */
 export function nearestRotation(out: Matrix, at: number, A: Reading, from: number): void {
   const a = (i: number): number => A[from + i]!;

@@ -1,10 +1,11 @@
 /**
- * Is this runtime as exact as the bundle says? Golden images through the network, against the float network's outputs.
+ * Checks that this runtime is as exact as the bundle requires: it runs the golden images through the network and
+ * compares the outputs with those of the float network.
  *
  * Two INT8 runtimes differ from each other by about as much as each differs from float, so each is compared with float.
- * The statistic is that of docs/pipeline.md, section 9: RMS error over that of the quantized program, geometric mean over
- * images and outputs, at most the manifest's `max_self_check_ratio`. On a few images a single output's ratio scatters
- * more than that, so it is reported and not judged.
+ * The statistic is that of docs/pipeline.md, section 9: RMS error over that of the quantized program, geometric mean
+ * over images and outputs, at most the manifest's `max_self_check_ratio`. On a few images the ratio of a single output
+ * varies by more than that, so it is reported but not judged.
  */
 
 import { CoEvoerError } from "./errors.js";
@@ -22,10 +23,10 @@ export interface SelfCheck {
   readonly medianMs: number; // of one run of the network
 }
 
-/** float32's rounding through a network, of values up to 1, and relative above: no error counts as less. */
+/** float32's rounding error through a network, for values up to 1, and relative above; smaller errors count as this. */
 const ROUNDING = 1e-5;
 
-/** Runs the golden images. Stops between two of them when `signal` says so. */
+/** Runs the golden images. Stops between two of them if `signal` is aborted. */
 export async function selfCheck(
   network: (tensor: Float32Array) => Promise<Outputs>,
   golden: ReadonlyMap<string, NpyArray>,
@@ -87,7 +88,7 @@ function rms(values: ArrayLike<number>, expected: (index: number) => number): nu
   return Math.sqrt(sum / values.length);
 }
 
-/** The middle value; of two, their mean. */
+/** The middle value, or the mean of the two middle ones. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -7,13 +7,13 @@ import type { OneEuroRule, SmoothingRules } from "./manifest.js";
 import type { SmplxParameters } from "./parameters.js";
 import { axisAngleToMatrix, between, matrixToAxisAngle, multiply } from "./rotations.js";
 
-/** The share of the way to a new value that a low pass goes in one step. */
+/** The share of the distance to a new value that a low-pass filter covers in one step. */
 export function shareOfStep(cutoffHz: number, dtS: number): number {
   const turn = 2 * Math.PI * cutoffHz * dtS;
   return turn / (turn + 1);
 }
 
-/** One-Euro on a vector: one cutoff for all of it, from the norm of its speed. */
+/** A One-Euro filter of a vector, with a single cutoff from the norm of its speed. */
 export class VectorFilter {
   private raw: Float64Array | null = null;
   private smoothed = new Float64Array();
@@ -39,7 +39,9 @@ export class VectorFilter {
   }
 }
 
-/** One-Euro on rotations (n, 3, 3), each by itself along the manifold; speed is the rotation vector a second. */
+/**
+ * One-Euro filters of rotations (n, 3, 3), each separate and along the manifold; speed is the rotation vector a second.
+ */
 export class RotationFilter {
   private raw: Float64Array | null = null;
   private smoothed = new Float64Array();
@@ -70,7 +72,7 @@ export class RotationFilter {
   }
 }
 
-/** The filters of one person. Translations are in the stream's one camera, the frame camera. */
+/** The filters of one person. Translations are in the stream's single camera, the frame camera. */
 export class Smoother {
   private filters: {
     readonly [name in keyof SmplxParameters]: { next(value: Float64Array, dtS: number): Float64Array };

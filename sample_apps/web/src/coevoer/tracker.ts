@@ -1,6 +1,6 @@
 /**
- * Which crop to look at next, and whether what was seen there is the person (docs/pipeline.md, sections 1, 2 and 6).
- * In: times, frame sizes, bodies as the network sees them. Out: crops and verdicts. No pixels.
+ * Decides which crop to look at next, and whether the body seen there is the person (docs/pipeline.md, sections 1, 2,
+ * 6). In: times, frame sizes, bodies as the network sees them. Out: crops and verdicts. It needs no pixels.
  */
 
 import { around, wholeFrame, type Crop, type PinholeCamera } from "./camera.js";
@@ -19,9 +19,9 @@ export interface Seen {
   readonly camera: PinholeCamera;
 }
 
-const ROUNDING = 1e-6; // tiles that fit exactly are not one more for a rounding error
+const ROUNDING = 1e-6; // where tiles fit exactly, a rounding error must not add one
 
-/** One round of the search: the whole frame, then tiles along its longer way, from the middle outwards. */
+/** One round of the search: the whole frame, then tiles along its longer direction, from the middle outwards. */
 export function searchCrops(widthPx: number, heightPx: number, manifest: Manifest): Crop[] {
   const rule = manifest.input.crop;
   const width = Math.min(widthPx, (heightPx * rule.width_px) / rule.height_px);
@@ -38,7 +38,7 @@ export function searchCrops(widthPx: number, heightPx: number, manifest: Manifes
   ];
 }
 
-/** The crop that follows a body, or null when the body is no usable guide. */
+/** The crop that follows from a body, or null if the body is not a usable guide. */
 export function nextCrop(seen: Seen, widthPx: number, heightPx: number, manifest: Manifest): Crop | null {
   const { jointsCam, jointsPx } = seen;
   if (!(seen.depth > 0)) return null;
@@ -60,12 +60,12 @@ export function nextCrop(seen: Seen, widthPx: number, heightPx: number, manifest
   return crop.width < smallest ? null : crop;
 }
 
-/** Where an accepted person was, how large and in which posture, to tell them from another. */
+/** The position, size and posture of an accepted person, to distinguish them from another person. */
 interface Sight {
   readonly timestampMs: number;
   readonly middlePx: readonly [number, number]; // between pelvis and neck
   readonly lengthPx: number; // of the torso, if it were turned upright in the image
-  readonly posture: Float64Array; // n 3, m: the body's followed joints from the pelvis, axes of the camera
+  readonly posture: Float64Array; // n 3, m: the body's followed joints relative to the pelvis, in camera axes
 }
 
 /** Follows one person through a stream: `look` before the network runs, `judge` after it. */
@@ -94,7 +94,7 @@ export class Tracker {
     return this.current;
   }
 
-  /** Begins a stream. */
+  /** Starts another stream. */
   reset(): void {
     this.lastMs = null;
     this.size = "";
@@ -104,7 +104,7 @@ export class Tracker {
   /**
    * The crop of the next frame.
    *
-   * Raises `CoEvoerError` ("input"): the timestamp is not finite or not after the last one. Nothing has changed then.
+   * Raises `CoEvoerError` ("input") if the timestamp is not finite or does not increase; then nothing has changed.
    */
   look(timestampMs: number, widthPx: number, heightPx: number): Crop {
     if (!Number.isFinite(timestampMs)) {
@@ -129,7 +129,7 @@ export class Tracker {
     return { ...this.guide, x0: this.guide.x0 + x, y0: this.guide.y0 + y };
   }
 
-  /** Whether the body seen in the crop that `look` gave is the person; the state follows from it. */
+  /** Decides whether the body seen in the crop that `look` returned is the person, and updates the state. */
   judge(seen: Seen): boolean {
     const timestampMs = this.lastMs ?? NaN;
     const crop = this.guided(seen);
@@ -199,7 +199,7 @@ export class Tracker {
     this.sight = sight;
   }
 
-  /** How far the person will have moved since the last sight, px, by the velocity they had. */
+  /** How far the person is predicted to have moved since the last sight, px, from their velocity then. */
   private moved(): readonly [number, number] {
     if (!this.sight || this.lastMs === null) return [0, 0];
     const since = Math.min(this.lastMs - this.sight.timestampMs, this.rules.max_missed_ms) / 1000;

@@ -51,7 +51,7 @@ async function serve(request: Request): Promise<Answers[keyof Answers]> {
   }
 }
 
-/** The large array of a result goes over without a copy. */
+/** The large array of a result, which is transferred without a copy. */
 function transferable(answer: Answers[keyof Answers]): Transferable[] {
   const vertices = answer && "person" in answer ? answer.person?.vertices : null;
   return vertices ? [vertices.buffer as ArrayBuffer] : [];

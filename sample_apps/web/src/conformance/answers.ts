@@ -1,4 +1,4 @@
-/** What this module answers to the cases of the conformance kit (docs/pipeline.md, section 9). */
+/** Computes this module's answers to the cases of the conformance kit (docs/pipeline.md, section 9). */
 
 import { Body } from "../coevoer/body.js";
 import { convertTranslation, cropCamera, frameCamera, project, type Crop } from "../coevoer/camera.js";
@@ -25,9 +25,9 @@ const PARAMETERS = [
 ] as const;
 const STATES = ["searching", "tracking"];
 const EVERY_VERTEX = 50;
-const SOME_SIZE_PX = 100; // of a refused case's frames; any would do
+const SOME_SIZE_PX = 100; // side of the frames in refused cases; any size works
 
-/** The expected tensors of a case, flat. A `refuse` case throws, as it should. */
+/** This module's values for the expected tensors of a case, flattened. A `refuse` case should throw. */
 export async function answer(kind: string, given: Tensors, manifest: Manifest, body: Body): Promise<Answers> {
   switch (kind) {
     case "crop":
@@ -124,7 +124,7 @@ async function track(given: Tensors, manifest: Manifest, body: Body): Promise<An
   return result;
 }
 
-/** A single image; each row of the outputs is one look's, and whoever looks a third time sees the second again. */
+/** A single image. Each row of the outputs belongs to one look; a third look would get the second row again. */
 async function detect(given: Tensors, manifest: Manifest, body: Body): Promise<Answers> {
   let looks = 0;
   const network = (): Promise<Outputs> => Promise.resolve(outputsOf(given, manifest, Math.min(looks++, 1)));
@@ -166,7 +166,7 @@ function flat({ x0, y0, width, height }: Crop): number[] {
   return [x0, y0, width, height];
 }
 
-/** A case's outputs, or those of one of its frames. */
+/** The outputs of a case, or of one of its frames. */
 function outputsOf(given: Tensors, manifest: Manifest, frame?: number): Outputs {
   const present = manifest.outputs.filter(({ name }) => given.has(name));
   return new Map(

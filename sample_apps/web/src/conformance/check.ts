@@ -1,4 +1,4 @@
-/** Holds this module against a conformance kit. In: the kit's bytes. Out: a verdict for each case. */
+/** Checks this module against a conformance kit. In: the kit's bytes. Out: a verdict for each case. */
 
 import { Body } from "../coevoer/body.js";
 import type { Manifest } from "../coevoer/manifest.js";
@@ -9,17 +9,18 @@ import { answer, type Tensors } from "./answers.js";
 export interface Verdict {
   readonly case: string; // such as decode.3
   readonly about: string;
-  readonly worst: number; // error as a share of what is allowed, over all expected tensors
-  readonly fault: string; // empty when it passed
+  readonly worst: number; // largest error over all expected tensors, as a share of its tolerance
+  readonly fault: string; // empty when the case passed
 }
 
 const FORMAT = "coevoer-edge conformance kit 1";
 
-/** Answers every case. The kit's own pipeline constants are used, which may be others than the manifest's. */
+/** Checks every case with the kit's own pipeline constants, which may differ from the manifest's. */
 export async function checkKit(kit: Safetensors, manifest: Manifest, body: Body): Promise<Verdict[]> {
   const read = (key: string): unknown => JSON.parse(kit.metadata[key] ?? "null");
   if (kit.metadata["format"] !== FORMAT) {
-    throw new CoEvoerError("bundle", `The kit has format ${kit.metadata["format"]}, this module reads ${FORMAT}.`);
+    const format = `The kit has format ${kit.metadata["format"]}; this module reads ${FORMAT}.`;
+    throw new CoEvoerError("bundle", `${format} Export the bundle again.`);
   }
   const tolerances = read("tolerances") as Record<string, readonly [number, number]>;
   const own = { ...manifest, pipeline: { ...manifest.pipeline, ...(read("pipeline") as object) } };
@@ -47,17 +48,17 @@ async function judge(
     if (kind === "refuse" && error instanceof CoEvoerError) return { worst: 0, fault: "" };
     throw error;
   }
-  if (kind === "refuse") return { worst: Infinity, fault: "it was not refused" };
+  if (kind === "refuse") return { worst: Infinity, fault: "It was not refused." };
   const expected = [...tensors].filter(([name]) => name in tolerances && name in answers);
   if (expected.length !== Object.keys(answers).length) {
     const [wanted, given] = [expected.map(([name]) => name), Object.keys(answers)];
-    return { worst: Infinity, fault: `the kit expects [${wanted}], answered were [${given}]` };
+    return { worst: Infinity, fault: `The kit expects [${wanted}]; the module answered [${given}].` };
   }
   let [worst, fault] = [0, ""];
   for (const [name, tensor] of expected) {
     const share = compare(answers[name]!, tensor, tolerances[name]!);
     if (share.worst > worst) worst = share.worst;
-    if (!(share.worst <= 1)) fault ||= `${name}: ${share.where}`;
+    if (!(share.worst <= 1)) fault ||= `${name}: ${share.where}.`;
   }
   return { worst, fault };
 }
@@ -78,7 +79,7 @@ function compare(
   return { worst, where };
 }
 
-/** Reads kit and body. */
+/** Opens the kit and the body. */
 export function openKit(kitBytes: Uint8Array, bodyBytes: Uint8Array, manifest: Manifest): [Safetensors, Body] {
   const kit = readSafetensors(kitBytes, manifest.pipeline.conformance);
   return [kit, new Body(readSafetensors(bodyBytes, manifest.body_model.file), manifest)];

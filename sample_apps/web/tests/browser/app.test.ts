@@ -61,12 +61,13 @@ it("takes an image from a file", async () => {
   expect(errors).toEqual([]);
 });
 
-it("says what to do with a file that is no picture, and goes on", async () => {
+it("says what to do with a file that is not a picture, and continues", async () => {
   const { page } = await open();
   await results(page, 1);
-  await page.locator("#file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
+  const buffer = Buffer.from("not a picture");
+  await page.locator("#file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer });
   await page.locator("#hint:not([hidden])").waitFor();
-  expect(await text(page, "hint")).toContain("notes.txt is no image or video");
+  expect(await text(page, "hint")).toContain("notes.txt is not an image or video");
   await results(page, 1);
 });
 
@@ -80,9 +81,9 @@ it("runs the webcam, mirrored", async () => {
   expect(seen.timestampMs).not.toBeNull();
 });
 
-it("explains a denied camera and goes on with the clip", async () => {
+it("explains a denied camera and continues with the clip", async () => {
   await context.addInitScript(() => {
-    // Headless browsers leave the question open; this is the answer that a user's "no" gives.
+    // Headless browsers never answer the question; this is the error that a user's "no" causes.
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
   });
   const { page, errors } = await open();
@@ -96,10 +97,10 @@ it("explains a denied camera and goes on with the clip", async () => {
   expect(errors).toEqual([]);
 });
 
-it("says so when there is no bundle", async () => {
+it("says that there is no bundle", async () => {
   const { page } = await open("?bundle=elsewhere/");
   await noticeKind(page);
-  expect(await text(page, "notice-title")).toBe("The model is not there");
+  expect(await text(page, "notice-title")).toBe("The model is missing");
   expect(await text(page, "notice-text")).toContain("python -m coevoer_edge.export --target onnx");
   await page.screenshot({ path: join(SHOTS, "missing.png") });
 });
@@ -128,11 +129,11 @@ it("refuses a bundle of another schema before it reads a tensor", async () => {
   await context.route(/bundle\/SHA256SUMS/, (route) => route.fulfill({ body: `${digest}  manifest.json\n` }));
   const { page } = await open();
   await noticeKind(page);
-  expect(await text(page, "notice-text")).toContain("schema version 1, this module reads version 2");
+  expect(await text(page, "notice-text")).toContain("schema version 1; this module reads version 2");
   expect(asked.filter((path) => /onnx$|safetensors$|npz$/.test(path))).toEqual([]);
 });
 
-it("waits while the tab is hidden and goes on afterwards", async () => {
+it("pauses while the tab is hidden and continues afterwards", async () => {
   const { page, errors } = await open();
   await results(page, 2);
   const set = (state: "hidden" | "visible"): Promise<void> =>
@@ -142,7 +143,7 @@ it("waits while the tab is hidden and goes on afterwards", async () => {
       document.dispatchEvent(new Event("visibilitychange"));
     }, state);
   await set("hidden");
-  await page.waitForTimeout(1500); // what was under way comes to its end
+  await page.waitForTimeout(1500); // frames in progress are finished
   expect(await text(page, "state")).toBe("paused");
   const quiet = await Promise.race([results(page, 1).then(() => "a result"), page.waitForTimeout(1500).then(() => "none")]);
   expect(quiet).toBe("none");

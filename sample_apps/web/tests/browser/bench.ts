@@ -1,8 +1,8 @@
 /**
- * The benchmark page beside native ONNX Runtime, each once a round, so that both see the same machine.
+ * Runs the benchmark page and native ONNX Runtime once each per round, so that background load affects both equally.
  *
- * Out: JSON on the terminal and in test-results/bench.json: medians, and the median of each round's ratio. Needs the
- * Python package: PYTHON chooses the interpreter. ROUNDS is 30 by default.
+ * Out: JSON on the terminal and in test-results/bench.json: medians, and the median of each round's ratio. It needs the
+ * Python package; the variable PYTHON chooses the interpreter. ROUNDS is 30 by default.
  */
 
 import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";

@@ -14,12 +14,12 @@ const FLAGS = [
   "--autoplay-policy=no-user-gesture-required",
 ];
 
-/** The browser of CHROMIUM, or the first one on the PATH. */
+/** The browser that CHROMIUM names, or the first one on the PATH. */
 export function findChromium(): string {
   const given = process.env["CHROMIUM"];
   if (given) {
     if (existsSync(given)) return given;
-    throw new Error(`CHROMIUM is ${given}, which is not there.`);
+    throw new Error(`CHROMIUM is ${given}, but there is no such file; set it to the path of a browser.`);
   }
   for (const name of NAMES) {
     try {
@@ -28,7 +28,9 @@ export function findChromium(): string {
       continue;
     }
   }
-  throw new Error(`No browser found: set CHROMIUM=/path/to/chromium or install one (apt install chromium); looked for ${NAMES}.`);
+  throw new Error(
+    `There is no browser among ${NAMES}; set CHROMIUM=/path/to/chromium or install one (apt install chromium).`,
+  );
 }
 
 const PATIENCE_MS = 240_000; // a model starts slowly on a busy machine
@@ -36,7 +38,7 @@ const PATIENCE_MS = 240_000; // a model starts slowly on a busy machine
 export interface Site {
   readonly url: string;
   readonly browser: Browser;
-  /** Ends the server and leaves the browser: now it is offline. */
+  /** Stops the server but not the browser, which is then offline. */
   goOffline(): Promise<void>;
   close(): Promise<void>;
 }
@@ -44,7 +46,7 @@ export interface Site {
 /** Serves dist/ and starts the browser. */
 export async function openSite(flags: readonly string[] = []): Promise<Site> {
   if (!existsSync(join(ROOT, "dist/bundle/manifest.json"))) {
-    throw new Error("dist/ has no bundle: npm run bundle -- PATH, then npm run build.");
+    throw new Error("There is no bundle in dist/; run `npm run bundle -- PATH`, then `npm run build`.");
   }
   const server: PreviewServer = await preview({ root: ROOT, preview: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
   const url = server.resolvedUrls!.local[0]!;
@@ -60,7 +62,7 @@ export async function openSite(flags: readonly string[] = []): Promise<Site> {
   };
 }
 
-/** A page that fails its test on any error that the app did not foresee. */
+/** A page, with a list of the errors that it throws or prints. */
 export async function openPage(context: BrowserContext): Promise<{ page: Page; errors: string[] }> {
   context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
@@ -72,14 +74,14 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
   return { page, errors };
 }
 
-/** Facts of a result. */
+/** Some facts about a result. */
 export interface Seen {
   readonly state: string;
   readonly found: boolean;
   readonly timestampMs: number | null;
 }
 
-/** Waits until the page has shown `count` results since this call, of a state if one is given; gives the last one. */
+/** Waits until the page has shown `count` more results, with the given state if any, and returns the last one. */
 export function results(page: Page, count: number, state?: string): Promise<Seen> {
   return page.evaluate(
     ([wanted, of]) =>

@@ -11,7 +11,10 @@ import type { Decoded, SmplxParameters } from "../../src/coevoer/parameters.js";
 import { embody } from "../../src/coevoer/person.js";
 import { readSafetensors } from "../../src/coevoer/safetensors.js";
 
-/** Draws the truth of frame `i`. The shares of the mesh that lie on the silhouette, and of the silhouette under the mesh. */
+/**
+ * Draws the truth of frame `i`. Returns the share of the mesh inside the silhouette, and of the silhouette under the
+ * mesh.
+ */
 async function overlay(i: number): Promise<{ inside: number; covered: number }> {
   const reader = await BundleReader.open(new URL("/bundle/", location.href), () => undefined);
   const { manifest } = reader;

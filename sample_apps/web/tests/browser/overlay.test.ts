@@ -1,4 +1,6 @@
-/** The drawn mesh lies on the person: the sample clip's truth through body, camera and three.js, from the dev server. */
+/**
+ * The drawn mesh overlaps the person: the sample clip's truth, through body, camera and three.js, from the dev server.
+ */
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { openPage, openSite, ROOT, type Site } from "./harness.js";
 
 const LEAST_INSIDE = 0.98;
-const LEAST_COVERED = 0.8; // clothes and hair stand out from the skin
+const LEAST_COVERED = 0.8; // clothes and hair extend beyond the skin
 
 let site: Site;
 let server: ViteDevServer;

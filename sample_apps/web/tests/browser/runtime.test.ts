@@ -1,4 +1,4 @@
-/** The module inside Chromium: conformance kit, golden images through each provider, the embedded form, offline use. */
+/** The module in Chromium: conformance kit, golden images through each provider, embedding in a page, offline use. */
 
 import { createServer, type Server } from "node:http";
 import { createReadStream, existsSync } from "node:fs";
@@ -34,7 +34,7 @@ it("falls back to WebAssembly where WebGPU is no better, and says why", async ()
   await page.goto(`${site.url}?softwaregpu`);
   await results(page, 1);
   await page.locator("summary").click();
-  const reason = /WebAssembly: (WebGPU (takes|failed|its error)|no graphics adapter|this browser)/;
+  const reason = /WebAssembly: (WebGPU (takes|failed|is not exact)|there is no graphics adapter|this browser)/;
   expect(await page.locator("#about").innerText()).toMatch(reason);
   await context.close();
 });
@@ -54,13 +54,13 @@ it("works offline once loaded", async () => {
   await own.close();
 });
 
-it("threads come from the service worker on a host that sends no headers; the module works without a bundler", async () => {
+it("gets threads from the service worker on a host that sends no headers, and works without a bundler", async () => {
   const server = await plainServer();
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const context = await site.browser.newContext();
   const { page } = await openPage(context);
   await page.goto(`${url}dist/index.html`);
-  await page.waitForFunction(() => crossOriginIsolated); // after it has loaded itself once more
+  await page.waitForFunction(() => crossOriginIsolated); // after it has reloaded itself once
   await results(page, 1);
   expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
 
@@ -69,8 +69,8 @@ it("threads come from the service worker on a host that sends no headers; the mo
   expect(found).toMatchObject({ state: "image", joints: 55, provider: "wasm" });
   expect(found.vertices).toBeGreaterThan(10_000);
   expect(found.refused).toMatch(/^CoEvoerError input: The frame's timestamp is 5 ms, the last one was 10 ms/);
-  expect(found.live).toEqual([20, 40]); // the newest waits, the one before it is dropped
-  expect(found.delegate).toBe('CoEvoerError input: delegate is "cpu"; give one of auto, wasm, webgpu.');
+  expect(found.live).toEqual([20, 40]); // the newest frame is kept, the one before it is dropped
+  expect(found.delegate).toBe('CoEvoerError input: The delegate is "cpu"; give one of auto, wasm, webgpu.');
   expect(found.closed).toMatch(/^CoEvoerError closed/);
   await context.close();
   await new Promise((resolve) => server.close(resolve));
@@ -92,7 +92,7 @@ declare global {
   }
 }
 
-/** Serves the app's folder as the simplest host would: files, types, nothing else. */
+/** Serves the app's folder as the simplest host would: files with their types, and nothing else. */
 async function plainServer(): Promise<Server> {
   const types: Readonly<Record<string, string>> = {
     ".html": "text/html",
