@@ -1,4 +1,4 @@
-"""CoEvoer Edge: a person's upper body, hands and face as SMPL-X parameters, on a phone, in a browser, in Python.
+"""CoEvoer Edge: estimate a person's upper body, hands and face as SMPL-X parameters on phones, in browsers, in Python.
 
 Quick start:
 
@@ -7,39 +7,39 @@ Quick start:
     (bundle,) = coevoer_edge.export("onnx")  # needs the extra [export]; minutes, once
     with coevoer_edge.Estimator.open(bundle.path) as estimator:
         person = estimator("photo.jpg")
-    person  # in a notebook: the photograph with the body over it
-    person.parameters.left_hand_pose  # (15, 3, 3) rotation matrices, in SMPL-X's names
+    person  # in a notebook, shows the photograph with the body overlaid
+    person.parameters.left_hand_pose  # (15, 3, 3) rotation matrices; names are SMPL-X's
     person.mesh().vertices  # (V, 3) in metres, camera frame: x right, y down, z into the scene
     person.save("out")  # out/photo.json, .npz, .glb and .overlay.png
 
-What there is:
+Public names:
 
-    Estimator        a bundle opened: an image or a stream of frames in, a person out
+    Estimator        an opened bundle; takes an image or a stream of frames and returns a person
     Person           SMPL-X parameters, joints and mesh of one person; to_dict(), save(), overlay()
-    StreamRecording  a stream that is followed and saved, with the files that `run` writes; Estimator.record() gives it
-    TrackedFrame     what became of one frame of a stream: a state, a crop and maybe a person
-    Mesh             vertices in metres and the faces between them
+    StreamRecording  a stream that is tracked and saved in the files that `run` writes; Estimator.record() returns it
+    TrackedFrame     the result for one frame of a stream: a state, a crop and possibly a person
+    Mesh             vertices in metres, and the triangles that connect them
     Bundle           the folder that an export writes and an app embeds, opened and verified
     BodyModel        the body that parameters pose: the open body, or your own SMPL-X file
     SmplxParameters  pose, shape and expression of one body
-    PinholeCamera    a camera that projects points to pixels; `convert_translation` moves a person to another one
-    CoEvoerError     the base of every error that your request can cause: InputError, CheckpointError, BundleError,
+    PinholeCamera    a camera that projects points to pixels; `convert_translation` moves a translation to another one
+    CoEvoerError     base class of the errors that a request can cause: InputError, CheckpointError, BundleError,
                      PlatformError and CheckFailed
 
-Each command of `coevoer-edge` is a function, too: `export`, `run`, `parity`, `bench`, `train`, `distill`, `evaluate`
+Each command of `coevoer-edge` is also a function: `export`, `run`, `parity`, `bench`, `train`, `distill`, `evaluate`
 and `conformance` take paths and strings and return what the command prints or writes.
-`help(coevoer_edge.export.export)` describes the first.
+For example, `help(coevoer_edge.export.export)` describes `export`.
 
-Guides: README.md to begin with, docs/outputs.md for the files that are written, docs/pipeline.md for the steps from a
-frame to a person, which all platforms share. They lie in the repository and on its documentation site.
+Guides: start with README.md. docs/outputs.md describes the files that are written, and docs/pipeline.md the steps from
+a frame to a person, which all platforms share. They are in the repository and on its documentation site.
 
-`import coevoer_edge` is instant: each name is loaded when it is first asked for, and none of the names above brings
-torch along.
+`import coevoer_edge` is fast: each name is loaded when it is first used, and loading any of the names above does not
+import torch.
 """
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ gives the same
+if TYPE_CHECKING:  # for type checkers and editors; at run time, __getattr__ provides the same names
     from coevoer_edge.bench import bench
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.body.parameters import SmplxParameters
@@ -121,12 +121,12 @@ _COMMANDS = (
     "run",
     "train",
 )
-"""Packages that can be called."""
+"""Packages that are callable."""
 
-if not TYPE_CHECKING:  # else type checkers would take any name for one of ours
+if not TYPE_CHECKING:  # otherwise type checkers would accept any name
 
     def __getattr__(name: str) -> object:
-        """Load a public name when it is first asked for (PEP 562)."""
+        """Load a public name when it is first used (PEP 562)."""
         from importlib import import_module
 
         if name in _COMMANDS:

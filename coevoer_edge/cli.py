@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """A group that imports a command's module when the command is asked for."""
+    """A group that imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of the commands, in the order of `COMMANDS`."""
@@ -41,7 +41,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command; a mistyped one gets a hint."""
+        """Find the command, or suggest one if it was mistyped."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             close = get_close_matches(args[0], COMMANDS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"valid: {', '.join(COMMANDS)}."
@@ -52,8 +52,8 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": HELP_OPTIONS})
 @click.version_option(__version__)
 def main() -> None:
-    """Export CoEvoer to phones and browsers, run it, and prove that what ships equals what was trained.
+    """Export CoEvoer to phones and browsers, run it, and verify that the exported network matches the trained one.
 
-    SMPL-X parameters of a person's upper body, hands and face from images. Each command is also
-    `python -m coevoer_edge.COMMAND`, and `coevoer_edge.COMMAND(...)` in Python.
+    CoEvoer estimates SMPL-X parameters of a person's upper body, hands and face from images. Each command can also be
+    run as `python -m coevoer_edge.COMMAND`, and called as `coevoer_edge.COMMAND(...)` in Python.
     """

@@ -1,4 +1,4 @@
-"""Every input and output of the network, in one place: exporters, manifest, runtimes and apps read it from here.
+"""Every input and output of the network, in one place: exporters, manifest, runtimes and apps read them from here.
 
 In: nothing. Out: `INPUT`, `OUTPUTS` and the sizes that follow from them.
 """
@@ -30,7 +30,7 @@ VISIBILITY = ("person", *PARTS)
 
 @dataclass(frozen=True)
 class ImageInput:
-    """The single input. Core ML takes it as an 8-bit RGB image, the others as a float tensor."""
+    """The single input. Core ML takes an 8-bit RGB image, the other targets a float tensor."""
 
     name: str
     shape: tuple[int, int, int, int]  # B 3 H W
@@ -41,7 +41,7 @@ class ImageInput:
 
 @dataclass(frozen=True)
 class Output:
-    """One output tensor: name in SMPL-X's words, shape with batch 1, unit and frame in a sentence."""
+    """One output tensor: its SMPL-X name, its shape with batch 1, its unit, and a description with its frame."""
 
     name: str
     shape: tuple[int, ...]

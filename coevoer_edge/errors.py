@@ -1,8 +1,8 @@
-"""The errors a user can cause, and only those. Each message says what was given, what is valid and what to do."""
+"""The errors that a user can cause. Each message says what was given, what is valid and what to do."""
 
 
 class CoEvoerError(Exception):
-    """Base of every error that is about what the user gave, not about a fault of ours.
+    """Base class of the errors that a user's request can cause, as opposed to bugs in this package.
 
     The command line prints the message without a traceback and exits with 2.
     """
@@ -24,5 +24,5 @@ class PlatformError(CoEvoerError):
     """A request that this operating system or installation cannot serve."""
 
 
-class CheckFailed(CoEvoerError):  # noqa: N818 (it reads as what it says)
+class CheckFailed(CoEvoerError):  # noqa: N818 (its name reads well without "Error")
     """A measured check failed: a fusion contract, a size, a parity budget. Exit code 1."""

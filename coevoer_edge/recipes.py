@@ -2,7 +2,7 @@
 
 In: a recipe's name or file. Out: its table, checked against the dataclass that takes it.
 
-In a wheel the two folders lie in `coevoer_edge/_recipes/`, in a checkout beside the package (see pyproject.toml).
+In a wheel the two folders are in `coevoer_edge/_recipes/`, in a checkout next to the package (see pyproject.toml).
 """
 
 import tomllib
@@ -30,10 +30,10 @@ def names(kind: str) -> tuple[str, ...]:
 
 
 def read(kind: str, name_or_file: str | Path) -> dict[str, Any]:
-    """Read a recipe by the name of one that comes with the package, or from a file of the user's own.
+    """Read a recipe by name, if it comes with the package, or from a user's own file.
 
     Raises:
-        InputError: no such recipe, or not TOML.
+        InputError: there is no such recipe, or the file is not TOML.
     """
     path = Path(name_or_file)
     if path.suffix != ".toml":
@@ -49,10 +49,10 @@ def read(kind: str, name_or_file: str | Path) -> dict[str, Any]:
 
 
 def into(cls: type[T], table: Mapping[str, Any], where: str) -> T:
-    """Make a frozen dataclass of a table; lists become tuples.
+    """Build a frozen dataclass from a table; lists become tuples.
 
     Raises:
-        InputError: unknown or missing keys, named.
+        InputError: keys are unknown or missing; the message names them.
     """
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]

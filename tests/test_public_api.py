@@ -101,7 +101,7 @@ def test_help_is_a_page_worth_reading():
 
 def test_the_quick_start_runs(monkeypatch, tmp_path):
     """With a fake network in place of the export, which takes minutes."""
-    lines = coevoer_edge.__doc__.partition("Quick start:")[2].partition("What there is:")[0]
+    lines = coevoer_edge.__doc__.partition("Quick start:")[2].partition("Public names:")[0]
     program = "\n".join(line[4:] for line in lines.splitlines())
     monkeypatch.setattr(coevoer_edge, "export", lambda target: [SimpleNamespace(path=target)], raising=False)
     estimator = Estimator(FakeRuntime(), BodyModel.open(), trained=True)

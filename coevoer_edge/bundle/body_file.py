@@ -1,10 +1,11 @@
 """The portable body: `body.safetensors`, which all implementations of the pipeline read (docs/pipeline.md, section 5).
 
-In: a `BodyModel`. Out: one safetensors file, little-endian; shapes and their words in its header. As a command:
+In: a `BodyModel`. Out: one little-endian safetensors file whose header describes the shape of each tensor. As a
+command:
 
     python -m coevoer_edge.bundle.body_file --body SMPLX_NEUTRAL.npz -o body.safetensors
 
-writes a user's own SMPL-X model, which stays under its own licence. Tensors (V vertices, F faces; m):
+converts a user's own SMPL-X model, which keeps its licence. Tensors (V vertices, F faces; lengths in m):
 
     v_template        V 3       f32   mean shape at rest
     shapedirs         20 V 3    f32   betas, then expression
@@ -14,8 +15,8 @@ writes a user's own SMPL-X model, which stays under its own licence. Tensors (V 
     faces             F 3       i32
     skin_joints       V 8       u8    largest weight first, zero padded
     skin_weights      V 8       f32
-    part_face, part_left_hand, part_right_hand    n    i32   vertex indices; absent where the model does not tell
-    posedirs          486 V 3   f32   only where the model has them
+    part_face, part_left_hand, part_right_hand    n    i32   vertex indices; absent if not in the model
+    posedirs          486 V 3   f32   only if the model has them
 """
 
 import json
@@ -35,7 +36,8 @@ from coevoer_edge.terminal.console import Command
 FILE_NAME = "body.safetensors"
 MAX_SKIN_JOINTS = 8
 MAX_DROPPED_WEIGHT = 0.02
-"""Of one vertex: what may be lost to `MAX_SKIN_JOINTS`. The others then grow to sum 1; beyond it is an error."""
+"""The most weight that a vertex may lose when only `MAX_SKIN_JOINTS` joints are kept; a greater loss is an error. The
+remaining weights are rescaled to sum to 1."""
 
 _SHAPES = {
     "v_template": "V 3, m",
@@ -51,7 +53,7 @@ _SHAPES = {
 
 
 def body_tensors(model: BodyModel) -> dict[str, NDArray[Any]]:
-    """The tensors of the portable body. Raises `InputError` where eight joints a vertex are too few."""
+    """The tensors of the portable body. Raises `InputError` if eight joints per vertex are too few."""
     file = model.file
     joints, weights = _skin(file.weights)
     tensors: dict[str, NDArray[Any]] = {
@@ -71,7 +73,7 @@ def body_tensors(model: BodyModel) -> dict[str, NDArray[Any]]:
 
 
 def write_body(model: BodyModel, path: Path) -> None:
-    """Write the portable body. Raises `InputError` where eight joints a vertex are too few."""
+    """Write the portable body. Raises `InputError` if eight joints per vertex are too few."""
     tensors = body_tensors(model)
     shapes = {name: _SHAPES.get(name, "n vertex indices") for name in tensors}
     metadata = {"name": model.name, "licence": model.licence, "shapes": json.dumps(shapes)}
@@ -79,7 +81,7 @@ def write_body(model: BodyModel, path: Path) -> None:
 
 
 def _skin(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """(V, 55) weights to joints and weights (V, 8), largest first; of two equal ones, the lower joint first."""
+    """Convert (V, 55) weights to joints and weights (V, 8), largest first; equal weights are ordered by joint."""
     order = np.argsort(-weights, axis=1, kind="stable")[:, :MAX_SKIN_JOINTS]
     kept = np.take_along_axis(weights, order, axis=1)
     dropped = weights.sum(1, dtype=np.float64) - kept.sum(1, dtype=np.float64)
@@ -106,7 +108,7 @@ def main(body: Path | None, output: Path, overwrite: bool) -> None:
     if output.exists() and not overwrite:
         raise InputError(f"{output} exists; add --overwrite, or give another name with -o.")
     if not output.parent.is_dir():
-        raise InputError(f"{output.parent} is not a folder; make it first, or give another name with -o.")
+        raise InputError(f"{output.parent} is not a folder; create it first, or give another name with -o.")
     model = BodyModel.open(body)
     write_body(model, output)
     click.echo(

@@ -1,15 +1,16 @@
 """A bundle: the folder that an export writes and an app embeds.
 
-In: a folder. Out: `Bundle`, complete, unaltered and true to the contract, or an error that says what is wrong.
+In: a folder. Out: a `Bundle` that is complete and unaltered and follows the contract, or an error that says what is
+wrong.
 
     coevoer-t-onnx-w8a8/
       coevoer-t-onnx-w8a8.onnx   the artifact (.onnx, .pte, or the folder .mlpackage)
-      manifest.json              what it is, what goes in, what comes out, how exact it is
-      golden.npz                 inputs with the outputs to expect, for a self-check on the device
+      manifest.json              origin, inputs, outputs and measured accuracy
+      golden.npz                 inputs with the expected outputs, for a self-check on the device
       body.safetensors           the body that the parameters pose (docs/pipeline.md, section 5)
-      conformance.safetensors    cases that every implementation of the pipeline passes (section 9)
+      conformance.safetensors    test cases that every implementation of the pipeline must pass (section 9)
       MODEL_CARD.md
-      SHA256SUMS                 of every other file; `sha256sum -c SHA256SUMS` checks it too
+      SHA256SUMS                 digests of all other files; `sha256sum -c SHA256SUMS` checks them too
 """
 
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ class Bundle:
 
     @property
     def golden(self) -> Path:
-        """Inputs with the outputs to expect; keys `image`, `float_<output>`, `quantized_<output>`."""
+        """Inputs with the expected outputs; keys `image`, `float_<output>`, `quantized_<output>`."""
         return self.path / GOLDEN
 
     @property
@@ -64,9 +65,9 @@ class Bundle:
         """Open a bundle folder and check every digest and the contract.
 
         Raises:
-            BundleError: missing, incomplete or altered, or of another contract.
+            BundleError: the bundle is missing, incomplete or altered, or follows another contract.
         """
-        from coevoer_edge.bundle.manifest import Manifest  # late: its many tables take time to define
+        from coevoer_edge.bundle.manifest import Manifest  # imported late: its many tables take time to define
 
         path = Path(path)
         refuse_other_files(path)
@@ -86,13 +87,13 @@ _CHECKPOINTS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
 
 
 def refuse_other_files(path: Path) -> None:
-    """Refuse what is given in place of a bundle folder, and say what to give.
+    """Refuse a path that is not a bundle folder, and say what to give instead.
 
     Raises:
-        BundleError: an artifact alone, a checkpoint, another file, or nothing.
+        BundleError: the path is an artifact, a checkpoint or another file, or does not exist.
     """
     if path.suffix in _ARTIFACTS and path.exists():
-        raise BundleError(f"{path} is the artifact of a bundle; give the folder that holds it, {path.parent}.")
+        raise BundleError(f"{path} is the artifact of a bundle; give the folder that contains it, {path.parent}.")
     if path.suffix in _CHECKPOINTS:
         raise BundleError(
             f"{path} is a checkpoint and not a bundle; export it first, with "
@@ -100,7 +101,7 @@ def refuse_other_files(path: Path) -> None:
         )
     if path.is_file():
         raise BundleError(
-            f"{path} is a file and not a bundle folder. The bundle comes first, and then what it runs on: "
+            f"{path} is a file and not a bundle folder. Give the bundle first, then its input: "
             f"`python -m coevoer_edge.run BUNDLE {path}`."
         )
     if not path.is_dir():
@@ -111,10 +112,10 @@ def refuse_other_files(path: Path) -> None:
 
 @contextmanager
 def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Give an empty folder to write a bundle to; put it in its place, with digests, once all went well.
+    """Yield an empty folder to write a bundle to; on success, add digests and move it into place.
 
     Raises:
-        InputError: the bundle is there already.
+        InputError: the bundle exists already.
     """
     import shutil
 
@@ -135,27 +136,27 @@ def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
 
 
 def _open_to_all(folder: Path) -> None:
-    """Give everything below the mode of the folder itself, which the umask decides: some converters write through
-    temporary folders, which only their owner can read."""
+    """Give everything in the folder the mode of the folder itself, which the umask determines: some converters write
+    through temporary folders, which only their owner can read."""
     mode = folder.stat().st_mode & 0o777
     for path in folder.rglob("*"):
         path.chmod(mode if path.is_dir() else mode & 0o666)
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:
-    """Refuse to write over a bundle, or, even with `overwrite`, over anything else."""
+    """Refuse to overwrite a bundle unless `overwrite` is set, and anything else in any case."""
     if folder.exists() and not overwrite:
         raise InputError(f"{folder} exists; add --overwrite, or choose another --output-dir.")
     if folder.exists() and not (folder / MANIFEST).is_file():
-        raise InputError(f"{folder} exists and is not a bundle; it is not overwritten.")
+        raise InputError(f"{folder} exists and is not a bundle, so it is not overwritten; choose another --output-dir.")
     nearest = next(parent for parent in folder.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise InputError(f"{nearest} is a file; give a folder with --output-dir.")
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below, by its path with forward slashes."""
-    import hashlib  # late, as shutil: both are slow to load, and `from coevoer_edge import Bundle` is not to be
+    """SHA-256 of every file in the folder, by its relative path with forward slashes."""
+    import hashlib  # imported late, like shutil: both are slow to load
 
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SUMS)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
@@ -172,4 +173,6 @@ def _verify(folder: Path) -> None:
     faults += [f"{name} is not listed" for name in sorted(found.keys() - stated.keys())]
     faults += [f"{name} was altered" for name in sorted(stated.keys() & found.keys()) if stated[name] != found[name]]
     if faults:
-        raise BundleError(f"{folder} does not match its {SUMS}: {'; '.join(faults)}. Export it again or copy it whole.")
+        raise BundleError(
+            f"{folder} does not match its {SUMS}: {'; '.join(faults)}. Export it again, or copy all of it."
+        )

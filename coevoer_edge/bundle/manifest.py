@@ -1,6 +1,7 @@
-"""The manifest: what a bundle says of itself, typed as the apps have it.
+"""The manifest: a bundle's description of itself, with the types that the apps use.
 
-In: `manifest.json`. Out: `Manifest`, every field checked on reading. Apps read names, sizes and units from the file.
+In: `manifest.json`. Out: `Manifest`, whose fields are all checked when it is read. Apps take names, sizes and units
+from the file.
 """
 
 import json
@@ -21,12 +22,12 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True)
 class InputEntry:
-    """The single input, and how a full image becomes it."""
+    """The single input, and how it is cropped from a full image."""
 
     name: str
     shape: tuple[int, ...]  # 1 3 H W
     colour: str
-    value_range: tuple[float, ...]  # from, to
+    value_range: tuple[float, ...]  # lowest, highest
     layout: str
     crop: CropRule
 
@@ -36,7 +37,7 @@ class OutputEntry:
     """One output tensor."""
 
     name: str
-    shape: tuple[int, ...]  # batch 1
+    shape: tuple[int, ...]  # with batch 1
     unit: str
     description: str
     rows: tuple[str, ...] | None = None  # names of the second axis
@@ -56,23 +57,23 @@ class CameraEntry:
 class CheckpointEntry:
     """The float weights that the bundle was exported from."""
 
-    source: str  # file name, or "untrained, seed N"
+    source: str  # file name, or "random initialisation, seed N"
     sha256: str  # empty for untrained weights
     enhancer: bool | None = None  # False: Table 4's variant without it. None in bundles of version 0.1
     foreground: bool | None = None  # likewise
-    seed: int | None = None  # of untrained weights
+    seed: int | None = None  # of the initialisation, if untrained
 
 
 @dataclass(frozen=True)
 class CalibrationEntry:
-    """The images that set the ranges of activations."""
+    """The images that determined the ranges of activations."""
 
-    source: str  # in words
+    source: str  # a description
     count: int
     seed: int
     sha256: str  # of the pixels
     kind: Literal["default", "folder"] | None = None  # None in bundles of version 0.1
-    available: int | None = None  # how many images the source holds
+    available: int | None = None  # number of images in the source
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,12 @@ class BodyEntry:
 
     name: str
     licence: str
-    file: str  # beside the manifest
+    file: str  # in the manifest's folder
 
 
 @dataclass(frozen=True)
 class FusionEntry:
-    """What was read back from the artifact."""
+    """Facts that were read back from the artifact."""
 
     fused_attentions: int
     gemms: int  # Linear and Conv
@@ -106,7 +107,7 @@ class FusionEntry:
 
 @dataclass(frozen=True)
 class CheckEntry:
-    """One figure held to one limit."""
+    """A figure and the limit that it must not exceed."""
 
     figure: float
     unit: str
@@ -116,7 +117,7 @@ class CheckEntry:
 
 @dataclass(frozen=True)
 class PairEntry:
-    """A figure of the quantized program and of the artifact, by part or by output; both measured from float."""
+    """Errors of the quantized program and of the artifact against the float network, by part or by output."""
 
     quantized: Figures
     artifact: Figures
@@ -128,7 +129,7 @@ class PairEntry:
 class ParityEntry:
     """Distances from the float network over the golden images, as the export measured them."""
 
-    verdict: Literal["pass", "fail", "skipped"]  # of the lowering, which decides whether a bundle is written
+    verdict: Literal["pass", "fail", "skipped"]  # on the lowering; decides whether a bundle is written
     images: int = 0
     runtime: str = ""  # backend that ran the artifact
     kind: Literal["", "runtime", "reference"] = ""  # "reference" where the real runtime does not run
@@ -136,12 +137,12 @@ class ParityEntry:
     rms_error: PairEntry | None = None
     self_check_ratio: float | None = None
     lowering: CheckEntry | None = None  # the artifact against the quantized program. None in bundles of version 0.1
-    quantization: CheckEntry | None = None  # the quantized program from the float network, by the default budget
+    quantization: CheckEntry | None = None  # the quantized program against float, by the default budget
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle says of itself."""
+    """A bundle's description of itself."""
 
     schema_version: int
     model: str
@@ -154,7 +155,7 @@ class Manifest:
     artifact_bytes: int
     checkpoint: CheckpointEntry
     recipes: RecipesEntry
-    tools: dict[str, str]  # versions
+    tools: dict[str, str]  # tool to version
     input: InputEntry
     outputs: tuple[OutputEntry, ...]
     camera: CameraEntry
@@ -164,14 +165,15 @@ class Manifest:
     licence: str
     fusion: FusionEntry
     parity: ParityEntry
-    calibration: CalibrationEntry | None = None  # None where nothing is quantized to INT8
+    calibration: CalibrationEntry | None = None  # None if nothing is quantized to INT8
 
     @classmethod
     def read(cls, path: Path) -> "Manifest":
         """Read and check a manifest.json.
 
         Raises:
-            BundleError: not JSON, missing or unknown keys, values of another type, another schema version or contract.
+            BundleError: the file is not JSON, has missing or unknown keys or values of the wrong type, or follows
+                another schema version or contract.
         """
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
@@ -180,8 +182,8 @@ class Manifest:
             raise BundleError(f"{path} is not a manifest ({error!r}); export the bundle again.") from error
         if version != contract.SCHEMA_VERSION:
             raise BundleError(
-                f"{path} has schema version {version}, this is version {contract.SCHEMA_VERSION}; "
-                "export the bundle again, or install the coevoer-edge that wrote it."
+                f"{path} has schema version {version}; this coevoer-edge reads version {contract.SCHEMA_VERSION}. "
+                "Export the bundle again, or install the coevoer-edge that wrote it."
             )
         if table.get("calibration") == {}:  # bundles of version 0.1 without INT8
             del table["calibration"]
@@ -199,16 +201,16 @@ class Manifest:
             ("pipeline.conformance", manifest.pipeline.conformance),
         ):
             if not name or Path(name).name != name:
-                raise BundleError(f"{path}: {key} {name!r} is not the name of a file beside it; export it again.")
+                raise BundleError(f"{path}: {key} {name!r} is not the name of a file in its folder; export it again.")
         return manifest
 
     def to_json(self) -> str:
-        """The text of manifest.json, without what is None."""
+        """The text of manifest.json, without fields that are None."""
         return json.dumps(to_table(self), indent=2) + "\n"
 
 
 def shared_entries() -> dict[str, Any]:
-    """What is the same in every manifest of this version, as arguments of `Manifest`."""
+    """The entries that are the same in every manifest of this version, as arguments of `Manifest`."""
     rows, columns = {"part_boxes": contract.PARTS}, {"visibility": contract.VISIBILITY}
     return {
         "schema_version": contract.SCHEMA_VERSION,

@@ -8,8 +8,8 @@ from coevoer_edge.bundle.manifest import Manifest, PairEntry, ParityEntry
 LICENCE = "Apache-2.0"
 
 _UNTRAINED = """\
-> **Untrained.** These weights are a seeded random initialisation. Size, speed and structure are those of the network;
-> what it computes means nothing.
+> **Untrained.** These weights are a seeded random initialisation. Size, speed and structure are those of the trained
+> network; the outputs are meaningless.
 
 """
 
@@ -36,8 +36,8 @@ _CARD = """\
 
 ## Limits
 
-One person in the crop. The body shown with it is {body}; SMPL-X itself is licensed for non-commercial use and is not
-included. {apple}Tools: {tools}.
+The network expects one person in the crop. Body model in this bundle: {body}. SMPL-X itself is licensed for
+non-commercial use and is not included. {apple}Tools: {tools}.
 """
 
 _PARITY = """\
@@ -47,8 +47,8 @@ Over {images} golden images, run by {runtime} ({kind}):
 |---|---|---|---|
 {checks}
 
-*Lowering* compares the error of this file with that of the quantized program, both measured from the float network.
-*Quantization* is the distance of the quantized program from the float network, held to the default budget.
+*Lowering* compares the error of this file with that of the quantized program, both measured against the float network.
+*Quantization* is the distance of the quantized program from the float network; its limit is that of the default budget.
 
 | mean vertex distance, mm | {parts} |
 |---|{rules}|
@@ -57,7 +57,7 @@ Over {images} golden images, run by {runtime} ({kind}):
 
 {outputs}"""
 
-_SKIPPED = "Not measured (`export --skip-parity`). Measure it with `python -m coevoer_edge.parity` and this folder."
+_SKIPPED = "Not measured (`export --skip-parity`). Measure it with `python -m coevoer_edge.parity` on this folder."
 
 
 def render(manifest: Manifest) -> str:
@@ -103,12 +103,12 @@ def _parity(parity: ParityEntry) -> str:
 
 
 def _errors(errors: PairEntry) -> str:
-    """A table of the errors by output; ratios where there is a quantized program."""
+    """A table of the errors by output, with ratios if there is a quantized program."""
     if errors.ratio is None or errors.ratio_standard_error is None:
         lines = ["| output | error |", "|---|---|"]
         return "\n".join(lines + [f"| `{name}` | {error:.3g} |" for name, error in errors.artifact.items()])
     told = {name: f"{ratio:.3g} ± {errors.ratio_standard_error[name]:.2g}" for name, ratio in errors.ratio.items()}
-    lines = ["| output | error, quantized | error, artifact | ratio, and its standard error |", "|---|---|---|---|"]
+    lines = ["| output | error, quantized | error, artifact | ratio ± standard error |", "|---|---|---|---|"]
     exact = errors.quantized
     lines += [f"| `{n}` | {exact[n]:.3g} | {error:.3g} | {told[n]} |" for n, error in errors.artifact.items()]
     return "\n".join([*lines, f"| all | | | {told['all']} |"])

@@ -1,7 +1,7 @@
-"""Writing safetensors files: the same tensors give the same bytes.
+"""Write safetensors files reproducibly: the same tensors give the same bytes.
 
-In: tensors and words about them. Out: a file. The library leaves the order of the metadata to chance, and bundles are
-compared by digest; so the header is put in order.
+In: tensors and metadata. Out: a file. The safetensors library writes metadata in arbitrary order. Bundles are compared
+by digest, so the header is sorted here.
 """
 
 import json
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file, little-endian, metadata and tensors by name."""
+    """Write a little-endian safetensors file with metadata and tensors sorted by name."""
     from safetensors.numpy import save
 
     data = save({name: np.ascontiguousarray(value) for name, value in tensors.items()}, dict(metadata))

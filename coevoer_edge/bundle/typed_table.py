@@ -1,7 +1,7 @@
-"""JSON tables read into frozen dataclasses, every field by its annotated type.
+"""Read JSON tables into frozen dataclasses, and check every field against its annotated type.
 
-In: a table as `json.loads` gives it, a dataclass. Out: the dataclass, or `BundleError` that names the field, what
-stands there and what is valid. Nothing is converted: `"false"` is no bool, 1.5 no int, and true no number.
+In: a table from `json.loads`, a dataclass. Out: an instance of the dataclass, or a `BundleError` that names the field,
+its value and what is valid. Nothing is converted: `"false"` is not a bool, 1.5 is not an int, and true is not a number.
 """
 
 import types
@@ -18,13 +18,13 @@ _ADVICE = "export the bundle again, or install the coevoer-edge that wrote it"
 
 
 def read_table(cls: type[T], table: object, where: str) -> T:
-    """Make a dataclass of a table. Fields with a default may be missing.
+    """Build a dataclass from a table. Fields with a default may be missing.
 
     Annotations may be str, int, float, bool, Any, Literal, dataclasses, tuple[X, ...], dict[str, X], and X | None. A
     class with a classmethod `from_table(table, where)` reads itself.
 
     Raises:
-        BundleError: missing or unknown keys, or a value of another type; `where` names the table.
+        BundleError: keys are missing or unknown, or a value has the wrong type; the message calls the table `where`.
     """
     if not isinstance(table, Mapping):
         raise BundleError(f"{where} is {_shown(table)}, not a table; {_ADVICE}.")
@@ -38,7 +38,7 @@ def read_table(cls: type[T], table: object, where: str) -> T:
 
 
 def to_table(value: Any) -> dict[str, Any]:
-    """A dataclass as the table that `read_table` reads, without fields that are None."""
+    """Convert a dataclass to the table that `read_table` reads, without fields that are None."""
     return {key: item for key, item in asdict(value, dict_factory=_without_none).items() if item is not None}
 
 
@@ -82,7 +82,7 @@ def _named(hint: Any) -> str:
     origin = get_origin(hint)
     if origin is Literal:
         return f"one of {', '.join(map(repr, get_args(hint)))}"
-    names = {str: "a text", int: "a whole number", float: "a finite number", bool: "true or false"}
+    names = {str: "a string", int: "a whole number", float: "a finite number", bool: "true or false"}
     return names.get(hint) or {tuple: "a list", dict: "a table"}[origin]
 
 

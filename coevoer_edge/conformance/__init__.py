@@ -1,6 +1,6 @@
-"""The conformance kit: cases that every implementation of docs/pipeline.md answers alike (section 9 of the page).
+"""The conformance kit: test cases with expected results for every implementation of docs/pipeline.md (section 9).
 
-`coevoer_edge.conformance(...)` holds this package's own pipeline against a kit.
+`coevoer_edge.conformance(...)` checks this package's own pipeline against a kit.
 """
 
 import sys
@@ -16,7 +16,7 @@ __all__ = ["conformance"]
 
 
 def conformance(bundle: str | Path | None = None) -> "list[Verdict]":
-    """Hold this package's pipeline against the kit of a bundle.
+    """Check this package's pipeline against the kit of a bundle.
 
         failed = [verdict.faults for verdict in coevoer_edge.conformance() if verdict.faults]
 
@@ -24,11 +24,12 @@ def conformance(bundle: str | Path | None = None) -> "list[Verdict]":
         bundle: the folder that an export wrote; None for the kit that comes with the package.
 
     Returns:
-        A verdict for each case: its faults in words, none where it passed, and the worst error of each tensor as a
-        share of what is allowed.
+        A verdict for each case: its faults as text (empty if the case passed), and the worst error of each tensor as a
+        fraction of its tolerance.
 
     Raises:
-        BundleError: a bundle that cannot be opened, or a kit that cannot be read.
+        BundleError: the bundle cannot be opened.
+        InputError: the kit cannot be read.
     """
     from coevoer_edge.body.model import BodyModel
     from coevoer_edge.bundle import Bundle

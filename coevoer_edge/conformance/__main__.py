@@ -1,6 +1,6 @@
-"""`python -m coevoer_edge.conformance [BUNDLE]`: hold this package's pipeline against a conformance kit.
+"""`python -m coevoer_edge.conformance [BUNDLE]`: check this package's pipeline against a conformance kit.
 
-In: a bundle, or nothing for the package's own kit. Out: a line for each kind of case; exit code 1 where one fails.
+In: a bundle, or nothing for the package's own kit. Out: a line for each kind of case; exit code 1 if a case fails.
 """
 
 import json
@@ -18,9 +18,9 @@ from coevoer_edge.terminal.console import Command
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(bundle: Path | None, as_json: bool, quiet: bool) -> None:
-    """Hold the Python pipeline against the conformance kit of BUNDLE.
+    """Check the Python pipeline against the conformance kit of BUNDLE.
 
-    Without a bundle, the kit that comes with the package is taken. docs/pipeline.md, section 9, describes the cases.
+    Without a bundle, the kit that comes with the package is used. docs/pipeline.md, section 9, describes the cases.
     """
     from coevoer_edge.conformance.kit import EXPECTED
 

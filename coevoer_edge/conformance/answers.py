@@ -1,7 +1,7 @@
-"""What this package answers to the cases of the kit.
+"""This package's own results for the cases of the kit.
 
-In: a `Case`. Out: the expected tensors, computed by the running chain itself. `derive` writes the kit with it, `check`
-holds a kit against it; other platforms have their own.
+In: a `Case`. Out: the expected tensors, computed by the running chain itself. `derive` writes the kit from them, and
+`check` compares a kit with them; other platforms have their own implementation.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ from coevoer_edge.runtime.protocol import Outputs, RuntimeKind
 EVERY_VERTEX = 50
 PARAMETERS = tuple(entry.name for entry in fields(SmplxParameters))
 STATES = ("searching", "tracking")
-_SMALL_FRAME_PX = 4096  # of a refused case; any size would do
+_SMALL_FRAME_PX = 4096  # for refused cases; any size would do
 
 
 def answer(case: Case, body: BodyModel, rule: Pipeline = PIPELINE) -> Tensors:
-    """The expected tensors of a case. A `refuse` case raises `CoEvoerError`, as it should."""
+    """Compute the expected tensors of a case. A `refuse` case raises `CoEvoerError`, as intended."""
     return _ANSWERS[case.kind](case.tensors, body, rule)
 
 
@@ -44,7 +44,7 @@ def is_refused(case: Case, body: BodyModel, rule: Pipeline = PIPELINE) -> bool:
 
 
 def decisions(case: Case, body: BodyModel, rule: Pipeline = PIPELINE) -> Tensors:
-    """The `crops`, `states` and `accepted` of a `track` case by the tracker alone, without pixels and smoothing."""
+    """Compute `crops`, `states` and `accepted` of a `track` case by the tracker alone, without pixels or smoothing."""
     tracker, given = Tracker(rule), case.tensors
     count = len(given["timestamps_ms"])
     crops, states, accepted = np.zeros((count, 4)), np.zeros(count, np.uint8), np.zeros(count, np.uint8)
@@ -57,7 +57,7 @@ def decisions(case: Case, body: BodyModel, rule: Pipeline = PIPELINE) -> Tensors
 
 
 def crop_of(values: np.ndarray) -> Crop:
-    """x0, y0, width, height."""
+    """A crop from x0, y0, width, height."""
     x0, y0, width, height = (float(value) for value in values)
     return Crop(x0, y0, width, height)
 
@@ -111,7 +111,7 @@ def _search(given: Tensors, body: BodyModel, rule: Pipeline) -> Tensors:
 
 @dataclass
 class _Replay:
-    """A runtime that repeats a case's outputs, frame by frame, whatever it is shown."""
+    """A runtime that returns a case's outputs frame by frame and ignores its input."""
 
     given: Tensors
     name: str = "of the kit"
@@ -123,7 +123,7 @@ class _Replay:
         return outputs_of(self.given, self.frame - 1)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to release."""
 
 
 def _track(given: Tensors, body: BodyModel, rule: Pipeline) -> Tensors:

@@ -1,4 +1,4 @@
-"""Hold answers against a kit.
+"""Compare results with a kit.
 
 In: a `Kit`, a body. Out: a `Verdict` for each case, with the worst error of each tensor.
 """
@@ -16,10 +16,10 @@ from coevoer_edge.pipeline.constants import Pipeline
 
 @dataclass(frozen=True)
 class Verdict:
-    """Of one case: empty `faults` when it passed."""
+    """The outcome of one case; `faults` is empty if it passed."""
 
     case: Case
-    worst: Mapping[str, float]  # of each expected tensor, as a share of what is allowed; exact ones: 0 or inf
+    worst: Mapping[str, float]  # by expected tensor, as a fraction of its tolerance; 0 or inf if that is 0
     faults: tuple[str, ...]
 
     def __repr__(self) -> str:
@@ -28,7 +28,7 @@ class Verdict:
 
 
 def check(kit: Kit, body: BodyModel) -> list[Verdict]:
-    """This package's own answers to all cases, with the kit's constants."""
+    """Check this package's own results for all cases, with the kit's constants."""
     rule = Pipeline.from_table(kit.pipeline)
     verdicts = []
     for case in kit.cases:
@@ -41,7 +41,7 @@ def check(kit: Kit, body: BodyModel) -> list[Verdict]:
 
 
 def compare(case: Case, answers: Tensors, tolerances: Mapping[str, tuple[float, float]]) -> Verdict:
-    """Hold the answers to one case against what is expected."""
+    """Compare the results for one case with the expected ones."""
     worst, faults = {}, []
     for name, expected in case.expected.items():
         given = np.asarray(answers[name], np.float64)

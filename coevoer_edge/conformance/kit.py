@@ -1,7 +1,7 @@
-"""The kit as a file: reading and writing.
+"""Read and write the kit's file.
 
-In: a safetensors file. Out: `Kit`, its cases with what is given and what is expected. A tensor's name is
-`{kind}.{number}.{name}`; the metadata holds tolerances, constants and what each case is about, as JSON.
+In: a safetensors file. Out: `Kit`, whose cases contain given and expected tensors. A tensor's name is
+`{kind}.{number}.{name}`; the metadata contains tolerances, constants and a description of each case, as JSON.
 """
 
 import json
@@ -36,7 +36,7 @@ EXPECTED: Mapping[str, tuple[str, ...]] = {
     "detect": ("looks", "last_crop", "translation_crop", "joints_px"),
     "refuse": (),
 }
-"""Of each kind of case, the tensors that an implementation computes; all others are given."""
+"""For each kind of case, the tensors that an implementation must compute; all others are given."""
 
 _ROTATION, _COEFFICIENT = (1e-4, 0.0), (1e-5, 1e-5)
 _PIXELS, _METRES = (0.02, 1e-5), (1e-4, 1e-5)
@@ -53,7 +53,7 @@ TOLERANCES: Mapping[str, tuple[float, float]] = {
     "accepted": (0.0, 0.0),
     "looks": (0.0, 0.0),
 }
-"""Absolute and relative: |given - expected| <= absolute + relative |expected|. Enough for float32."""
+"""Absolute and relative: |computed - expected| <= absolute + relative |expected|. They leave room for float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,18 +67,18 @@ class Case:
 
     @property
     def prefix(self) -> str:
-        """Of its tensors in the file, without the last dot."""
+        """The prefix of its tensors' names in the file, without the final dot."""
         return f"{self.kind}.{self.number}"
 
     @property
     def expected(self) -> Tensors:
-        """What an implementation has to compute."""
+        """The tensors that an implementation must compute."""
         return {name: self.tensors[name] for name in EXPECTED[self.kind]}
 
 
 @dataclass(frozen=True, eq=False)
 class Kit:
-    """All cases, and the constants that they were made with (the manifest's `pipeline` table)."""
+    """All cases, and the constants that they were computed with (the manifest's `pipeline` table)."""
 
     pipeline: Mapping[str, Any]
     tolerances: Mapping[str, tuple[float, float]]
@@ -86,7 +86,7 @@ class Kit:
 
     @classmethod
     def open(cls, path: Path = KIT_PATH) -> "Kit":
-        """Read a kit. Raises `InputError` for a file that is none."""
+        """Read a kit. Raises `InputError` if the file is not a conformance kit."""
         from safetensors import SafetensorError, safe_open
 
         try:

@@ -1,7 +1,7 @@
-"""A stage for the tracker: people with exact truth, and an oracle that says what a network would say of a crop.
+"""Simulated scenes for the tracker: people with exact ground truth, and an oracle that imitates a network.
 
-In: actors, a crop, a time. Out: the contract's outputs. The oracle sees whoever is nearest to the crop's centre, with
-noise; its rotations are as little orthonormal as int8 leaves them.
+In: actors, a crop, a time. Out: the contract's outputs. The oracle returns the person nearest to the crop's centre,
+with noise; its rotation matrices are rounded as in int8 and therefore not exactly orthonormal.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ from coevoer_edge.pipeline.person import frame_camera
 from coevoer_edge.runtime.protocol import Outputs
 
 NOISE_DEG = {"global_orient": 1.5, "body_pose": 1.5, "left_hand_pose": 3.0, "right_hand_pose": 3.0, "jaw_pose": 1.5}
-NOISE_PX, NOISE_DEPTH = 0.6, 0.01  # of the crop's 192 x 256; of ln z
-_LEVELS = 127  # of int8
-_LEAST_TORSO_PX = 10.0  # in the crop: whoever is smaller is not seen
-_EVEN_SHARE, _STEEPNESS = 0.35, 12.0  # of the upper body in sight: visibility 0.5 there
+NOISE_PX, NOISE_DEPTH = 0.6, 0.01  # in pixels of the 192 x 256 crop; in ln z
+_LEVELS = 127  # levels of int8
+_LEAST_TORSO_PX = 10.0  # in the crop; a smaller person is not detected
+_EVEN_SHARE, _STEEPNESS = 0.35, 12.0  # visible share with visibility 0.5; the sigmoid's steepness
 _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
 _UPPER = [JOINT_NAMES.index(name) for name in CROP_RULE.next_crop_joints]
 _PARTS = [
@@ -39,7 +39,7 @@ _SIZE = np.array((contract.IMAGE_WIDTH_PX, contract.IMAGE_HEIGHT_PX), np.float64
 
 
 class Place(NamedTuple):
-    """Where somebody stands, in frame heights (x from the left edge): the pelvis, and the torso's length."""
+    """The place of a person in frame heights: pelvis (x from the left edge), and length of the torso."""
 
     x: float
     y: float
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who moves. `place` gives None while they are not there or covered."""
+    """A moving person. `place` returns None while they are absent or occluded."""
 
     posture: Callable[[float], SmplxParameters]  # s
     place: Callable[[float], Place | None]  # s
@@ -65,13 +65,13 @@ class Body(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """Actors before one camera."""
+    """Actors in front of one camera."""
 
     actors: Sequence[Actor]
     model: BodyModel
 
     def at(self, time_s: float, width_px: int, height_px: int) -> list[Body]:
-        """Who is to be seen."""
+        """The people who are visible at one time."""
         bodies = []
         camera = frame_camera(width_px, height_px)
         for actor in self.actors:
@@ -90,7 +90,7 @@ class Stage:
 
 
 def oracle(bodies: Sequence[Body], crop: Crop, width_px: int, height_px: int, rng: Generator) -> Outputs:
-    """What a network would say of the crop."""
+    """Imitate a network's outputs for the crop."""
     seen = [body for body in bodies if body.torso_px / crop.scale >= _LEAST_TORSO_PX]
     shares = [float(_in_sight(body.joints_px[_UPPER], crop, width_px, height_px).mean()) for body in seen]
     seen = [body for body, share in zip(seen, shares, strict=True) if share > 0.1]
@@ -117,7 +117,7 @@ def oracle(bodies: Sequence[Body], crop: Crop, width_px: int, height_px: int, rn
 
 
 def nobody(rng: Generator) -> Outputs:
-    """A crop without a person: some body, and a visibility that says that it is none."""
+    """Outputs for a crop without a person: an arbitrary body with low visibility."""
     rest = SmplxParameters.rest()
     turned = {"global_orient": axis_angle_to_matrix((np.pi, 0, 0)) @ rest.global_orient}
     body = SmplxParameters(**{f.name: getattr(rest, f.name) for f in fields(rest)} | turned)
@@ -126,12 +126,12 @@ def nobody(rng: Generator) -> Outputs:
 
 
 def noisy(parameters: SmplxParameters, rng: Generator, factor: float = 1.0) -> SmplxParameters:
-    """With a network's errors from frame to frame: rotations turned by `NOISE_DEG`, coefficients by 0.1."""
+    """Add a network's frame-to-frame errors: about `NOISE_DEG` to rotations, 0.1 to coefficients."""
     values = {}
     for entry in fields(parameters):
         value = np.asarray(getattr(parameters, entry.name), np.float64)
         if entry.name in NOISE_DEG:
-            sigma = factor * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # of each axis
+            sigma = factor * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # per axis
             value = value @ axis_angle_to_matrix(rng.normal(0, sigma, (len(value), 3)))
         else:
             value = value + factor * rng.normal(0, 0.1, value.shape)
@@ -142,7 +142,7 @@ def noisy(parameters: SmplxParameters, rng: Generator, factor: float = 1.0) -> S
 def as_outputs(
     parameters: SmplxParameters, camera: Float64Array, boxes: Float64Array, visibility: Float64Array
 ) -> Outputs:
-    """The contract's outputs, float32, rotations rounded as int8 does."""
+    """The contract's outputs, float32, with rotations rounded as in int8."""
     values: dict[str, Float64Array] = {"camera": camera, "part_boxes": boxes, "visibility": visibility}
     for entry in fields(parameters):
         value = np.asarray(getattr(parameters, entry.name), np.float64)

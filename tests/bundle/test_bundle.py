@@ -140,7 +140,7 @@ def test_an_artifact_that_is_a_folder_is_covered_by_the_digests(tmp_path: Path) 
     assert Bundle.open(folder).artifact == folder / "coevoer-t-coreml-w8a8.mlpackage"
     (folder / inside).write_bytes(b"Weights")
     assert refusal(folder) == (
-        f"{folder} does not match its SHA256SUMS: {inside} was altered. Export it again or copy it whole."
+        f"{folder} does not match its SHA256SUMS: {inside} was altered. Export it again, or copy all of it."
     )
 
 
@@ -189,7 +189,7 @@ def test_no_folder(tmp_path: Path) -> None:
 
 def test_artifact_in_place_of_its_folder(sound: Path) -> None:
     path = sound / ARTIFACT
-    assert refusal(path) == f"{path} is the artifact of a bundle; give the folder that holds it, {sound}."
+    assert refusal(path) == f"{path} is the artifact of a bundle; give the folder that contains it, {sound}."
 
 
 @pytest.mark.parametrize("name", ["mine.safetensors", "mine.pth", "mine.ckpt"])
@@ -206,7 +206,7 @@ def test_photo_in_place_of_a_bundle(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"jpeg")
     assert refusal(path) == (
-        f"{path} is a file and not a bundle folder. The bundle comes first, and then what it runs on: "
+        f"{path} is a file and not a bundle folder. Give the bundle first, then its input: "
         f"`python -m coevoer_edge.run BUNDLE {path}`."
     )
 
@@ -222,7 +222,7 @@ def test_without_manifest_or_digests(sound: Path, name: str) -> None:
 
 
 def unmatched(folder: Path, faults: str) -> str:
-    return f"{folder} does not match its SHA256SUMS: {faults}. Export it again or copy it whole."
+    return f"{folder} does not match its SHA256SUMS: {faults}. Export it again, or copy all of it."
 
 
 def test_altered_artifact(sound: Path) -> None:
@@ -294,8 +294,8 @@ def test_json_that_is_no_manifest(sound: Path, text: str, reason: str) -> None:
 def test_other_schema_version(sound: Path) -> None:
     edit_manifest(sound, lambda table: table.update(schema_version=3, news="a key of the future"))
     assert refusal(sound) == (
-        f"{sound / 'manifest.json'} has schema version 3, this is version 2; "
-        "export the bundle again, or install the coevoer-edge that wrote it."
+        f"{sound / 'manifest.json'} has schema version 3; this coevoer-edge reads version 2. "
+        "Export the bundle again, or install the coevoer-edge that wrote it."
     )
 
 
@@ -349,7 +349,10 @@ def test_body_and_kit_must_be_there(sound: Path) -> None:
     [
         (lambda t: t["body_model"].pop("file"), f"manifest.body_model: missing or unknown keys ['file']; {ADVICE}."),
         (lambda t: t["pipeline"].pop("conformance"), "manifest.pipeline: missing or unknown keys ['conformance']; "),
-        (lambda t: t["body_model"].update(file="../x"), "body_model.file '../x' is not the name of a file beside it"),
+        (
+            lambda t: t["body_model"].update(file="../x"),
+            "body_model.file '../x' is not the name of a file in its folder",
+        ),
         (lambda t: t["pipeline"].update(conformance="a/b"), "pipeline.conformance 'a/b' is not the name of a file"),
         (lambda t: t["pipeline"].pop("tile_step"), "manifest.pipeline: missing or unknown keys ['tile_step']; export"),
         (lambda t: t.update(pipeline=[]), "manifest.pipeline is [], not a table; "),
@@ -364,7 +367,9 @@ def test_body_and_pipeline_are_checked(sound: Path, edit: Callable[[dict[str, An
 @pytest.mark.parametrize("artifact", ["../elsewhere.onnx", ""])
 def test_artifact_must_be_a_file_of_the_bundle(sound: Path, artifact: object) -> None:
     edit_manifest(sound, lambda table: table.update(artifact=artifact))
-    message = f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file beside it; export it again."
+    message = (
+        f"{sound / 'manifest.json'}: artifact {artifact!r} is not the name of a file in its folder; export it again."
+    )
     assert refusal(sound) == message
 
 
@@ -388,12 +393,12 @@ def test_every_key_of_a_manifest_is_required(sound: Path) -> None:
         (lambda t: t.update(trained=0), "manifest.trained is 0; it must be true or false"),
         (lambda t: t.update(parameters=True), "manifest.parameters is True; it must be a whole number"),
         (lambda t: t.update(parameters=1.5), "manifest.parameters is 1.5; it must be a whole number"),
-        (lambda t: t.update(model=7), "manifest.model is 7; it must be a text"),
-        (lambda t: t.update(artifact=5), "manifest.artifact is 5; it must be a text"),
+        (lambda t: t.update(model=7), "manifest.model is 7; it must be a string"),
+        (lambda t: t.update(artifact=5), "manifest.artifact is 5; it must be a string"),
         (lambda t: t.update(tools=["torch"]), "manifest.tools is ['torch']; it must be a table"),
-        (lambda t: t["tools"].update(torch=2), "manifest.tools.torch is 2; it must be a text"),
+        (lambda t: t["tools"].update(torch=2), "manifest.tools.torch is 2; it must be a string"),
         (lambda t: t.update(joint_names="pelvis"), "manifest.joint_names is 'pelvis'; it must be a list"),
-        (lambda t: t["joint_names"].__setitem__(3, 4), "manifest.joint_names[3] is 4; it must be a text"),
+        (lambda t: t["joint_names"].__setitem__(3, 4), "manifest.joint_names[3] is 4; it must be a string"),
         (lambda t: t.update(checkpoint="x"), "manifest.checkpoint is 'x', not a table"),
         (lambda t: t["checkpoint"].update(enhancer="no"), "manifest.checkpoint.enhancer is 'no'; it must be true or"),
         (lambda t: t["camera"].update(focal_px=None), "manifest.camera.focal_px is None; it must be a finite number"),

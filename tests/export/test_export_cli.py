@@ -139,7 +139,7 @@ def test_existing_folder_that_is_no_bundle_even_with_overwrite(tmp_path: Path) -
     existing = tmp_path / "out" / "coevoer-t-executorch-xnnpack-w8a8"
     existing.mkdir(parents=True)
     assert refusal("--target", "all", "-o", tmp_path / "out", "--overwrite") == (
-        f"{existing} exists and is not a bundle; it is not overwritten."
+        f"{existing} exists and is not a bundle, so it is not overwritten; choose another --output-dir."
     )
 
 
