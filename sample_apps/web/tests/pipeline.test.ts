@@ -74,11 +74,11 @@ describe("body", () => {
   it("has faces that point outward", () => {
     const pipeline = new FramePipeline(manifest, body, oracle(), { smooth: false, mesh: true, passes: 1 });
     return pipeline.detect(black(192, 256)).then(({ person }) => {
-      const vertices = person!.vertices!;
+      const vertices = person.vertices!;
       const normals = new Float32Array(vertices.length);
       vertexNormals(vertices, body.faces, normals);
       let volume = 0; // by the divergence theorem: positive where normals point out
-      for (let i = 0; i < vertices.length; i++) volume += (vertices[i]! - person!.translation[i % 3]!) * normals[i]!;
+      for (let i = 0; i < vertices.length; i++) volume += (vertices[i]! - person.translation[i % 3]!) * normals[i]!;
       expect(volume / 18).toBeGreaterThan(0.03); // m^3; a person has about 0.07
       expect(volume / 18).toBeLessThan(0.15);
     });
@@ -86,7 +86,7 @@ describe("body", () => {
 
   it("moves as a whole with its translation", async () => {
     const options = { smooth: false, mesh: true, passes: 1 };
-    const still = (await new FramePipeline(manifest, body, oracle(), options).detect(black(192, 256))).person!;
+    const still = (await new FramePipeline(manifest, body, oracle(), options).detect(black(192, 256))).person;
     const moved = body.vertices(body.skeleton(still.parameters), still.parameters, [1, 2, 3]);
     const origin = body.vertices(body.skeleton(still.parameters), still.parameters);
     for (let i = 0; i < moved.length; i += 501) expect(moved[i]! - origin[i]!).toBeCloseTo([1, 2, 3][i % 3]!, 5);

@@ -65,7 +65,7 @@ export async function round(): Promise<number> {
   times.crop.push(timings.cropMs);
   times.decode.push(timings.decodeMs);
   const meshStart = performance.now();
-  opened.body.vertices(opened.body.skeleton(person!.parameters), person!.parameters);
+  opened.body.vertices(opened.body.skeleton(person.parameters), person.parameters);
   times.mesh.push(performance.now() - meshStart);
   return networkMs;
 }

@@ -6,7 +6,7 @@
 import type { EngineOptions, Info, Progress } from "./engine.js";
 import { CoEvoerError, messageOf } from "./errors.js";
 import type { Answers, Reply, Request } from "./messages.js";
-import type { EstimatorResult } from "./person.js";
+import type { EstimatorResult, ImageResult } from "./person.js";
 import { defaultThreads, type Provider } from "./runtime.js";
 
 export interface EstimatorOptions {
@@ -101,7 +101,7 @@ export class Estimator {
   }
 
   /** Finds the person in a single image. */
-  async detect(image: ImageBitmapSource): Promise<EstimatorResult> {
+  async detect(image: ImageBitmapSource): Promise<ImageResult> {
     const frame = await toBitmap(image);
     return this.ask({ kind: "image", frame }, [frame]);
   }

@@ -9,7 +9,7 @@ import { CoEvoerError } from "./errors.js";
 import { extractCrop, neededRegion, toTensor, type Region } from "./image.js";
 import type { Manifest } from "./manifest.js";
 import { decode, type Decoded, type Outputs } from "./parameters.js";
-import { embody, pose, type EstimatorResult, type Person, type Timings } from "./person.js";
+import { embody, pose, type EstimatorResult, type ImageResult, type Person, type Timings } from "./person.js";
 import { Smoother } from "./smoothing.js";
 import { nextCrop, Tracker } from "./tracker.js";
 
@@ -57,7 +57,7 @@ export class FramePipeline {
   /**
    * Looks at a single image: the whole frame, then the crop around the body found there. The camera is the last crop's.
    */
-  async detect(frame: Frame): Promise<EstimatorResult> {
+  async detect(frame: Frame): Promise<ImageResult> {
     let crop = wholeFrame(frame.width, frame.height, this.manifest.input.crop);
     let look = await this.look(frame, crop);
     let { timings } = look;
@@ -124,14 +124,14 @@ export class FramePipeline {
     return { decoded, timings };
   }
 
-  private result(
+  private result<P extends Person | null>(
     timestampMs: number | null,
     state: EstimatorResult["state"],
     frame: Frame,
     crop: Crop,
-    person: Person | null,
+    person: P,
     timings: Timings,
-  ): EstimatorResult {
+  ): EstimatorResult & { readonly person: P } {
     const frameSize = [frame.width, frame.height] as const;
     return { timestampMs, state, frameSize, crop, person, trained: this.manifest.trained, timings };
   }

@@ -6,7 +6,7 @@ export type { Info, Progress, Stage } from "./engine.js";
 export { CoEvoerError, type ErrorCode } from "./errors.js";
 export type { Manifest } from "./manifest.js";
 export type { SmplxParameters } from "./parameters.js";
-export type { EstimatorResult, Person, Timings } from "./person.js";
+export type { EstimatorResult, ImageResult, Person, Timings } from "./person.js";
 export { RUNTIME_FILES, type Provider } from "./runtime.js";
 export type { SelfCheck } from "./selfcheck.js";
 export type { State } from "./tracker.js";

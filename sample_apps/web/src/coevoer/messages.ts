@@ -4,7 +4,7 @@
 
 import type { EngineOptions, Info, Progress } from "./engine.js";
 import type { ErrorCode } from "./errors.js";
-import type { EstimatorResult } from "./person.js";
+import type { EstimatorResult, ImageResult } from "./person.js";
 
 export type Request =
   | { readonly kind: "create"; readonly options: EngineOptions }
@@ -16,7 +16,7 @@ export type Request =
 /** The type of the answer to each kind of request. */
 export interface Answers {
   create: Info;
-  image: EstimatorResult;
+  image: ImageResult;
   video: EstimatorResult;
   reset: null;
   close: null;

@@ -38,6 +38,9 @@ export interface EstimatorResult {
   readonly timings: Timings;
 }
 
+/** The result of a single image, which always has a person; the caller judges by the visibility. */
+export type ImageResult = EstimatorResult & { readonly person: Person };
+
 /** A decoded body in the camera of its crop: joints only, no mesh yet. */
 export interface Posed {
   readonly decoded: Decoded;

@@ -134,8 +134,8 @@ async function detect(given: Tensors, manifest: Manifest, body: Body): Promise<A
   return {
     looks: [looks],
     last_crop: flat(crop),
-    translation_crop: [...person!.translation],
-    joints_px: [...person!.jointsPx],
+    translation_crop: [...person.translation],
+    joints_px: [...person.jointsPx],
   };
 }
 
