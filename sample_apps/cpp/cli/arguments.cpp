@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <sstream>
 
 #include "coevoer/error.hpp"
 
@@ -12,9 +13,9 @@ const char* const kUsage =
     "BUNDLE is a folder written by `python -m coevoer_edge.export --target executorch`.\n"
     "\n"
     "  -o, --output-dir DIR   write NAME.json (parameters, joints) and NAME.obj (mesh) for each image\n"
-    "  --fps N                the images are the frames of a stream, N a second: track and smooth\n"
+    "  --fps N                take the images as frames of a stream, N a second: track and smooth\n"
     "  --raw                  do not smooth a stream\n"
-    "  --smaller BUNDLE       run on this smaller model, as under heat or low memory\n"
+    "  --smaller BUNDLE       run this smaller model, as under heat or low memory\n"
     "  --repeat N             run each image N times and print the medians\n"
     "  -h, --help\n";
 
@@ -30,9 +31,11 @@ double number(const std::string& name, const std::string& text, double least, do
     value = std::stod(text, &used);
   } catch (const std::exception&) {
   }
-  if (used != text.size() || !(value >= least && value <= most))
-    throw Error(ErrorKind::usage,
-                name + " is " + text + "; give a number from " + std::to_string(least) + " to " + std::to_string(most));
+  if (used != text.size() || !(value >= least && value <= most)) {
+    std::ostringstream message;
+    message << name << " is " << text << "; give a number from " << least << " to " << most << ".";
+    throw Error(ErrorKind::usage, message.str());
+  }
   return value;
 }
 
@@ -44,7 +47,7 @@ Arguments Arguments::parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     const auto value = [&]() -> const std::string& {
-      if (i + 1 >= words.size()) throw Error(ErrorKind::usage, word + " has no value; see coevoer --help");
+      if (i + 1 >= words.size()) throw Error(ErrorKind::usage, word + " has no value; see coevoer --help.");
       return words[++i];
     };
     if (word == "-h" || word == "--help")
@@ -60,15 +63,15 @@ Arguments Arguments::parse(const std::vector<std::string>& words) {
     else if (word == "--raw")
       a.raw = true;
     else if (word.size() > 1 && word[0] == '-')
-      throw Error(ErrorKind::usage, "unknown option " + word + "; see coevoer --help");
+      throw Error(ErrorKind::usage, "Unknown option " + word + "; see coevoer --help.");
     else
       plain.push_back(word);
   }
   if (a.help) return a;
-  if (plain.size() < 2) throw Error(ErrorKind::usage, "give a bundle and one image or more; see coevoer --help");
-  if (a.raw && !a.fps) throw Error(ErrorKind::usage, "--raw is for streams; add --fps N, or leave it out");
+  if (plain.size() < 2) throw Error(ErrorKind::usage, "Give a bundle and at least one image; see coevoer --help.");
+  if (a.raw && !a.fps) throw Error(ErrorKind::usage, "--raw is for streams; add --fps N, or leave it out.");
   if (a.fps && a.repeat > 1)
-    throw Error(ErrorKind::usage, "--repeat is for single images; leave --fps or --repeat out");
+    throw Error(ErrorKind::usage, "--repeat is for single images; leave out --fps or --repeat.");
   a.bundle = plain[0];
   a.images.assign(plain.begin() + 1, plain.end());
   std::map<std::filesystem::path, std::filesystem::path> stems;
@@ -76,8 +79,8 @@ Arguments Arguments::parse(const std::vector<std::string>& words) {
     const auto [other, is_new] = stems.emplace(image.stem(), image);
     if (a.output_dir && !is_new)
       throw Error(ErrorKind::usage, other->second.string() + " and " + image.string() +
-                                        " would be written to the same " + "files in " + a.output_dir->string() +
-                                        "; rename one");
+                                        " would be written to the same files in " + a.output_dir->string() +
+                                        "; rename one of them.");
   }
   return a;
 }

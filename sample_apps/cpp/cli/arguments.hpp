@@ -1,4 +1,4 @@
-// The command line's arguments.
+// The arguments of the command line.
 #pragma once
 
 #include <filesystem>

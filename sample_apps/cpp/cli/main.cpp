@@ -1,4 +1,4 @@
-// `coevoer`: images in; SMPL-X parameters, meshes and times out. Exit code 2 for usage, 1 for anything that failed.
+// `coevoer`. In: images. Out: SMPL-X parameters, meshes and times. The exit code is 2 for usage, 1 for other failures.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -27,7 +27,7 @@ double timed_mesh(const Estimator& estimator, const EstimatorResult& result, std
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
-// One image, as often as asked for; the times become their medians.
+// Looks at one image `repeat` times and gives the medians of the times.
 EstimatorResult look(Estimator& estimator, const Picture& picture, int repeat, std::vector<float>& vertices, double& mesh_ms) {
   std::vector<double> crop, network, decode, mesh;
   EstimatorResult result;

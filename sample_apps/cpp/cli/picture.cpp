@@ -42,7 +42,8 @@ Picture read_picture(const std::filesystem::path& path) {
   using coevoer::ErrorKind;
   std::ifstream file(path, std::ios::binary);
   if (!file || std::filesystem::is_directory(path))
-    throw Error(ErrorKind::usage, "no image at " + path.string() + "; give the path of a JPEG, PNG or BMP file");
+    throw Error(ErrorKind::usage,
+                "There is no image at " + path.string() + "; give the path of a JPEG, PNG or BMP file.");
   const std::vector<std::uint8_t> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   Picture picture;
   int channels = 0;
@@ -52,7 +53,7 @@ Picture read_picture(const std::filesystem::path& path) {
       &stbi_image_free);
   if (!rgba)
     throw Error(ErrorKind::usage, path.string() + " cannot be read as an image (" + stbi_failure_reason() +
-                                      "); give a JPEG, PNG or BMP file");
+                                      "); give a JPEG, PNG or BMP file.");
   const std::size_t count =
       static_cast<std::size_t>(picture.size.width) * static_cast<std::size_t>(picture.size.height);
   picture.pixels.resize(3 * count);
@@ -67,7 +68,7 @@ Picture read_picture(const std::filesystem::path& path) {
 
 Picture upright(const Picture& picture, int orientation) {
   if (orientation == 1) return picture;
-  // Bits of what is done, in this order: rows and columns exchanged, mirrored across, mirrored down.
+  // The steps, in this order: exchange rows and columns, mirror across, mirror down.
   const bool exchange = orientation >= 5;
   const bool across = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
   const bool down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;

@@ -1,4 +1,4 @@
-// Image files to upright RGB pixels.
+// Reads image files as upright RGB pixels.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,9 @@ struct Picture {
   coevoer::Frame frame() const { return {pixels.data(), size}; }
 };
 
-// JPEG, PNG or BMP; EXIF orientation applied, transparency laid over white. Raises coevoer::Error(usage).
+// Reads a JPEG, PNG or BMP, applies its EXIF orientation and lays transparent pixels over white. Raises
+// coevoer::Error(usage).
 Picture read_picture(const std::filesystem::path& path);
 
-// Turn by an EXIF orientation, 1 to 8.
+// Turns a picture upright by its EXIF orientation, 1 to 8.
 Picture upright(const Picture& picture, int orientation);

@@ -1,4 +1,4 @@
-// Keeps ExecuTorch's notes on the processor out of the command line's output; its errors stay.
+// Keeps ExecuTorch's notes about the processor out of the command line's output, but not its errors.
 #pragma once
 
 void quiet_executorch();

@@ -72,5 +72,5 @@ void write_file(const std::filesystem::path& path, const std::string& text) {
   file << text;
   file.close();
   if (!file)
-    throw coevoer::Error(coevoer::ErrorKind::usage, path.string() + " cannot be written; give another --output-dir");
+    throw coevoer::Error(coevoer::ErrorKind::usage, path.string() + " cannot be written; give another --output-dir.");
 }

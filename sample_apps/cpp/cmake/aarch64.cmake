@@ -1,4 +1,4 @@
-# Debian's cross compiler. Headers without code of their own (Eigen, nlohmann-json, doctest) come from the host.
+# Debian's cross compiler. Header-only libraries (Eigen, nlohmann-json, doctest) come from the host.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)

@@ -10,10 +10,10 @@ namespace coevoer {
 namespace {
 
 constexpr std::int64_t kInfluences = 8;
-constexpr std::size_t kBlock = 3072;  // floats of the mesh worked on at a time: they stay in the nearest cache
+constexpr std::size_t kBlock = 3072;  // floats of the mesh that are processed at a time, to stay in the L1 cache
 
 [[noreturn]] void fail(const std::string& what) {
-  throw Error(ErrorKind::bundle, "the body " + what + "; export the bundle again");
+  throw Error(ErrorKind::bundle, "The body " + what + "; export the bundle again.");
 }
 
 std::vector<float> finite(const Safetensors& file, const std::string& name, const Shape& shape) {
@@ -65,7 +65,7 @@ Body::Body(const Safetensors& file, const Manifest& manifest)
       fail("has parents that do not come before their children");
   faces_ = file.get<std::int32_t>("faces", {-1, 3});
   if (std::any_of(faces_.begin(), faces_.end(), [V](std::int32_t v) { return v < 0 || v >= V; }))
-    fail("has faces with vertices that are not there");
+    fail("has faces with vertices that do not exist");
 
   const auto joints = file.get<std::uint8_t>("skin_joints", {V, kInfluences});
   const auto weights = finite(file, "skin_weights", {V, kInfluences});
@@ -73,7 +73,7 @@ Body::Body(const Safetensors& file, const Manifest& manifest)
     const auto first = static_cast<std::uint32_t>(influences_.size());
     double sum = 0;
     for (std::size_t i = v * kInfluences; i < (v + 1) * kInfluences; ++i) {
-      if (joints[i] >= J || weights[i] < 0) fail("has skinning of joints that are not there, or negative weights");
+      if (joints[i] >= J || weights[i] < 0) fail("is skinned to joints that do not exist or with negative weights");
       if (weights[i] > 0) influences_.push_back({joints[i], weights[i]});
       sum += weights[i];
     }
@@ -86,7 +86,9 @@ Body::Posed Body::pose(const Parameters& parameters) const {
   if (static_cast<std::size_t>(parameters.betas.size()) != betas_ ||
       static_cast<std::size_t>(parameters.expression.size()) != expression_ || parameters.body_pose.size() != body_ ||
       parameters.left_hand_pose.size() != hand_ || parameters.right_hand_pose.size() != hand_)
-    throw Error(ErrorKind::usage, "the parameters have other numbers of joints or coefficients than the manifest");
+    throw Error(
+        ErrorKind::usage,
+        "The parameters have another number of joints or coefficients than the manifest; give those of a result.");
   const auto rotations = parameters.rotations();
   const Eigen::VectorXd rest = joint_template_ + joint_directions_ * parameters.coefficients();
   Posed posed;
@@ -128,7 +130,7 @@ void Body::rest_vertices(const Parameters& parameters, std::vector<float>& rest)
 
 void Body::vertices(const Parameters& parameters, const Vec3& translation, std::vector<float>& vertices) const {
   const Posed posed = pose(parameters);
-  // Four columns of four floats: G_k, and p_k + translation - G_k j_k.
+  // Each transform is four columns of four floats: G_k, and p_k + translation - G_k j_k.
   std::vector<Eigen::Matrix4f> transforms(parents_.size(), Eigen::Matrix4f::Zero());
   for (std::size_t k = 0; k < transforms.size(); ++k) {
     transforms[k].topLeftCorner<3, 3>() = posed.turn[k].cast<float>();

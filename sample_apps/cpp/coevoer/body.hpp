@@ -12,7 +12,7 @@
 
 namespace coevoer {
 
-// SMPL-X parameters of one person; every rotation maps the joint's frame to its parent's.
+// SMPL-X parameters of one person; each rotation maps the joint's frame to its parent's.
 struct Parameters {
   Mat3 global_orient = Mat3::Identity();
   std::vector<Mat3> body_pose, left_hand_pose, right_hand_pose;
@@ -26,17 +26,17 @@ struct Parameters {
 
 class Body {
  public:
-  // Raises Error(bundle): a tensor is missing, of another shape or type, or holds an index or number that cannot be.
+  // Raises Error(bundle) if a tensor is missing, has another shape or type, or contains an impossible index or number.
   Body(const Safetensors& file, const Manifest& manifest);
 
   std::size_t num_vertices() const { return skin_.size(); }
   const std::vector<std::int32_t>& faces() const { return faces_; }  // 3 a face, counterclockwise from outside
 
-  // The root turns about the pelvis, nothing is translated. Rotations and coefficients have to be the manifest's in
-  // number, else Error(usage).
+  // The root rotates about the pelvis, without a translation. Raises Error(usage) if the number of rotations or
+  // coefficients is not the manifest's.
   std::vector<Vec3> joints(const Parameters& parameters) const;
 
-  // (V, 3) in `vertices`, which is resized, with `translation` added.
+  // Writes (V, 3) to `vertices`, which is resized, with `translation` added.
   void vertices(const Parameters& parameters, const Vec3& translation, std::vector<float>& vertices) const;
 
  private:
@@ -54,7 +54,7 @@ class Body {
   Posed pose(const Parameters& parameters) const;
   void rest_vertices(const Parameters& parameters, std::vector<float>& rest) const;
 
-  std::size_t betas_, expression_, body_, hand_;  // how many each
+  std::size_t betas_, expression_, body_, hand_;  // the number of each
   std::vector<std::int32_t> parents_, faces_;
   Eigen::VectorXd joint_template_;                                                                  // 3J
   Eigen::MatrixXd joint_directions_;                                                                // 3J 20

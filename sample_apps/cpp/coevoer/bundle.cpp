@@ -18,7 +18,7 @@ std::map<std::string, std::string> stated(const std::filesystem::path& sums) {
   for (std::string line; std::getline(file, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.size() < 67 || line.substr(64, 2) != "  ")
-      throw Error(ErrorKind::bundle, sums.string() + " is not a list of digests; export the bundle again");
+      throw Error(ErrorKind::bundle, sums.string() + " is not a list of digests; export the bundle again.");
     digests[line.substr(66)] = line.substr(0, 64);
   }
   return digests;
@@ -39,11 +39,11 @@ Bundle Bundle::open(const std::filesystem::path& folder) {
   const std::string name = folder.string();
   std::error_code unreadable;
   if (!std::filesystem::is_directory(folder, unreadable))
-    throw Error(ErrorKind::bundle,
-                "no bundle folder " + name + "; `python -m coevoer_edge.export --target executorch` writes one");
+    throw Error(ErrorKind::bundle, "There is no bundle folder " + name +
+                                       "; `python -m coevoer_edge.export --target executorch` writes one.");
   for (const char* file : {kManifest, kSums})
     if (!std::filesystem::is_regular_file(folder / file, unreadable))
-      throw Error(ErrorKind::bundle, name + " is not a bundle: it has no " + file);
+      throw Error(ErrorKind::bundle, name + " is not a bundle: it has no " + file + ". Export it again.");
   try {
     Bundle bundle{folder, {}, found(folder)};
     const auto listed = stated(folder / kSums);
@@ -59,18 +59,18 @@ Bundle Bundle::open(const std::filesystem::path& folder) {
       if (!listed.contains(file)) faults += "; " + file + " is not listed";
     if (!faults.empty())
       throw Error(ErrorKind::bundle, name + " does not match its " + kSums + ": " + faults.substr(2) +
-                                         ". Export it again or copy it whole");
+                                         ". Export it again or copy it whole.");
     bundle.manifest = Manifest::read(folder / kManifest);
     const Manifest& manifest = bundle.manifest;
     for (const auto& file : {manifest.body_file, manifest.conformance_file})
       if (!listed.contains(file))
-        throw Error(ErrorKind::bundle, name + ": the manifest names " + file + ", which is not there; export it again");
+        throw Error(ErrorKind::bundle, name + ": the manifest names " + file + ", which is missing; export it again.");
     if (!std::filesystem::exists(bundle.artifact()))
       throw Error(ErrorKind::bundle,
-                  name + ": the manifest names " + manifest.artifact + ", which is not there; export it again");
+                  name + ": the manifest names " + manifest.artifact + ", which is missing; export it again.");
     return bundle;
   } catch (const std::filesystem::filesystem_error& error) {
-    throw Error(ErrorKind::bundle, name + " cannot be read (" + error.what() + "); copy it again");
+    throw Error(ErrorKind::bundle, name + " cannot be read (" + error.what() + "); copy it again.");
   }
 }
 

@@ -14,8 +14,8 @@ struct Bundle {
   Manifest manifest;
   std::map<std::string, std::string> digests;  // SHA-256 by path inside the folder
 
-  // Checks every digest, then the contract, before anything is read from a tensor. Raises Error(bundle): missing,
-  // incomplete, altered, files beside those listed, or another contract.
+  // Checks every digest, then the contract, before any tensor is read. Raises Error(bundle) if the bundle is missing,
+  // incomplete or altered, contains files that are not listed, or has another contract.
   static Bundle open(const std::filesystem::path& folder);
 
   std::filesystem::path artifact() const { return folder / manifest.artifact; }

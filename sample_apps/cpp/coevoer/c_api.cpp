@@ -20,8 +20,8 @@ namespace coevoer {
 #ifndef COEVOER_WITH_EXECUTORCH
 std::unique_ptr<Network> load_executorch(const Bundle&) {
   throw Error(ErrorKind::usage,
-              "this library was built without ExecuTorch; give a loader, or build with "
-              "-DCOEVOER_EXECUTORCH=ON");
+              "This library was built without ExecuTorch; give a loader, or build it with "
+              "-DCOEVOER_EXECUTORCH=ON.");
 }
 #endif
 namespace {
@@ -33,7 +33,7 @@ coevoer_status failed(const Error& error) {
   return static_cast<coevoer_status>(error.kind());
 }
 
-// Runs a call; no exception leaves it.
+// Runs a call and turns its exceptions into statuses.
 template <class Call>
 coevoer_status guarded(const Call& call) noexcept {
   try {
@@ -43,7 +43,7 @@ coevoer_status guarded(const Call& call) noexcept {
   } catch (const Error& error) {
     return failed(error);
   } catch (const std::bad_alloc&) {
-    return failed(Error(ErrorKind::memory, "not enough memory; free some and call again"));
+    return failed(Error(ErrorKind::memory, "There is not enough memory; free some and call again."));
   } catch (const std::exception& error) {
     return failed(Error(ErrorKind::usage, error.what()));
   }
@@ -51,17 +51,17 @@ coevoer_status guarded(const Call& call) noexcept {
 
 template <class Pointer>
 Pointer given(Pointer pointer, const char* what) {
-  if (pointer == nullptr) throw Error(ErrorKind::usage, std::string(what) + " is NULL; give one");
+  if (pointer == nullptr) throw Error(ErrorKind::usage, std::string(what) + " is NULL; give one.");
   return pointer;
 }
 
-// The caller's network.
+// A network that the caller provides.
 class ForeignNetwork final : public Network {
  public:
   ForeignNetwork(const Bundle& bundle, coevoer_loader loader, void* context) : specs_(bundle.manifest.outputs) {
     const std::string artifact = bundle.artifact().string();
     if (loader(context, artifact.c_str(), &network_) != 0 || network_.run == nullptr)
-      throw Error(ErrorKind::bundle, "the app's runtime cannot load " + artifact + "; export the bundle again");
+      throw Error(ErrorKind::bundle, "The app's runtime cannot load " + artifact + "; export the bundle again.");
   }
   ForeignNetwork(const ForeignNetwork&) = delete;
   ForeignNetwork& operator=(const ForeignNetwork&) = delete;
@@ -79,7 +79,7 @@ class ForeignNetwork final : public Network {
       pointers.push_back(tensor.values.data());
     }
     if (const std::int32_t code = network_.run(network_.context, image.data(), pointers.data()); code != 0)
-      throw Error(ErrorKind::network, "the app's runtime failed with code " + std::to_string(code));
+      throw Error(ErrorKind::network, "The app's runtime failed with code " + std::to_string(code) + "; see its log.");
     return outputs;
   }
 
@@ -90,10 +90,11 @@ class ForeignNetwork final : public Network {
 
 EstimatorOptions options_of(const coevoer_options& o) {
   EstimatorOptions options;
-  options.engine.bundle = given(o.bundle, "the bundle's folder");
+  options.engine.bundle = given(o.bundle, "The bundle's folder");
   if (o.smaller_bundle != nullptr) options.engine.smaller_bundle = o.smaller_bundle;
   if (o.mode < COEVOER_IMAGE || o.mode > COEVOER_LIVE_STREAM)
-    throw Error(ErrorKind::usage, "mode is " + std::to_string(o.mode) + "; give image 0, video 1 or live stream 2");
+    throw Error(ErrorKind::usage,
+                "The mode is " + std::to_string(o.mode) + "; give image 0, video 1 or live stream 2.");
   options.mode = static_cast<RunningMode>(o.mode);
   options.engine.smooth = o.raw == 0;
   options.engine.loader = load_executorch;
@@ -114,9 +115,9 @@ EstimatorOptions options_of(const coevoer_options& o) {
 }
 
 Frame frame_of(const coevoer_frame* f) {
-  given(f, "the frame");
+  given(f, "The frame");
   if (f->format < COEVOER_RGB || f->format > COEVOER_BGRA)
-    throw Error(ErrorKind::usage, "format is " + std::to_string(f->format) + "; give RGB 0, RGBA 1 or BGRA 2");
+    throw Error(ErrorKind::usage, "The format is " + std::to_string(f->format) + "; give RGB 0, RGBA 1 or BGRA 2.");
   return {f->pixels, {f->width, f->height}, f->stride_bytes, static_cast<PixelFormat>(f->format)};
 }
 
@@ -135,42 +136,42 @@ coevoer_options coevoer_default_options(void) {
 
 coevoer_status coevoer_open(const coevoer_options* options, coevoer_estimator** estimator) {
   return guarded([&] {
-    *given(estimator, "the place for the estimator") = nullptr;
-    *estimator = new coevoer_estimator(coevoer::options_of(*given(options, "options")));
+    *given(estimator, "The pointer to the estimator") = nullptr;
+    *estimator = new coevoer_estimator(coevoer::options_of(*given(options, "The pointer to the options")));
   });
 }
 
 coevoer_status coevoer_detect(coevoer_estimator* l, const coevoer_frame* frame, coevoer_result** result) {
   return guarded([&] {
-    *given(result, "the place for the result") = nullptr;
-    *result = new coevoer_result{given(l, "the estimator")->estimator.detect(frame_of(frame))};
+    *given(result, "The pointer to the result") = nullptr;
+    *result = new coevoer_result{given(l, "The estimator")->estimator.detect(frame_of(frame))};
   });
 }
 
 coevoer_status coevoer_detect_for_video(coevoer_estimator* l, const coevoer_frame* frame, double timestamp_ms,
                                         coevoer_result** result) {
   return guarded([&] {
-    *given(result, "the place for the result") = nullptr;
-    auto& estimator = given(l, "the estimator")->estimator;
+    *given(result, "The pointer to the result") = nullptr;
+    auto& estimator = given(l, "The estimator")->estimator;
     *result = new coevoer_result{estimator.detect_for_video(frame_of(frame), timestamp_ms)};
   });
 }
 
 coevoer_status coevoer_detect_async(coevoer_estimator* l, const coevoer_frame* frame, double timestamp_ms) {
-  return guarded([&] { given(l, "the estimator")->estimator.detect_async(frame_of(frame), timestamp_ms); });
+  return guarded([&] { given(l, "The estimator")->estimator.detect_async(frame_of(frame), timestamp_ms); });
 }
 
 coevoer_status coevoer_set_pressure(coevoer_estimator* l, int32_t thermal, int32_t low_memory) {
   return guarded([&] {
     if (thermal < COEVOER_NOMINAL || thermal > COEVOER_CRITICAL)
       throw coevoer::Error(coevoer::ErrorKind::usage,
-                           "the thermal state is " + std::to_string(thermal) + "; give 0 (nominal) to 3 (critical)");
-    given(l, "the estimator")->estimator.set_pressure(static_cast<coevoer::Thermal>(thermal), low_memory != 0);
+                           "The thermal state is " + std::to_string(thermal) + "; give 0 (nominal) to 3 (critical).");
+    given(l, "The estimator")->estimator.set_pressure(static_cast<coevoer::Thermal>(thermal), low_memory != 0);
   });
 }
 
 coevoer_status coevoer_close(coevoer_estimator* l) {
-  return guarded([&] { given(l, "the estimator")->estimator.close(); });
+  return guarded([&] { given(l, "The estimator")->estimator.close(); });
 }
 
 void coevoer_free(coevoer_estimator* l) { delete l; }
@@ -218,14 +219,15 @@ const int32_t* coevoer_faces(const coevoer_estimator* l, size_t* num_faces) {
 
 coevoer_status coevoer_mesh(const coevoer_estimator* l, const coevoer_result* r, float* vertices, size_t capacity) {
   return guarded([&] {
-    const auto& estimator = given(l, "the estimator")->estimator;
-    if (!given(r, "the result")->result.person)
-      throw coevoer::Error(coevoer::ErrorKind::usage, "the result has no person; ask coevoer_result_has_person first");
+    const auto& estimator = given(l, "The estimator")->estimator;
+    if (!given(r, "The result")->result.person)
+      throw coevoer::Error(coevoer::ErrorKind::usage,
+                           "The result has no person; call coevoer_result_has_person first.");
     const std::size_t count = 3 * estimator.body().num_vertices();
     if (vertices == nullptr || capacity < count)
-      throw coevoer::Error(coevoer::ErrorKind::usage, "the mesh takes " + std::to_string(count) +
-                                                          " floats; there is place for " +
-                                                          std::to_string(vertices ? capacity : 0));
+      throw coevoer::Error(coevoer::ErrorKind::usage, "The buffer has room for " +
+                                                          std::to_string(vertices ? capacity : 0) +
+                                                          " floats; the mesh needs " + std::to_string(count) + ".");
     std::vector<float> mesh;
     estimator.mesh(*r->result.person, mesh);
     std::copy(mesh.begin(), mesh.end(), vertices);

@@ -9,7 +9,7 @@
 namespace coevoer {
 namespace {
 
-// Adds the time of its own life.
+// Adds the time from its construction to its destruction to a total.
 class Stopwatch {
  public:
   explicit Stopwatch(double& total_ms) : total_ms_(total_ms), start_(std::chrono::steady_clock::now()) {}
@@ -22,7 +22,7 @@ class Stopwatch {
   std::chrono::steady_clock::time_point start_;
 };
 
-// What lets one model take over from the other in the middle of a stream.
+// Checks that one model can take over from the other in the middle of a stream.
 void check_exchangeable(const Bundle& one, const Bundle& other) {
   const Manifest &a = one.manifest, &b = other.manifest;
   bool same = a.input_shape == b.input_shape && a.joint_names == b.joint_names &&
@@ -30,7 +30,7 @@ void check_exchangeable(const Bundle& one, const Bundle& other) {
   for (const auto& output : a.outputs) same = same && b.shape(output.name) == output.shape;
   if (!same)
     throw Error(ErrorKind::bundle, other.folder.string() + " has another input, body or outputs than " +
-                                       one.folder.string() + "; export both with the same version");
+                                       one.folder.string() + "; export both with the same version.");
 }
 
 }  // namespace
@@ -40,7 +40,8 @@ Engine::Engine(EngineOptions options)
       bundle_(Bundle::open(options_.bundle)),
       tracker_(bundle_.manifest),
       smoother_(bundle_.manifest.smoothing) {
-  if (!options_.loader) throw Error(ErrorKind::usage, "no loader of networks; give load_executorch or your own");
+  if (!options_.loader)
+    throw Error(ErrorKind::usage, "There is no loader of networks; give load_executorch or your own.");
   if (options_.smaller_bundle) {
     smaller_ = Bundle::open(*options_.smaller_bundle);
     check_exchangeable(bundle_, *smaller_);
@@ -121,18 +122,18 @@ Decoded Engine::run(const Frame& frame, const Crop& crop, Timings& timings) {
     return decode(outputs, crop, manifest());
   } catch (const std::bad_alloc&) {
     throw Error(ErrorKind::memory,
-                "not enough memory for this frame; free some, lower the camera's resolution, or "
-                "report low memory so that the smaller model is used");
+                "There is not enough memory for this frame; free some, lower the camera's resolution, or report low "
+                "memory so that the smaller model is used.");
   }
 }
 
 void Engine::load() {
   if (network_ && wanted_smaller_ == has_smaller_) return;
-  network_.reset();  // never both at a time
+  network_.reset();  // never have both in memory
   try {
     network_ = options_.loader(wanted_smaller_ ? *smaller_ : bundle_);
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::memory, "not enough memory to load the network; free some and call again");
+    throw Error(ErrorKind::memory, "There is not enough memory to load the network; free some and call again.");
   }
   has_smaller_ = wanted_smaller_;
 }

@@ -1,4 +1,4 @@
-// The pipeline put together, on the calling thread: a frame in, a result out (docs/pipeline.md).
+// The complete pipeline, on the calling thread (docs/pipeline.md). In: a frame. Out: a result.
 #pragma once
 
 #include <filesystem>
@@ -16,19 +16,19 @@
 namespace coevoer {
 
 struct Timings {
-  double crop_ms = 0, network_ms = 0, decode_ms = 0;  // of all crops looked at; decode: with tracking and smoothing
+  double crop_ms = 0, network_ms = 0, decode_ms = 0;  // over all looks; decode includes tracking and smoothing
 };
 
 struct EstimatorResult {
   double timestamp_ms = 0;         // 0 for an image
   State state = State::searching;  // after the frame of a stream
   Size frame;
-  Crop crop;                     // what the network looked at
+  Crop crop;                     // the last one that the network looked at
   std::optional<Person> person;  // of a stream: in the frame camera, smoothed; of an image: in the camera of its crop
-  double person_visibility = 0;  // what the network says of the person, reported or not
+  double person_visibility = 0;  // the network's output, whether the person is reported or not
   bool trained = false;          // false: the weights are random, and so is the person
   bool smaller_model = false;
-  int dropped = 0;  // live stream: frames left out since the last result
+  int dropped = 0;  // live stream: frames dropped since the last result
   Timings timings;
 };
 
@@ -46,17 +46,19 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Two looks: the whole frame, then the crop that follows the body seen there; where that body is no usable guide the
-  // first look stays. Streams go on unchanged.
+  // Looks twice: at the whole frame, then at the crop that follows from the body seen there. If that body is not a
+  // usable guide, the first look is the result. Does not affect streams.
   EstimatorResult image(const Frame& frame);
 
-  // The next frame of the stream. Raises Error(usage) for a bad frame or a timestamp that does not grow, and then
-  // nothing changes; Error(network) where the network breaks its contract: the frame counts as neither seen nor missed.
+  // Looks at the next frame of the stream. Raises Error(usage) for a bad frame or a timestamp that does not increase,
+  // and then nothing changes. Raises Error(network) if the network breaks its contract; the frame then counts as
+  // neither seen nor missed.
   EstimatorResult video(const Frame& frame, double timestamp_ms);
 
-  void start_stream();  // nobody is followed, times start anew
+  void start_stream();  // forgets the person and the last timestamp
 
-  // From the next frame on, the smaller model or the larger one. The one in use is freed before the other is loaded.
+  // Uses the smaller model, or the larger one, from the next frame on. The old one is freed before the new one is
+  // loaded.
   void use_smaller(bool smaller) { wanted_smaller_ = smaller && smaller_.has_value(); }
 
   const Manifest& manifest() const { return bundle_.manifest; }

@@ -1,4 +1,4 @@
-// What can go wrong, in four kinds. Every message says what was given, what is valid and what to do.
+// The four kinds of errors. Every message says what was given, what is valid and what to do.
 #pragma once
 
 #include <stdexcept>
@@ -7,10 +7,10 @@
 namespace coevoer {
 
 enum class ErrorKind {
-  usage = 1,    // a call that cannot be answered: wrong mode, closed, bad frame, timestamps that do not grow
-  bundle = 2,   // a bundle that is missing, altered or of another contract
-  network = 3,  // outputs that break the contract: missing, of another shape, not finite; a runtime that fails
-  memory = 4,   // not enough memory; what was loaded before is still usable, the call may be tried again
+  usage = 1,    // a call that is not valid: wrong mode, closed, bad frame, a timestamp that does not increase
+  bundle = 2,   // the bundle is missing or altered, or has another contract
+  network = 3,  // the outputs break the contract (missing, of another shape, not finite), or the runtime fails
+  memory = 4,   // not enough memory; everything loaded before is still usable, and the call may be tried again
 };
 
 class Error : public std::runtime_error {

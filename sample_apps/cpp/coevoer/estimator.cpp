@@ -13,10 +13,10 @@ constexpr std::array<const char*, 3> kModes = {"image", "video", "live stream"};
 Estimator::Estimator(EstimatorOptions options) : mode_(options.mode) {
   const bool listens = options.listener.result && options.listener.error;
   if (mode_ == RunningMode::live_stream && !listens)
-    throw Error(ErrorKind::usage, "the live stream has no listener; give one for results and one for errors");
+    throw Error(ErrorKind::usage, "The live stream has no listener; give one for results and one for errors.");
   if (mode_ != RunningMode::live_stream && (options.listener.result || options.listener.error))
-    throw Error(ErrorKind::usage, std::string("a listener is for the live stream; the mode is ") +
-                                      kModes[static_cast<std::size_t>(mode_)]);
+    throw Error(ErrorKind::usage, std::string("A listener is for the live stream, but the mode is ") +
+                                      kModes[static_cast<std::size_t>(mode_)] + "; give none.");
   engine_ = std::make_unique<Engine>(std::move(options.engine));
   manifest_ = engine_->manifest();
   body_ = engine_->body();
@@ -59,16 +59,18 @@ void Estimator::mesh(const Person& person, std::vector<float>& vertices) const {
 }
 
 void Estimator::close() {
-  if (stream_) stream_->close();  // before the lock: its last frames are still worked on
+  if (stream_) stream_->close();  // before the lock, because its last frames are still being processed
   const std::lock_guard lock(mutex_);
   engine_.reset();
 }
 
 void Estimator::require(RunningMode mode, const char* call) const {
   if (mode != mode_)
-    throw Error(ErrorKind::usage, std::string(call) + "() is for mode " + kModes[static_cast<std::size_t>(mode)] +
-                                      "; this one was opened for " + kModes[static_cast<std::size_t>(mode_)]);
-  if (!engine_) throw Error(ErrorKind::usage, std::string(call) + "() after close(); open another");
+    throw Error(ErrorKind::usage, "The call " + std::string(call) + "() is for mode " +
+                                      kModes[static_cast<std::size_t>(mode)] + "; this estimator was opened for mode " +
+                                      kModes[static_cast<std::size_t>(mode_)] + ".");
+  if (!engine_)
+    throw Error(ErrorKind::usage, "The call " + std::string(call) + "() came after close(); open another estimator.");
 }
 
 }  // namespace coevoer

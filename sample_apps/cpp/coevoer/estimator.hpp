@@ -1,4 +1,4 @@
-// The library's front, in MediaPipe's form: images, video with timestamps, live stream with a listener.
+// The library's main class, in MediaPipe's form: images, video with timestamps, live stream with a listener.
 //
 //   Estimator estimator({.engine = {.bundle = "artifacts/coevoer-t-...", .loader = load_executorch},
 //                          .mode = RunningMode::video});
@@ -21,26 +21,27 @@ enum class RunningMode { image = 0, video = 1, live_stream = 2 };
 struct EstimatorOptions {
   EngineOptions engine;
   RunningMode mode = RunningMode::image;
-  Listener listener = {};  // of a live stream, and only there
+  Listener listener = {};  // for a live stream only
 };
 
-// Calls may come from any thread; they wait for each other.
+// Calls may come from any thread and wait for each other.
 class Estimator {
  public:
-  // Raises Error(bundle), Error(memory), or Error(usage) for a listener that is missing or not called for.
+  // Raises Error(bundle), Error(memory), or Error(usage) for a listener that is missing or not allowed in the mode.
   explicit Estimator(EstimatorOptions options);
   ~Estimator();
 
-  // Each belongs to one mode and raises Error(usage) in another and after close(); see `Engine` and `LiveStream`.
+  // Each call belongs to one mode. It raises Error(usage) in another mode and after close(); see `Engine`,
+  // `LiveStream`.
   EstimatorResult detect(const Frame& frame);
   EstimatorResult detect_for_video(const Frame& frame, double timestamp_ms);
   void detect_async(const Frame& frame, double timestamp_ms);
 
-  // What the device reports; obeyed from the next frame on. Rates are lowered in live streams, where frames may be left
-  // out; models are changed in every mode, where the app gave a smaller one.
+  // Reports the state of the device, which takes effect from the next frame on. The rate is lowered only in live
+  // streams, where frames may be dropped; the model is changed in every mode, if the app gave a smaller one.
   void set_pressure(Thermal thermal, bool low_memory);
 
-  // (V, 3) vertices in the camera frame, m; works after close() too.
+  // Writes (V, 3) vertices in the camera frame, m. It also works after close().
   void mesh(const Person& person, std::vector<float>& vertices) const;
 
   const Manifest& manifest() const { return manifest_; }
@@ -53,7 +54,7 @@ class Estimator {
   void require(RunningMode mode, const char* call) const;
 
   RunningMode mode_;
-  std::unique_ptr<Engine> engine_;  // none: closed
+  std::unique_ptr<Engine> engine_;  // null after close()
   Manifest manifest_;
   std::shared_ptr<const Body> body_;
   std::atomic<Thermal> thermal_ = Thermal::nominal;

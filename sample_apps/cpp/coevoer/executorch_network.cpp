@@ -1,4 +1,4 @@
-// The one file that knows ExecuTorch.
+// The only file that depends on ExecuTorch.
 #include <executorch/extension/module/module.h>
 #include <executorch/extension/tensor/tensor.h>
 
@@ -28,22 +28,22 @@ class ExecuTorchNetwork final : public Network {
         outputs_(bundle.manifest.outputs),
         module_(name_, Module::LoadMode::MmapUseMlockIgnoreErrors) {
     if (bundle.manifest.target != "executorch")
-      throw Error(ErrorKind::bundle, "the bundle is for " + bundle.manifest.target +
-                                         "; this app runs those of `coevoer-edge export --target executorch`");
+      throw Error(ErrorKind::bundle, "The bundle is for " + bundle.manifest.target +
+                                         "; this app runs those of `coevoer-edge export --target executorch`.");
     if (const Failure failure = module_.load_forward(); failure != Failure::Ok)
       throw Error(no_memory(failure) ? ErrorKind::memory : ErrorKind::bundle,
-                  "ExecuTorch cannot load " + name_ + " (" + text(failure) + "); export the bundle again");
+                  "ExecuTorch cannot load " + name_ + " (" + text(failure) + "); export the bundle again.");
     check(bundle.manifest);
     for (const std::int64_t size : bundle.manifest.input_shape) input_.push_back(static_cast<int>(size));
   }
 
   Outputs run(const std::vector<float>& image) override {
-    // Neither is written to; the runtime's types have no const.
+    // The image is not written to; the runtime's types have no const.
     const auto input = executorch::extension::from_blob(const_cast<float*>(image.data()), input_, ScalarType::Float);
     const auto result = module_.forward(*input);
     if (!result.ok())
       throw Error(no_memory(result.error()) ? ErrorKind::memory : ErrorKind::network,
-                  "ExecuTorch failed on " + name_ + " (" + text(result.error()) + ")");
+                  "ExecuTorch failed on " + name_ + " (" + text(result.error()) + "); see its log.");
     Outputs outputs;
     for (std::size_t i = 0; i < outputs_.size() && i < result->size(); ++i) {
       if (!(*result)[i].isTensor()) continue;
@@ -56,21 +56,22 @@ class ExecuTorchNetwork final : public Network {
   }
 
  private:
-  // The file's own description against the manifest, before a tensor is read.
+  // Compares the file's own description with the manifest, before a tensor is read.
   void check(const Manifest& manifest) {
     const auto meta = module_.method_meta("forward");
-    if (!meta.ok()) throw Error(ErrorKind::bundle, name_ + " does not describe itself; export the bundle again");
+    if (!meta.ok()) throw Error(ErrorKind::bundle, name_ + " does not describe its tensors; export the bundle again.");
     const auto compare = [&](const auto& info, const std::string& what, const Shape& expected) {
       const Shape shape = info.ok() ? Shape(info->sizes().begin(), info->sizes().end()) : Shape();
       if (!info.ok() || shape != expected || info->scalar_type() != ScalarType::Float)
         throw Error(ErrorKind::bundle, name_ + ": " + what + " is " + to_string(shape) +
-                                           "; the manifest says float32 " + to_string(expected) +
-                                           ". Export the bundle again");
+                                           "; the manifest requires float32 " + to_string(expected) +
+                                           ". Export the bundle again.");
     };
     if (meta->num_inputs() != 1 || meta->num_outputs() != manifest.outputs.size())
       throw Error(ErrorKind::bundle, name_ + " has " + std::to_string(meta->num_inputs()) + " inputs and " +
-                                         std::to_string(meta->num_outputs()) + " outputs; the manifest says 1 and " +
-                                         std::to_string(manifest.outputs.size()) + ". Export the bundle again");
+                                         std::to_string(meta->num_outputs()) +
+                                         " outputs; the manifest requires 1 and " +
+                                         std::to_string(manifest.outputs.size()) + ". Export the bundle again.");
     compare(meta->input_tensor_meta(0), "input " + manifest.input_name, manifest.input_shape);
     for (std::size_t i = 0; i < manifest.outputs.size(); ++i)
       compare(meta->output_tensor_meta(i), "output " + manifest.outputs[i].name, manifest.outputs[i].shape);

@@ -7,7 +7,7 @@
 namespace coevoer {
 namespace {
 
-constexpr double kRounding = 1e-6;  // tiles that fit exactly are not one more for a rounding error
+constexpr double kRounding = 1e-6;  // where tiles fit exactly, a rounding error must not add one
 
 }  // namespace
 

@@ -16,12 +16,14 @@ LiveStream::~LiveStream() { close(); }
 void LiveStream::push(const Frame& frame, double timestamp_ms, double least_interval_ms) {
   check_frame(frame);
   const std::lock_guard lock(mutex_);
-  if (closing_) throw Error(ErrorKind::usage, "the live stream is closed; open another");
+  if (closing_) throw Error(ErrorKind::usage, "The live stream is closed; open another.");
   if (!std::isfinite(timestamp_ms) || (last_ms_ && timestamp_ms <= *last_ms_)) {
     std::ostringstream text;
-    text << "the frame's timestamp is " << timestamp_ms << " ms";
-    if (last_ms_) text << ", the last one was " << *last_ms_ << " ms";
-    throw Error(ErrorKind::usage, text.str() + "; timestamps are finite and grow. Leave the frame out");
+    text << "The frame's timestamp is " << timestamp_ms << " ms";
+    if (!std::isfinite(timestamp_ms))
+      throw Error(ErrorKind::usage, text.str() + "; give a finite number of milliseconds.");
+    text << ", the last one was " << *last_ms_ << " ms; timestamps must increase. Leave the frame out.";
+    throw Error(ErrorKind::usage, text.str());
   }
   RateLimit rate = rate_;
   if (!rate.admits(timestamp_ms, least_interval_ms)) {
@@ -34,7 +36,7 @@ void LiveStream::push(const Frame& frame, double timestamp_ms, double least_inte
   try {
     next.pixels.resize(row * static_cast<std::size_t>(frame.size.height));
   } catch (const std::bad_alloc&) {
-    throw Error(ErrorKind::memory, "not enough memory to keep a frame; free some, or lower the camera's resolution");
+    throw Error(ErrorKind::memory, "There is not enough memory to keep a frame; free some, or lower the resolution.");
   }
   for (std::size_t y = 0; y < static_cast<std::size_t>(frame.size.height); ++y)
     std::memcpy(next.pixels.data() + y * row, frame.pixels + y * frame.stride(), row);
@@ -53,7 +55,7 @@ void LiveStream::push(const Frame& frame, double timestamp_ms, double least_inte
 
 void LiveStream::close() {
   if (std::this_thread::get_id() == thread_.get_id())
-    throw Error(ErrorKind::usage, "close() was called by the listener; call it on another thread");
+    throw Error(ErrorKind::usage, "The listener called close(); call it on another thread.");
   const std::lock_guard one_at_a_time(closing_mutex_);
   {
     const std::lock_guard lock(mutex_);
@@ -85,9 +87,10 @@ void LiveStream::deliver(const Waiting& waiting) const {
   } catch (const Error& error) {
     listener_.error(error);
   } catch (const std::bad_alloc&) {
-    listener_.error(Error(ErrorKind::memory, "not enough memory for this frame; free some"));
+    listener_.error(Error(ErrorKind::memory, "There is not enough memory for this frame; free some."));
   } catch (const std::exception& error) {
-    listener_.error(Error(ErrorKind::network, std::string("this frame failed: ") + error.what()));
+    listener_.error(
+        Error(ErrorKind::network, std::string("This frame failed (") + error.what() + "); the stream goes on."));
   }
 }
 

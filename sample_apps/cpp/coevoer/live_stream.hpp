@@ -1,4 +1,4 @@
-// Frames as they come, results on one thread: while a frame is worked on, only the newest of those that come waits.
+// Processes frames as they come, on one thread: meanwhile, only the newest of the frames that arrive is kept.
 #pragma once
 
 #include <atomic>
@@ -16,8 +16,8 @@
 
 namespace coevoer {
 
-// Called on the stream's own thread, one call at a time: a result, or the error that a frame ended with. Must not
-// throw, and must not close the stream.
+// Called on the stream's own thread, one call at a time, with a result or with the error of a frame. It must not throw
+// and must not close the stream.
 struct Listener {
   std::function<void(const EstimatorResult&)> result;
   std::function<void(const Error&)> error;
@@ -32,18 +32,18 @@ class LiveStream {
   LiveStream(const LiveStream&) = delete;
   LiveStream& operator=(const LiveStream&) = delete;
 
-  // Copies the pixels and returns at once. A frame that still waits is dropped, as is one that comes before
-  // `least_interval_ms` has passed since the last one let through. Raises Error(usage), and nothing changes: a bad
-  // frame, a timestamp that does not grow, a stream that is closed.
+  // Copies the pixels and returns at once. A frame that is still waiting is dropped, as is a frame that comes before
+  // `least_interval_ms` has passed since the last accepted one. Raises Error(usage), and changes nothing, for a bad
+  // frame, a timestamp that does not increase, or a closed stream.
   void push(const Frame& frame, double timestamp_ms, double least_interval_ms);
 
-  // Finishes the frame that is worked on and the one that waits; no listener is called once it has returned. Closing
+  // Finishes the frame in progress and the one that is waiting; no listener is called after it has returned. Closing
   // twice is harmless. Raises Error(usage) on the listener's thread, which would wait for itself.
   void close();
 
  private:
   struct Waiting {
-    std::vector<std::uint8_t> pixels;  // rows lie close
+    std::vector<std::uint8_t> pixels;  // without gaps between rows
     Frame frame;                       // of `pixels`
     double timestamp_ms = 0;
     int dropped = 0;  // before it
@@ -56,7 +56,7 @@ class LiveStream {
   std::mutex mutex_, closing_mutex_;
   std::condition_variable changed_;
   std::optional<Waiting> waiting_;
-  std::vector<std::uint8_t> spare_;  // a buffer to use again
+  std::vector<std::uint8_t> spare_;  // a buffer to reuse
   std::optional<double> last_ms_;
   RateLimit rate_;
   int dropped_ = 0;

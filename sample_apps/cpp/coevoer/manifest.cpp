@@ -18,7 +18,7 @@ class Reader {
   explicit Reader(std::string name) : name_(std::move(name)) {}
 
   [[noreturn]] void fail(const std::string& what) const {
-    throw Error(ErrorKind::bundle, name_ + ": " + what + "; export the bundle again, or use the app that fits it");
+    throw Error(ErrorKind::bundle, name_ + ": " + what + ". Export the bundle again, or use the app that fits it.");
   }
 
   double number(const Json& table, const char* key, double least = 0) const {
@@ -30,19 +30,19 @@ class Reader {
 
   double positive(const Json& table, const char* key) const {
     const double value = number(table, key);
-    if (value <= 0) fail(std::string(key) + " is 0; it has to be above 0");
+    if (value <= 0) fail(std::string(key) + " is 0; it must be above 0");
     return value;
   }
 
   void equal(const Json& table, const char* key, const Json& known) const {
     if (table.at(key) != known)
-      fail(std::string(key) + " is " + table.at(key).dump() + "; this library knows " + known.dump());
+      fail(std::string(key) + " is " + table.at(key).dump() + "; this library supports " + known.dump());
   }
 
   std::string file(const Json& value, const char* what) const {
     const auto file = value.get<std::string>();
     if (file.empty() || file == "." || file == ".." || file.find_first_of("/\\") != std::string::npos)
-      fail(std::string(what) + " " + value.dump() + " is not the name of a file beside it");
+      fail(std::string(what) + " " + value.dump() + " is not the name of a file in the same folder");
     return file;
   }
 
@@ -80,7 +80,7 @@ void read_input(const Reader& reader, const Json& table, Manifest& manifest) {
 
   const Json& camera = table.at("camera");
   const auto centre = camera.at("principal_point_px").get<std::vector<double>>();
-  if (centre.size() != 2) reader.fail("camera.principal_point_px has to be x and y");
+  if (centre.size() != 2) reader.fail("camera.principal_point_px must be x and y");
   manifest.view.camera = {reader.positive(camera, "focal_px"), Vec2(centre[0], centre[1])};
 }
 
@@ -96,13 +96,14 @@ void read_outputs(const Reader& reader, const Json& table, Manifest& manifest) {
     if (output.at("shape").get<Shape>() != Shape{1, static_cast<std::int64_t>(columns.size())})
       reader.fail("visibility has another number of columns than its shape");
   }
-  // Each output's own form; N is any number above 0.
+  // Checks the shape of an output; a size of 0 in `form` stands for any number from 1 to 999.
   const auto check = [&](std::string_view name, const Shape& form) {
     const Shape& shape = manifest.shape(name);
     bool fits = shape.size() == form.size();
     for (std::size_t i = 0; fits && i < form.size(); ++i)
       fits = form[i] > 0 ? shape[i] == form[i] : shape[i] > 0 && shape[i] < 1000;
-    if (!fits) reader.fail("output " + std::string(name) + " has shape " + to_string(shape));
+    if (!fits)
+      reader.fail("output " + std::string(name) + " has shape " + to_string(shape) + ", which is not supported");
     return shape.size() > 1 ? shape[1] : 0;
   };
   std::int64_t joints = kEyes;
@@ -118,7 +119,7 @@ void read_outputs(const Reader& reader, const Json& table, Manifest& manifest) {
     if (k < body) manifest.posture_joints.push_back(k);
   if (manifest.posture_joints.empty()) reader.fail("next_crop_joints has no joint of the body");
   if (joints != static_cast<std::int64_t>(manifest.joint_names.size()))
-    reader.fail("the rotations are of " + std::to_string(joints) + " joints, joint_names has " +
+    reader.fail("the rotations are of " + std::to_string(joints) + " joints, but joint_names has " +
                 std::to_string(manifest.joint_names.size()));
 }
 
@@ -130,7 +131,7 @@ void read_pipeline(const Reader& reader, const Json& table, Manifest& manifest) 
   t.smallest_overlap = reader.number(rules, "smallest_overlap");
   t.smallest_crop = reader.number(rules, "smallest_crop");
   t.tile_step = reader.positive(rules, "tile_step");
-  if (t.tile_step < 0.01) reader.fail("tile_step is below 0.01: thousands of tiles");
+  if (t.tile_step < 0.01) reader.fail("tile_step is below 0.01, which would give thousands of tiles");
   t.max_missed_ms = reader.positive(rules, "max_missed_ms");
   t.max_gap_ms = reader.positive(rules, "max_gap_ms");
   t.same_person_slack = reader.number(rules, "same_person_slack");
@@ -154,7 +155,7 @@ Manifest Manifest::read(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   if (!file || !(text << file.rdbuf()))
-    throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again");
+    throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again.");
   return parse(text.str(), path.string());
 }
 
@@ -181,20 +182,20 @@ Manifest Manifest::parse(const std::string& text, const std::string& name) {
     manifest.joint("pelvis"), manifest.joint("neck");  // the tracker measures the torso
     return manifest;
   } catch (const Json::exception& error) {
-    reader.fail(std::string("cannot be read (") + error.what() + ")");
+    reader.fail(std::string("it cannot be read (") + error.what() + ")");
   }
 }
 
 const Shape& Manifest::shape(std::string_view output) const {
   for (const auto& spec : outputs)
     if (spec.name == output) return spec.shape;
-  throw Error(ErrorKind::bundle, "the manifest has no output " + std::string(output) + "; export the bundle again");
+  throw Error(ErrorKind::bundle, "The manifest has no output " + std::string(output) + "; export the bundle again.");
 }
 
 std::size_t Manifest::joint(std::string_view name) const {
   const auto found = std::find(joint_names.begin(), joint_names.end(), name);
   if (found == joint_names.end())
-    throw Error(ErrorKind::bundle, "the manifest has no joint " + std::string(name) + "; export the bundle again");
+    throw Error(ErrorKind::bundle, "The manifest has no joint " + std::string(name) + "; export the bundle again.");
   return static_cast<std::size_t>(found - joint_names.begin());
 }
 

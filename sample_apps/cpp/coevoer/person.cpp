@@ -33,14 +33,14 @@ void check_outputs(const Outputs& outputs, const Manifest& manifest) {
     if (found == outputs.end() || found->second.shape != spec.shape ||
         static_cast<std::int64_t>(found->second.values.size()) != count)
       throw Error(ErrorKind::network,
-                  "the network gave " +
+                  "The network returned " +
                       (found == outputs.end() ? "no " + spec.name : spec.name + " " + to_string(found->second.shape)) +
-                      "; the manifest says " + to_string(spec.shape) + ". Export the bundle again");
+                      "; the manifest requires " + to_string(spec.shape) + ". Export the bundle again.");
     const auto& values = found->second.values;
     if (!std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); }))
-      throw Error(ErrorKind::network, "the network gave values in " + spec.name +
+      throw Error(ErrorKind::network, "The network returned values in " + spec.name +
                                           " that are not finite. Check the bundle with `coevoer-edge parity`, or "
-                                          "export it with --precision fp32");
+                                          "export it with --precision fp32.");
   }
 }
 

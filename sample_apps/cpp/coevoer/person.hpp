@@ -1,4 +1,4 @@
-// The network's outputs on one crop, made into a person (docs/pipeline.md, sections 3 to 5).
+// Turns the network's outputs on one crop into a person (docs/pipeline.md, sections 3 to 5).
 #pragma once
 
 #include <map>
@@ -17,10 +17,10 @@ struct Tensor {
 };
 using Outputs = std::map<std::string, Tensor, std::less<>>;  // by name, batch 1
 
-// Raises Error(network): an output is missing, of another shape, or not finite.
+// Raises Error(network) if an output is missing, has another shape or is not finite.
 void check_outputs(const Outputs& outputs, const Manifest& manifest);
 
-// What the outputs say, in the frame's pixels and the camera of the crop; no body yet.
+// The decoded outputs, in pixels of the frame and in the camera of the crop, without a body.
 struct Decoded {
   Parameters parameters;            // rotations made orthonormal
   Vec3 translation = Vec3::Zero();  // under crop.camera(), m
@@ -40,12 +40,12 @@ struct Person {
   PinholeCamera camera;
   std::vector<Vec3> joints_cam;  // m, in the order of joint_names
   std::vector<Vec2> joints_px;
-  std::vector<Box> part_boxes_px;  // may reach outside the frame
+  std::vector<Box> part_boxes_px;  // may extend outside the frame
   std::vector<double> visibility;  // probabilities, in the manifest's order
   double person_visibility = 0;
 };
 
-// Pose the joints, with the decoded parameters, translation and camera, or with others.
+// Poses the joints, with the decoded parameters, translation and camera, or with the given ones.
 Person embody(const Decoded& decoded, const Body& body, const Manifest& manifest);
 Person embody(const Decoded& decoded, const Body& body, const Parameters& parameters, const Vec3& translation,
               const PinholeCamera& camera);

@@ -1,11 +1,12 @@
-// What a hot or crowded device asks for: first a lower rate, then the smaller model.
+// What the library does when the device is hot or low on memory: first it lowers the rate, then it uses a smaller
+// model.
 #pragma once
 
 #include <optional>
 
 namespace coevoer {
 
-// iOS's words. On Android: none and light, moderate, severe, critical and above.
+// The names of iOS. Android's states are: none and light, moderate, severe, critical and above.
 enum class Thermal { nominal = 0, fair = 1, serious = 2, critical = 3 };
 
 struct Demand {
@@ -14,7 +15,7 @@ struct Demand {
 };
 
 // nominal: every frame. fair: 15 a second. serious: 15 a second and the smaller model. critical: 5 a second and the
-// smaller model; far below the pipeline's max_gap_ms, so that the person is kept. Low memory: the smaller model.
+// smaller model. Low memory: the smaller model. All intervals are far below max_gap_ms, so that the person is not lost.
 constexpr Demand demand(Thermal thermal, bool low_memory) {
   switch (thermal) {
     case Thermal::nominal:
@@ -29,10 +30,10 @@ constexpr Demand demand(Thermal thermal, bool low_memory) {
   return {0, low_memory};
 }
 
-// Lets frames through at a rate, by their own timestamps.
+// Admits frames at a limited rate, by their own timestamps.
 class RateLimit {
  public:
-  // Whether this frame is looked at.
+  // Whether this frame is processed.
   bool admits(double timestamp_ms, double least_interval_ms) {
     if (last_ms_ && timestamp_ms - *last_ms_ < least_interval_ms - kJitterMs) return false;
     last_ms_ = timestamp_ms;
@@ -40,7 +41,7 @@ class RateLimit {
   }
 
  private:
-  static constexpr double kJitterMs = 5;  // a camera's own, so that every second frame of 30 is not a third one
+  static constexpr double kJitterMs = 5;  // of a camera, so that 15 of 30 frames a second do not become 10
   std::optional<double> last_ms_;
 };
 

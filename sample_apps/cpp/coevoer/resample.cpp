@@ -11,10 +11,10 @@ namespace coevoer {
 namespace {
 
 constexpr int kMaxFramePx = 1 << 15;
-constexpr double kMaxCropPx = 1 << 17;  // bounds the work, far above any camera
+constexpr double kMaxCropPx = 1 << 17;  // bounds the work; far above the frames of any camera
 
-// The weights of one axis: output i is the sum of weights[i][k] * input[first[i] + k]. What lies outside the frame is
-// black and has no entry, but its share of the weight.
+// The weights of one axis: output i is the sum of weights[i][k] * input[first[i] + k]. Pixels outside the frame are
+// black and have no entry, but count in the sum that the weights are divided by.
 struct Taps {
   std::vector<int> first;
   std::vector<std::vector<float>> weights;
@@ -51,21 +51,24 @@ void check_frame(const Frame& frame) {
   if (frame.size.width < 1 || frame.size.height < 1 || frame.size.width > kMaxFramePx ||
       frame.size.height > kMaxFramePx)
     throw Error(ErrorKind::usage,
-                "the frame is " + given + "; both sides must be from 1 to " + std::to_string(kMaxFramePx) + " px");
-  if (frame.pixels == nullptr) throw Error(ErrorKind::usage, "the frame of " + given + " has no pixels (null pointer)");
+                "The frame is " + given + "; both sides must be from 1 to " + std::to_string(kMaxFramePx) + " px.");
+  if (frame.pixels == nullptr)
+    throw Error(ErrorKind::usage, "The frame of " + given + " has no pixels (null pointer); give its pixels.");
   const std::size_t row = frame.channels() * static_cast<std::size_t>(frame.size.width);
   if (frame.stride() < row)
-    throw Error(ErrorKind::usage, "the frame's stride is " + std::to_string(frame.stride_bytes) + " bytes; a row of " +
-                                      given + " has " + std::to_string(row) + " (0 means: rows lie close)");
+    throw Error(ErrorKind::usage, "The frame's stride is " + std::to_string(frame.stride_bytes) +
+                                      " bytes, but a row of " + given + " has " + std::to_string(row) +
+                                      "; give at least that, or 0 for no gaps between rows.");
 }
 
 std::vector<std::uint8_t> extract_crop(const Frame& frame, const Crop& crop, const View& view) {
   check_frame(frame);
   if (!(std::isfinite(crop.x0) && std::isfinite(crop.y0) && crop.width > 0 && crop.height > 0 &&
         crop.width <= kMaxCropPx && std::abs(crop.x0) <= 1e8 && std::abs(crop.y0) <= 1e8))
-    throw Error(ErrorKind::usage, "the crop (" + std::to_string(crop.x0) + ", " + std::to_string(crop.y0) + ", " +
-                                      std::to_string(crop.width) + ", " + std::to_string(crop.height) +
-                                      ") is empty, not finite, far away or wider than 131072 px");
+    throw Error(ErrorKind::usage,
+                "The crop (" + std::to_string(crop.x0) + ", " + std::to_string(crop.y0) + ", " +
+                    std::to_string(crop.width) + ", " + std::to_string(crop.height) +
+                    ") is empty, not finite, far away or wider than 131072 px; give one in the frame.");
   const int W = view.input.width, H = view.input.height;
   std::vector<std::uint8_t> out(static_cast<std::size_t>(W) * static_cast<std::size_t>(H) * 3, 0);
   const double scale = crop.scale(view);
@@ -78,7 +81,7 @@ std::vector<std::uint8_t> extract_crop(const Frame& frame, const Crop& crop, con
       frame.format == PixelFormat::bgra ? std::array<std::size_t, 3>{2, 1, 0} : std::array<std::size_t, 3>{0, 1, 2};
   const std::size_t offset = c * static_cast<std::size_t>(across.low);
   const std::size_t length = c * static_cast<std::size_t>(across.high - across.low);
-  std::vector<float> row(length);  // the frame's rows, weighted: one row of the output before it is shrunk across
+  std::vector<float> row(length);  // the weighted sum of the frame's rows, before it is resampled across
   for (int j = 0; j < H; ++j) {
     const auto& weights = down.weights[static_cast<std::size_t>(j)];
     if (weights.empty()) continue;

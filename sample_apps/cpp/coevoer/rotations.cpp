@@ -13,7 +13,7 @@ constexpr double kTiny = 1e-12;  // below this length the direction of a vector 
 Mat3 nearest_rotation(const Mat3& matrix) {
   const Eigen::JacobiSVD<Mat3> svd(matrix, Eigen::ComputeFullU | Eigen::ComputeFullV);
   Mat3 u = svd.matrixU();
-  if ((u * svd.matrixV().transpose()).determinant() < 0) u.col(2) *= -1;  // of the least singular value
+  if ((u * svd.matrixV().transpose()).determinant() < 0) u.col(2) *= -1;  // the column of the smallest singular value
   return u * svd.matrixV().transpose();
 }
 

@@ -7,13 +7,13 @@
 
 namespace coevoer {
 
-// The rotation nearest in the Frobenius norm: U V^T of the SVD, determinant +1. The matrix has to be finite.
+// The nearest rotation in the Frobenius norm: U V^T of the SVD, with determinant +1. The matrix must be finite.
 Mat3 nearest_rotation(const Mat3& matrix);
 
-// Rodrigues' formula, smooth through zero.
+// Rodrigues' formula, which is smooth at zero.
 Mat3 rotation_exp(const Vec3& vector);
 
-// Angle in [0, pi], accurate at both ends; at exactly pi both signs are right and one is returned.
+// The angle is in [0, pi] and accurate at both ends; at exactly pi, both signs are right and one of them is returned.
 Vec3 rotation_log(const Mat3& rotation);
 
 }  // namespace coevoer

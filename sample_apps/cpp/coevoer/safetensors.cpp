@@ -12,7 +12,7 @@
 namespace coevoer {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the arrays are read as they lie in the file");
+static_assert(std::endian::native == std::endian::little, "The arrays of the file are read without swapping bytes.");
 
 template <class T>
 constexpr const char* kType = nullptr;
@@ -56,7 +56,7 @@ Safetensors Safetensors::open(const std::filesystem::path& path) {
   std::vector<std::uint8_t> bytes(size > 0 ? static_cast<std::size_t>(size) : 0);
   file.seekg(0);
   if (size < 0 || !file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size)))
-    throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again");
+    throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again.");
   return parse(std::move(bytes), path.string());
 }
 
@@ -69,14 +69,14 @@ Safetensors Safetensors::parse(std::vector<std::uint8_t> bytes, const std::strin
   std::uint64_t header = 0;
   std::memcpy(&header, file.bytes_.data(), 8);
   if (header > total - 8)
-    file.fail("announces a header of " + std::to_string(header) + " bytes and has " + std::to_string(total - 8));
+    file.fail("announces a header of " + std::to_string(header) + " bytes but has only " + std::to_string(total - 8));
   file.data_ = 8 + static_cast<std::size_t>(header);
 
   std::vector<std::pair<std::size_t, std::size_t>> ranges;
   try {
     const auto* text = reinterpret_cast<const char*>(file.bytes_.data()) + 8;
     const auto table = nlohmann::json::parse(text, text + header);
-    if (!table.is_object()) file.fail("has a header that is no JSON object");
+    if (!table.is_object()) file.fail("has a header that is not a JSON object");
     for (const auto& [key, value] : table.items()) {
       if (key == "__metadata__") {
         for (const auto& [k, v] : value.items()) file.metadata_[k] = v.get<std::string>();
@@ -84,21 +84,21 @@ Safetensors Safetensors::parse(std::vector<std::uint8_t> bytes, const std::strin
       }
       Entry entry{value.at("dtype").get<std::string>(), {}, 0, 0};
       std::uint64_t bytes_wanted = bytes_of(entry.dtype);
-      if (bytes_wanted == 0) file.fail(key + " has type " + entry.dtype + ", which is unknown");
+      if (bytes_wanted == 0) file.fail("has " + key + " of the unknown type " + entry.dtype);
       for (const auto& size : value.at("shape")) {
         const auto n = size.get<std::uint64_t>();
         if (!size.is_number_unsigned() || (n != 0 && bytes_wanted > total / n))
-          file.fail(key + " is larger than the file");
+          file.fail("has " + key + ", which is larger than the file");
         bytes_wanted *= n;
         entry.shape.push_back(static_cast<std::int64_t>(n));
       }
       const auto& offsets = value.at("data_offsets");
       if (offsets.size() != 2 || !offsets[0].is_number_unsigned() || !offsets[1].is_number_unsigned())
-        file.fail(key + " has no data_offsets [begin, end]");
+        file.fail("has " + key + " without data_offsets [begin, end]");
       const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
-      if (begin > end || end > total - file.data_) file.fail(key + " lies outside the file");
+      if (begin > end || end > total - file.data_) file.fail("has " + key + " outside the file");
       if (end - begin != bytes_wanted)
-        file.fail(key + " has " + std::to_string(end - begin) + " bytes; " + entry.dtype + " " +
+        file.fail("has " + key + " with " + std::to_string(end - begin) + " bytes, but " + entry.dtype + " " +
                   to_string(entry.shape) + " takes " + std::to_string(bytes_wanted));
       entry.begin = static_cast<std::size_t>(begin);
       entry.bytes = static_cast<std::size_t>(bytes_wanted);
@@ -124,7 +124,7 @@ std::vector<T> Safetensors::get(const std::string& tensor, const Shape& shape) c
   bool fits = found.dtype == kType<T> && found.shape.size() == shape.size();
   for (std::size_t i = 0; fits && i < shape.size(); ++i) fits = shape[i] < 0 || shape[i] == found.shape[i];
   if (!fits)
-    fail(tensor + " is " + found.dtype + " " + to_string(found.shape) + "; it has to be " + kType<T> + " " +
+    fail("has " + tensor + " as " + found.dtype + " " + to_string(found.shape) + ", but it must be " + kType<T> + " " +
          to_string(shape));
   std::vector<T> values(found.bytes / sizeof(T));
   if (!values.empty()) std::memcpy(values.data(), bytes_.data() + data_ + found.begin, found.bytes);
@@ -146,7 +146,7 @@ std::vector<double> Safetensors::numbers(const std::string& tensor) const {
   if (found.dtype == "I32") return convert<double, std::int32_t>(from, count);
   if (found.dtype == "I64") return convert<double, std::int64_t>(from, count);
   if (found.dtype == "U8" || found.dtype == "BOOL") return convert<double, std::uint8_t>(from, count);
-  fail(tensor + " is " + found.dtype + "; F32, F64, I32, I64, U8 and BOOL are read");
+  fail("has " + tensor + " as " + found.dtype + ", but only F32, F64, I32, I64, U8 and BOOL can be read");
 }
 
 const Safetensors::Entry& Safetensors::entry(const std::string& tensor) const {
@@ -156,7 +156,7 @@ const Safetensors::Entry& Safetensors::entry(const std::string& tensor) const {
 }
 
 void Safetensors::fail(const std::string& what) const {
-  throw Error(ErrorKind::bundle, name_ + " " + what + "; export the bundle again or copy it whole");
+  throw Error(ErrorKind::bundle, name_ + " " + what + "; export the bundle again or copy it whole.");
 }
 
 }  // namespace coevoer

@@ -1,5 +1,5 @@
-// Reads safetensors: a little-endian length, a JSON header, raw little-endian arrays. In: a file or bytes that nobody
-// vouches for. Out: arrays by name, with shape and type checked.
+// Reads safetensors: a little-endian length, a JSON header, raw little-endian arrays. In: an untrusted file or bytes.
+// Out: arrays by name, with shape and type checked.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ class Safetensors {
     std::size_t begin = 0, bytes = 0;  // in the data
   };
 
-  // Raises Error(bundle): not readable, cut short, header that is no JSON, arrays that lie outside the file, overlap or
-  // leave holes, sizes that are not those of their shapes.
+  // Raises Error(bundle) if the file cannot be read or is cut short, if its header is not JSON, or if arrays are
+  // outside the file, overlap, leave holes or have other sizes than their shapes.
   static Safetensors open(const std::filesystem::path& path);
   static Safetensors parse(std::vector<std::uint8_t> bytes, const std::string& name);
 
@@ -31,15 +31,15 @@ class Safetensors {
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
   bool has(const std::string& tensor) const { return entries_.contains(tensor); }
 
-  // Shape of a tensor. Raises Error(bundle) where there is none of that name.
+  // The shape of a tensor. Raises Error(bundle) if there is none of that name.
   const Shape& shape(const std::string& tensor) const { return entry(tensor).shape; }
 
-  // The values, row-major; T is float, double, uint8_t, int32_t or int64_t and must be the file's type. A size of -1 in
-  // `shape` stands for any. Raises Error(bundle) for another name, type or shape.
+  // The values, row-major. T is float, double, uint8_t, int32_t or int64_t and must be the type in the file. A size of
+  // -1 in `shape` stands for any. Raises Error(bundle) for another name, type or shape.
   template <class T>
   std::vector<T> get(const std::string& tensor, const Shape& shape) const;
 
-  // The values of any of these types and bool, as double.
+  // The values as double, for any of these types and bool.
   std::vector<double> numbers(const std::string& tensor) const;
 
  private:

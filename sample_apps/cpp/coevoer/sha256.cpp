@@ -54,7 +54,7 @@ void Sha256::update(std::span<const std::uint8_t> bytes) {
 std::string Sha256::hex() {
   const std::uint64_t bits = length_ * 8;
   std::array<std::uint8_t, 72> padding{0x80};
-  const std::size_t zeros = (length_ % 64 < 56 ? 56 : 120) - length_ % 64;  // the 0x80 among them
+  const std::size_t zeros = (length_ % 64 < 56 ? 56 : 120) - length_ % 64;  // includes the 0x80
   for (std::size_t i = 0; i < 8; ++i) padding[zeros + i] = static_cast<std::uint8_t>(bits >> (56 - 8 * i));
   update(std::span(padding).first(zeros + 8));
   std::string text;
@@ -91,12 +91,12 @@ std::string sha256_hex(std::span<const std::uint8_t> bytes) {
 
 std::string sha256_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again");
+  if (!file) throw Error(ErrorKind::bundle, path.string() + " cannot be read; copy the bundle again.");
   Sha256 sum;
   std::vector<char> piece(1 << 16);
   while (file.read(piece.data(), static_cast<std::streamsize>(piece.size())), file.gcount() > 0)
     sum.update({reinterpret_cast<const std::uint8_t*>(piece.data()), static_cast<std::size_t>(file.gcount())});
-  if (file.bad()) throw Error(ErrorKind::bundle, path.string() + " cannot be read to its end; copy the bundle again");
+  if (file.bad()) throw Error(ErrorKind::bundle, path.string() + " cannot be read to its end; copy the bundle again.");
   return sum.hex();
 }
 

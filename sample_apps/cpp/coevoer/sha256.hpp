@@ -1,7 +1,7 @@
 // SHA-256 (FIPS 180-4). In: bytes. Out: 64 lower-case hex digits.
 //
-// Own code, because the Android NDK ships no crypto library and a library for this alone would have to be built for
-// every ABI. tests/test_files.cpp holds it against NIST's example vectors.
+// The library has its own code for this, because the Android NDK has no cryptographic library, and one for this alone
+// would have to be built for every ABI. tests/test_sha256.cpp checks it against NIST's example vectors.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ class Sha256 {
  public:
   Sha256();
   void update(std::span<const std::uint8_t> bytes);
-  // Finishes; the object is used up.
+  // Finishes the digest; the object cannot be used afterwards.
   std::string hex();
 
  private:

@@ -8,7 +8,7 @@
 namespace coevoer {
 namespace {
 
-// One filter a rotation, made on the person's first frame.
+// Uses one filter per rotation, created on the person's first frame.
 void smooth(std::vector<RotationFilter>& filters, const FilterRule& rule, std::vector<Mat3>& values, double dt) {
   if (filters.empty()) filters.assign(values.size(), RotationFilter(rule));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = filters[i](values[i], dt);

@@ -11,10 +11,10 @@
 
 namespace coevoer {
 
-// The share of the way to a new value that a low pass goes in one step: 1 / (1 + 1 / (2 pi f dt)).
+// The share of the distance to a new value that a low-pass filter covers in one step: 1 / (1 + 1 / (2 pi f dt)).
 double share_of_step(double cutoff_hz, double dt_s);
 
-// One-Euro on a vector: one cutoff for all of it, from the norm of its speed.
+// A One-Euro filter of a vector, with a single cutoff from the norm of its speed.
 class VectorFilter {
  public:
   explicit VectorFilter(const FilterRule& rule) : rule_(rule) {}
@@ -27,7 +27,7 @@ class VectorFilter {
   Eigen::VectorXd smoothed_, speed_;
 };
 
-// One-Euro on one rotation along the manifold; speed is the rotation vector a second.
+// A One-Euro filter of one rotation along the manifold; speed is the rotation vector a second.
 class RotationFilter {
  public:
   explicit RotationFilter(const FilterRule& rule) : rule_(rule) {}
@@ -45,7 +45,7 @@ class Smoother {
  public:
   explicit Smoother(const SmoothingRules& rules) : rules_(rules) { reset(); }
 
-  void reset();  // forget the person: the next one passes unchanged
+  void reset();  // forgets the person: the next one passes unchanged
 
   // Smooths one accepted frame in place. `translation` is in the frame camera, z > 0; `focal_in_heights` is that
   // camera's focal length over the frame's height.

@@ -36,12 +36,12 @@ void Tracker::reset() {
 
 void Tracker::check_time(double timestamp_ms) const {
   std::ostringstream text;
-  text << "the frame's timestamp is " << timestamp_ms << " ms";
+  text << "The frame's timestamp is " << timestamp_ms << " ms";
   if (!std::isfinite(timestamp_ms))
-    throw Error(ErrorKind::usage, text.str() + "; give a finite number of milliseconds");
+    throw Error(ErrorKind::usage, text.str() + "; give a finite number of milliseconds.");
   if (last_ms_ && timestamp_ms <= *last_ms_) {
     text << ", the last one was " << *last_ms_ << " ms; timestamps must increase. Leave the frame out, or begin "
-         << "another stream";
+         << "another stream.";
     throw Error(ErrorKind::usage, text.str());
   }
 }
@@ -61,7 +61,7 @@ Crop Tracker::look(double timestamp_ms, Size frame) {
 }
 
 bool Tracker::judge(const Person& seen) {
-  if (!last_ms_) throw Error(ErrorKind::usage, "judge() comes after look()");
+  if (!last_ms_) throw Error(ErrorKind::usage, "Call look() before judge().");
   const TrackingRules& rules = manifest_->tracking;
   const double least = state_ == State::tracking ? rules.keep_visibility : rules.acquire_visibility;
   if (seen.person_visibility >= least) {

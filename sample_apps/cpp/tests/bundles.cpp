@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 fs::path bundle_folder() {
   const char* folder = std::getenv("COEVOER_BUNDLE");
-  if (folder == nullptr) throw std::runtime_error("set COEVOER_BUNDLE to an ExecuTorch bundle; build.sh does");
+  if (folder == nullptr) throw std::runtime_error("Set COEVOER_BUNDLE to an ExecuTorch bundle, as build.sh does.");
   return folder;
 }
 
@@ -56,7 +56,7 @@ void TemporaryBundle::sign() const {
 void TemporaryBundle::edit_manifest(const std::string& from, const std::string& to) const {
   std::string text = read("manifest.json");
   const auto place = text.find(from);
-  if (place == std::string::npos) throw std::runtime_error("the manifest has no " + from);
+  if (place == std::string::npos) throw std::runtime_error("The manifest has no " + from + ".");
   write("manifest.json", text.replace(place, from.size(), to));
   sign();
 }

@@ -1,4 +1,4 @@
-// The bundle under test, and copies of it that a test may damage.
+// The bundle under test, and copies of it that tests may damage.
 #pragma once
 
 #include <filesystem>
@@ -7,12 +7,12 @@
 #include "coevoer/bundle.hpp"
 #include "coevoer/error.hpp"
 
-// The folder in COEVOER_BUNDLE. Throws without it.
+// The folder that COEVOER_BUNDLE names. Throws if it is not set.
 std::filesystem::path bundle_folder();
 const coevoer::Bundle& bundle_under_test();  // opened once
 
-// A bundle in a temporary folder, deleted with this object: the body, the kit and the manifest of the bundle under
-// test, and for an artifact a few bytes, which a fake network never reads.
+// A bundle in a temporary folder, which is deleted with this object. It has the body, the kit and the manifest of the
+// bundle under test, and an artifact of a few bytes, which a fake network never reads.
 class TemporaryBundle {
  public:
   TemporaryBundle();
@@ -23,15 +23,15 @@ class TemporaryBundle {
   const std::filesystem::path& folder() const { return folder_; }
   std::string read(const std::string& file) const;
   void write(const std::string& file, const std::string& bytes) const;
-  void sign() const;  // write SHA256SUMS again
-  // Replace the first place where `from` stands in the manifest, and sign.
+  void sign() const;  // writes SHA256SUMS again
+  // Replaces the first `from` in the manifest, and signs.
   void edit_manifest(const std::string& from, const std::string& to) const;
 
  private:
   std::filesystem::path folder_;
 };
 
-// The message of the error that a call ends with; "" where it ends with none. Fails for another kind.
+// The message of the error that a call throws, or "" if it throws none. The message of another kind says so.
 template <class Call>
 std::string error_of(coevoer::ErrorKind kind, const Call& call) {
   try {

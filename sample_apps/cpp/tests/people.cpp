@@ -10,7 +10,7 @@ using coevoer::Outputs;
 using coevoer::Vec2;
 
 Outputs standing(const coevoer::Manifest& manifest, double visibility, Vec2 pelvis_px, double height_px) {
-  constexpr double kBodyHeight = 1.7;  // m, about
+  constexpr double kBodyHeight = 1.7;  // m, roughly
   Outputs outputs;
   for (const auto& spec : manifest.outputs) {
     std::size_t count = 1;

@@ -1,4 +1,4 @@
-// Networks that need no weights: they say what a test wants them to say.
+// Networks that need no weights: they return what a test defines.
 #pragma once
 
 #include <atomic>
@@ -8,7 +8,8 @@
 #include "coevoer/frame.hpp"
 #include "coevoer/network.hpp"
 
-// Outputs of a body in the rest pose, upright, its pelvis at `pelvis_px` of the crop's 192 x 256 px, `height_px` high.
+// Outputs of an upright body in the rest pose, `height_px` high, with its pelvis at `pelvis_px` of the 192 x 256 px
+// crop.
 coevoer::Outputs standing(const coevoer::Manifest& manifest, double visibility, coevoer::Vec2 pelvis_px = {96, 150},
                           double height_px = 200);
 
@@ -25,7 +26,7 @@ class FakeNetwork final : public coevoer::Network {
 // A loader of such networks.
 coevoer::NetworkLoader fake(FakeNetwork::Answer answer);
 
-// What it answers to a crop: a person who stands where the crop is bright, as high as that, or nobody in the dark.
+// A network that sees a person where the crop is bright, as high as the bright part, and nobody in a dark crop.
 coevoer::Outputs see_bright(const std::vector<float>& image);
 coevoer::NetworkLoader sees_bright();
 

@@ -1,4 +1,4 @@
-// A bundle is whole, unaltered and of this contract, or it is not opened.
+// A bundle is only opened if it is complete and unaltered and has this contract.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -41,12 +41,12 @@ TEST_CASE("bundle: missing files and altered bytes are named") {
     CHECK(contains(refused(copy.folder()), file + " was altered"));
     std::filesystem::remove(copy.folder() / file);
     CHECK(contains(refused(copy.folder()), file + " is missing"));
-    copy.sign();  // a whole list of what is left: then the manifest names what is not there
+    copy.sign();  // now the list is complete, but the manifest names a missing file
     CHECK(contains(refused(copy.folder()), "the manifest names " + file));
   }
 }
 
-TEST_CASE("bundle: a file beside those listed, and a list that is none") {
+TEST_CASE("bundle: a file that is not listed, and a list without digests, are refused") {
   TemporaryBundle copy;
   copy.write("more.txt", "more");
   CHECK(contains(refused(copy.folder()), "more.txt is not listed"));
@@ -70,8 +70,8 @@ TEST_CASE("body: tensors of another shape, type or content are refused though th
     });
   };
   CHECK(contains(damaged("\"shapedirs\":{", "\"shapedirZ\":{"), "has no shapedirs"));
-  CHECK(contains(damaged("\"parents\":{\"dtype\":\"I32\"", "\"parents\":{\"dtype\":\"F32\""), "parents is F32"));
-  CHECK(contains(damaged("\"shape\":[55,3]", "\"shape\":[5,33]"), "it has to be F32 (55, 3)"));
+  CHECK(contains(damaged("\"parents\":{\"dtype\":\"I32\"", "\"parents\":{\"dtype\":\"F32\""), "parents as F32"));
+  CHECK(contains(damaged("\"shape\":[55,3]", "\"shape\":[5,33]"), "it must be F32 (55, 3)"));
   const std::string root("\xff\xff\xff\xff\0\0\0\0\0\0\0\0\0\0\0\0", 16);  // parents: -1 0 0 0
   const std::string loop("\xff\xff\xff\xff\7\0\0\0\0\0\0\0\0\0\0\0", 16);  // the first joint's parent is the seventh
   CHECK(contains(damaged(root, loop), "parents that do not come before"));

@@ -1,4 +1,4 @@
-// The C interface, as JNI and Swift use it, with a network of the caller.
+// The C interface, as JNI and Swift use it, with a network that the caller provides.
 #include <doctest/doctest.h>
 
 #include <mutex>
@@ -10,7 +10,7 @@
 
 namespace {
 
-// Sees somebody unless the context says otherwise.
+// An app whose network sees a person, unless its fields are changed.
 struct App {
   int alive = 0;
   bool fails = false;
@@ -66,7 +66,7 @@ coevoer_frame frame_of(const Grey& grey) {
 
 }  // namespace
 
-TEST_CASE("C: a person in numbers, and the mesh") {
+TEST_CASE("C: the values of a person, and the mesh") {
   Opened opened(COEVOER_IMAGE);
   const Grey grey(640, 480);
   const coevoer_frame frame = frame_of(grey);
@@ -87,7 +87,7 @@ TEST_CASE("C: a person in numbers, and the mesh") {
   std::vector<float> mesh(3 * vertices);
   CHECK(coevoer_mesh(opened.estimator, result, mesh.data(), mesh.size()) == COEVOER_OK);
   CHECK(coevoer_mesh(opened.estimator, result, mesh.data(), mesh.size() - 1) == COEVOER_USAGE);
-  CHECK(contains(coevoer_last_error(), "the mesh takes"));
+  CHECK(contains(coevoer_last_error(), "the mesh needs " + std::to_string(mesh.size()) + "."));
   std::size_t faces = 0;
   const int32_t* corners = coevoer_faces(opened.estimator, &faces);
   for (std::size_t i = 0; i < 3 * faces; ++i) REQUIRE(static_cast<std::size_t>(corners[i]) < vertices);
@@ -97,7 +97,7 @@ TEST_CASE("C: a person in numbers, and the mesh") {
   coevoer_result_free(result);
 }
 
-TEST_CASE("C: nobody is a result, misuse and failures are statuses with words") {
+TEST_CASE("C: a frame without a person is a result; misuse and failures are statuses with messages") {
   Opened opened(COEVOER_VIDEO);
   const Grey grey(640, 480);
   coevoer_frame frame = frame_of(grey);
@@ -127,7 +127,7 @@ TEST_CASE("C: nobody is a result, misuse and failures are statuses with words") 
   CHECK(coevoer_detect_for_video(opened.estimator, &frame, 30, &result) == COEVOER_USAGE);
 }
 
-TEST_CASE("C: opening fails in words") {
+TEST_CASE("C: a bundle that cannot be opened is an error with a message") {
   coevoer_options options = coevoer_default_options();
   coevoer_estimator* estimator = nullptr;
   CHECK(coevoer_open(&options, &estimator) == COEVOER_USAGE);
@@ -138,14 +138,14 @@ TEST_CASE("C: opening fails in words") {
   options.bundle = folder.c_str();
   options.loader = [](void*, const char*, coevoer_network*) -> int32_t { return 1; };
   CHECK(coevoer_open(&options, &estimator) == COEVOER_BUNDLE);
-  CHECK(contains(coevoer_last_error(), "the app's runtime cannot load"));
+  CHECK(contains(coevoer_last_error(), "The app's runtime cannot load"));
   options.mode = 4;
   CHECK(coevoer_open(&options, &estimator) == COEVOER_USAGE);
   CHECK(estimator == nullptr);
   coevoer_free(nullptr);
 }
 
-TEST_CASE("C: a live stream gives its results away") {
+TEST_CASE("C: the results of a live stream belong to the listener") {
   struct Heard {
     std::mutex mutex;
     int results = 0, errors = 0;

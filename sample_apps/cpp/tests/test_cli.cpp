@@ -1,4 +1,4 @@
-// The command line's parts: arguments, pictures, files.
+// The parts of the command line: arguments, pictures, files.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -22,7 +22,7 @@ std::uint8_t at(const Picture& picture, int x, int y) {
   return picture.pixels[static_cast<std::size_t>(3 * (y * picture.size.width + x))];
 }
 
-// A 2 x 2 PNG: red, green; blue, clear.
+// A PNG of 2 x 2 pixels: red, green; blue, transparent.
 const std::vector<std::uint8_t> kPng = {
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00,
     0x00, 0x02, 0x00, 0x00, 0x00, 0x02, 0x08, 0x06, 0x00, 0x00, 0x00, 0x72, 0xb6, 0x0d, 0x24, 0x00, 0x00, 0x00,
@@ -32,26 +32,26 @@ const std::vector<std::uint8_t> kPng = {
 
 }  // namespace
 
-TEST_CASE("arguments: what is missing, unknown or contradictory is said") {
+TEST_CASE("arguments: missing, unknown and contradictory ones are refused by name") {
   const Arguments good = Arguments::parse({"bundle", "a.jpg", "b.jpg", "--fps", "25", "-o", "out"});
   CHECK(good.images.size() == 2);
   CHECK(good.fps == 25);
   CHECK(Arguments::parse({"--help"}).help);
-  CHECK(contains(refused({"bundle"}), "give a bundle and one image or more"));
-  CHECK(contains(refused({"bundle", "a.jpg", "--fast"}), "unknown option --fast"));
+  CHECK(contains(refused({"bundle"}), "Give a bundle and at least one image"));
+  CHECK(contains(refused({"bundle", "a.jpg", "--fast"}), "Unknown option --fast"));
   CHECK(contains(refused({"bundle", "a.jpg", "--fps"}), "--fps has no value"));
-  CHECK(contains(refused({"bundle", "a.jpg", "--fps", "30x"}), "--fps is 30x"));
-  CHECK(contains(refused({"bundle", "a.jpg", "--repeat", "0"}), "--repeat is 0"));
+  CHECK(contains(refused({"bundle", "a.jpg", "--fps", "30x"}), "--fps is 30x; give a number from 0.1 to 1000."));
+  CHECK(contains(refused({"bundle", "a.jpg", "--repeat", "0"}), "--repeat is 0; give a number from 1 to 100000."));
   CHECK(contains(refused({"bundle", "a.jpg", "--fps", "nan"}), "--fps is nan"));
   CHECK(contains(refused({"bundle", "a.jpg", "--raw"}), "add --fps"));
   CHECK(contains(refused({"bundle", "a.jpg", "--fps", "30", "--repeat", "2"}), "single images"));
   CHECK(contains(refused({"bundle", "x/a.jpg", "a.png", "-o", "out"}), "the same files"));
 }
 
-TEST_CASE("pictures: EXIF orientations put the right corner at the top left, and undo each other") {
+TEST_CASE("pictures: each EXIF orientation puts the right corner at the top left, and can be undone") {
   Picture stored{std::vector<std::uint8_t>(3 * 2 * 3), {2, 3}};
   for (std::size_t n = 0; n < stored.pixels.size(); ++n) stored.pixels[n] = static_cast<std::uint8_t>(n / 3);
-  // Where the stored first pixel is seen: top left, top right, bottom right, bottom left; then rows are columns.
+  // Where the first stored pixel appears: top left, top right, bottom right, bottom left; then with rows as columns.
   const int right[] = {0, 1, 1, 0, 0, 1, 1, 0}, bottom[] = {0, 0, 1, 1, 0, 0, 1, 1};
   for (int orientation = 1; orientation <= 8; ++orientation) {
     CAPTURE(orientation);
@@ -67,7 +67,7 @@ TEST_CASE("pictures: EXIF orientations put the right corner at the top left, and
   }
 }
 
-TEST_CASE("pictures: PNG over white, and what is no picture") {
+TEST_CASE("pictures: a PNG is laid over white, and a file that is not a picture is refused") {
   const auto folder = std::filesystem::temp_directory_path() / "coevoer-pictures";
   std::filesystem::create_directories(folder);
   write_file(folder / "small.png", {kPng.begin(), kPng.end()});
@@ -82,7 +82,7 @@ TEST_CASE("pictures: PNG over white, and what is no picture") {
   std::filesystem::remove_all(folder);
 }
 
-TEST_CASE("writers: JSON holds the person in rows, OBJ the mesh turned to y up") {
+TEST_CASE("writers: JSON contains the person in rows, OBJ the mesh with y up") {
   coevoer::EstimatorOptions options;
   options.engine.bundle = bundle_folder();
   options.engine.loader = sees_bright();

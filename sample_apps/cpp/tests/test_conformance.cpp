@@ -1,4 +1,4 @@
-// The conformance kit (docs/pipeline.md, section 9), every case, through the code that runs in apps.
+// Every case of the conformance kit (docs/pipeline.md, section 9), through the code that runs in apps.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -32,7 +32,7 @@ const Body& body() {
 
 const Manifest& manifest() { return bundle_under_test().manifest; }
 
-// One case: its tensors by their last name.
+// One case, with its tensors by the last part of their names.
 struct Case {
   std::string prefix;
 
@@ -47,7 +47,7 @@ struct Case {
     const auto c = numbers("crop");
     return {c[0], c[1], c[2], c[3]};
   }
-  // One frame of a tensor, or all of it.
+  // One frame of a tensor.
   std::vector<double> part(const std::string& name, std::size_t frame, std::size_t frames) const {
     const auto all = numbers(name);
     const std::size_t n = all.size() / frames;
@@ -55,7 +55,7 @@ struct Case {
             all.begin() + static_cast<std::ptrdiff_t>((frame + 1) * n)};
   }
 
-  // Outputs as they lie in the kit; of a frame of a stream the batch axis is added.
+  // The outputs as they are in the kit, or those of one frame, with a batch axis.
   Outputs outputs() const {
     Outputs found;
     for (const auto& spec : manifest().outputs)
@@ -92,7 +92,7 @@ struct Case {
             rotations(kJawPose)[0],      vector(kBetas),       vector(kExpression)};
   }
 
-  // |given - expected| <= absolute + relative |expected|, as the kit's metadata says for this name.
+  // |given - expected| <= absolute + relative |expected|, with the tolerances of the kit's metadata for this name.
   void check(const std::string& name, const std::vector<double>& given) const {
     static const Json tolerances = Json::parse(kit().metadata().at("tolerances"));
     const double absolute = tolerances.at(name)[0], relative = tolerances.at(name)[1];
@@ -133,7 +133,7 @@ std::vector<double> numbers(const Crop& c) { return {c.x0, c.y0, c.width, c.heig
 
 }  // namespace
 
-TEST_CASE("kit: made with the constants of this bundle, and no kind of case is unknown") {
+TEST_CASE("kit: it was made with the constants of this bundle, and every kind of case is known") {
   const Json table = Json::parse(TemporaryBundle().read("manifest.json"));
   CHECK(Json::parse(kit().metadata().at("pipeline")) == table.at("pipeline"));
   std::set<std::string> kinds;
@@ -221,7 +221,7 @@ TEST_CASE("kit: track") {
   }
 }
 
-// Each row of the outputs is one look's; whoever looks a third time sees the second again.
+// Each row of the outputs belongs to one look; a third look would get the second row again.
 TEST_CASE("kit: detect") {
   for (const Case& c : cases("detect")) {
     std::size_t looks = 0;

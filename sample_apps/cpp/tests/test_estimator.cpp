@@ -1,4 +1,4 @@
-// The front: modes, misuse, nobody there, failing networks, low memory, heat. Networks are fakes.
+// The estimator with fake networks: modes, misuse, empty frames, failing networks, low memory, heat.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -24,7 +24,7 @@ EstimatorOptions options(RunningMode mode, NetworkLoader loader = sees_bright())
 
 }  // namespace
 
-TEST_CASE("estimator: an image with somebody, and one with nobody") {
+TEST_CASE("estimator: an image with a person, and an image without") {
   Estimator estimator(options(RunningMode::image));
   const EstimatorResult seen = estimator.detect(somebody(640, 480).frame());
   REQUIRE(seen.person);
@@ -34,13 +34,13 @@ TEST_CASE("estimator: an image with somebody, and one with nobody") {
   estimator.mesh(*seen.person, vertices);
   CHECK(vertices.size() == 3 * estimator.body().num_vertices());
   const EstimatorResult dark = estimator.detect(nobody(640, 480).frame());
-  CHECK(dark.person_visibility == doctest::Approx(0.1));  // what was seen last is given; the caller judges
+  CHECK(dark.person_visibility == doctest::Approx(0.1));  // the last look is reported; the caller judges
   CHECK(dark.person);
-  // Image mode keeps nothing: the same image gives the same person.
+  // Image mode has no state: the same image gives the same person.
   CHECK(estimator.detect(somebody(640, 480).frame()).person->joints_px[0] == seen.person->joints_px[0]);
 }
 
-TEST_CASE("estimator: the mesh lies about its joints, in the camera frame") {
+TEST_CASE("estimator: the mesh surrounds its joints, in the camera frame") {
   Estimator estimator(options(RunningMode::image));
   const EstimatorResult seen = estimator.detect(somebody(640, 480).frame());
   std::vector<float> vertices;
@@ -72,7 +72,7 @@ TEST_CASE("estimator: a stream finds, loses and finds again") {
   CHECK(show(true).person);
 }
 
-TEST_CASE("estimator: a time that does not grow is refused, and the stream goes on as if it had not come") {
+TEST_CASE("estimator: a timestamp that does not increase is refused, and does not affect the stream") {
   Estimator one(options(RunningMode::video)), other(options(RunningMode::video));
   for (int i = 0; i < 5; ++i) {
     const EstimatorResult a = one.detect_for_video(somebody(640, 480).frame(), 33 * i);
@@ -85,13 +85,13 @@ TEST_CASE("estimator: a time that does not grow is refused, and the stream goes 
   }
 }
 
-TEST_CASE("estimator: misuse is refused in words") {
+TEST_CASE("estimator: misuse is refused with a message") {
   const Grey grey(64, 48);
   Estimator image(options(RunningMode::image));
   CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect_for_video(grey.frame(), 0); }),
-                 "detect_for_video() is for mode video; this one was opened for image"));
+                 "detect_for_video() is for mode video; this estimator was opened for mode image."));
   CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect_async(grey.frame(), 0); }), "for mode live stream"));
-  CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect({}); }), "the frame is 0 x 0 px"));
+  CHECK(contains(error_of(ErrorKind::usage, [&] { image.detect({}); }), "The frame is 0 x 0 px"));
   Estimator live(options(RunningMode::live_stream));
   CHECK(contains(error_of(ErrorKind::usage, [&] { live.detect(grey.frame()); }), "for mode image"));
   image.close();
@@ -105,12 +105,12 @@ TEST_CASE("estimator: misuse is refused in words") {
   CHECK(contains(error_of(ErrorKind::usage, [&] { Estimator it(deaf); }), "has no listener"));
   auto eager = options(RunningMode::video);
   eager.listener.result = [](const EstimatorResult&) {};
-  CHECK(contains(error_of(ErrorKind::usage, [&] { Estimator it(eager); }), "a listener is for the live stream"));
+  CHECK(contains(error_of(ErrorKind::usage, [&] { Estimator it(eager); }), "A listener is for the live stream"));
   CHECK(
       contains(error_of(ErrorKind::usage, [&] { Estimator it(options(RunningMode::image, nullptr)); }), "no loader"));
 }
 
-TEST_CASE("estimator: outputs that break the contract are an error, never a person; the stream survives them") {
+TEST_CASE("estimator: outputs that break the contract are an error, never a person; then the stream continues") {
   int frame = 0;
   Estimator estimator(options(RunningMode::video, fake([&](const std::vector<float>& image) {
                                   Outputs outputs = see_bright(image);
@@ -120,7 +120,7 @@ TEST_CASE("estimator: outputs that break the contract are an error, never a pers
                                   if (frame == 4) throw Error(ErrorKind::network, "the runtime failed");
                                   return outputs;
                                 })));
-  const char* words[] = {"", "gave no betas", "camera that are not finite", "body_pose (1, 20, 3, 3)", "failed"};
+  const char* words[] = {"", "returned no betas", "camera that are not finite", "body_pose (1, 20, 3, 3)", "failed"};
   for (; frame < 6; ++frame) {
     const auto show = [&] { return estimator.detect_for_video(somebody(64, 48).frame(), 40 * frame); };
     if (frame == 0 || frame == 5)
@@ -130,7 +130,7 @@ TEST_CASE("estimator: outputs that break the contract are an error, never a pers
   }
 }
 
-TEST_CASE("estimator: too little memory is an error that can be tried again") {
+TEST_CASE("estimator: too little memory is an error after which the call can be tried again") {
   int loads = 0, runs = 0;
   const auto loader = [&](const Bundle&) -> std::unique_ptr<Network> {
     if (loads++ == 0) throw std::bad_alloc();
@@ -146,7 +146,7 @@ TEST_CASE("estimator: too little memory is an error that can be tried again") {
   CHECK(estimator.detect(somebody(64, 48).frame()).person);
 }
 
-TEST_CASE("estimator: pressure changes to the smaller model and back, one at a time in memory, and keeps the person") {
+TEST_CASE("estimator: pressure changes to the smaller model and back, with one model in memory, and keeps the person") {
   TemporaryBundle smaller;
   std::vector<std::string> loaded;
   int alive = 0, most = 0;
@@ -220,7 +220,7 @@ TEST_CASE("estimator: live stream end to end") {
   CHECK(results.back().timestamp_ms == doctest::Approx(33.3 * 29));
 }
 
-TEST_CASE("the next crop wants the body's origin and its joints in front of the camera") {
+TEST_CASE("the next crop requires the body's origin and its joints to be in front of the camera") {
   const Manifest& manifest = bundle_under_test().manifest;
   const auto seen = [&](double origin, double head) {
     Person person;

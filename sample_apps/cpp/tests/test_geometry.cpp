@@ -1,4 +1,4 @@
-// Crops, cameras and rotations: invariants. The kit has the values.
+// Invariants of crops, cameras and rotations. The kit has the values.
 #include <doctest/doctest.h>
 
 #include <Eigen/Dense>
@@ -26,7 +26,7 @@ Mat3 some_rotation(std::mt19937& random) {
 
 }  // namespace
 
-TEST_CASE("rotations: exp and log are there and back, at zero and at pi too") {
+TEST_CASE("rotations: exp and log invert each other, also at zero and at pi") {
   std::mt19937 random(1);
   std::normal_distribution<double> normal;
   for (int i = 0; i < 200; ++i) {
@@ -41,7 +41,7 @@ TEST_CASE("rotations: exp and log are there and back, at zero and at pi too") {
   }
 }
 
-TEST_CASE("rotations: the nearest one is a rotation, keeps rotations, and no other is nearer") {
+TEST_CASE("rotations: the nearest rotation is a rotation, is itself for a rotation, and no other is nearer") {
   std::mt19937 random(2);
   std::normal_distribution<double> normal;
   for (int i = 0; i < 100; ++i) {
@@ -93,12 +93,12 @@ TEST_CASE("crops and frames that cannot be cut are refused") {
   CHECK(contains(refused(grey.frame(), {0, 0, 1e9, 1e9}), "wider than 131072 px"));
   const Crop crop{0, 0, 192, 256};
   CHECK(contains(refused({nullptr, {50, 30}}, crop), "has no pixels"));
-  CHECK(contains(refused({grey.pixels.data(), {0, 30}}, crop), "the frame is 0 x 30 px"));
+  CHECK(contains(refused({grey.pixels.data(), {0, 30}}, crop), "The frame is 0 x 30 px"));
   CHECK(contains(refused({grey.pixels.data(), {50, 40000}}, crop), "from 1 to 32768"));
   CHECK(contains(refused({grey.pixels.data(), {50, 30}, 149}, crop), "stride is 149 bytes"));
 }
 
-TEST_CASE("cameras: a crop's camera in the frame's pixels is the network's own, and a body keeps its place") {
+TEST_CASE("cameras: a crop's camera in pixels of the frame agrees with the network's, and a body keeps its place") {
   const Crop crop{37.5, -12, 96, 128};
   const Vec3 point(0.3, -0.2, 31);
   CHECK((crop.camera(view()).project(point) - crop.to_frame(view().camera.project(point), view())).norm() < 1e-9);
@@ -109,7 +109,7 @@ TEST_CASE("cameras: a crop's camera in the frame's pixels is the network's own, 
   CHECK(from.focal_px / point.z() == doctest::Approx(to.focal_px / moved.z()));  // its size too
 }
 
-TEST_CASE("search: every tile lies in the frame, and together they cover its longer way") {
+TEST_CASE("search: every tile is inside the frame, and together they cover its longer direction") {
   for (const Size size : {Size{1920, 1080}, Size{1080, 1920}, Size{192, 256}, Size{640, 640}, Size{4000, 10}}) {
     const auto crops = search_crops(size, 0.5, view());
     double reached = 0;

@@ -1,5 +1,5 @@
-// Frames and threads, without a network: what is dropped, in which order, on which thread. Nothing depends on how fast
-// the machine is: the worker waits for the test.
+// Frames and threads, without a network: which frames are dropped, in which order, on which thread. Nothing depends on
+// the speed of the machine, because the worker waits for the test.
 #include <doctest/doctest.h>
 
 #include <future>
@@ -15,7 +15,7 @@ using namespace coevoer;
 
 namespace {
 
-// Lets the worker begin a frame and holds it there until it is told to go on.
+// Lets the worker begin a frame and holds it there until the gate is opened.
 class Gate {
  public:
   void enter() {
@@ -41,7 +41,7 @@ class Gate {
   bool open_ = false;
 };
 
-// What came back, and from which thread.
+// The results and errors, and the threads that reported them.
 struct Heard {
   std::mutex mutex;
   std::vector<EstimatorResult> results;
@@ -66,13 +66,13 @@ EstimatorResult echo(const Frame& frame, double timestamp_ms) {
   EstimatorResult result;
   result.timestamp_ms = timestamp_ms;
   result.frame = frame.size;
-  result.person_visibility = frame.pixels[0];  // to see whose pixels they were
+  result.person_visibility = frame.pixels[0];  // identifies the pixels
   return result;
 }
 
 }  // namespace
 
-TEST_CASE("live stream: the newest frame waits, the others are dropped and counted; close finishes both") {
+TEST_CASE("live stream: the newest frame is kept, the others are dropped and counted; close finishes both") {
   Gate gate;
   Heard heard;
   LiveStream stream(
@@ -101,7 +101,7 @@ TEST_CASE("live stream: the newest frame waits, the others are dropped and count
   CHECK(contains(error_of(ErrorKind::usage, [&] { stream.push(Grey(8, 6).frame(), 50, 0); }), "is closed"));
 }
 
-TEST_CASE("live stream: times that do not grow and bad frames are refused, and nothing changes") {
+TEST_CASE("live stream: timestamps that do not increase and bad frames are refused, and nothing changes") {
   Heard heard;
   {
     LiveStream stream(echo, heard.listener());
@@ -109,8 +109,8 @@ TEST_CASE("live stream: times that do not grow and bad frames are refused, and n
     stream.push(grey.frame(), 100, 0);
     const auto refused = [&](double t) { return error_of(ErrorKind::usage, [&] { stream.push(grey.frame(), t, 0); }); };
     CHECK(contains(refused(100), "timestamp is 100 ms, the last one was 100 ms"));
-    CHECK(contains(refused(90), "timestamp is 90 ms, the last one was 100 ms"));
-    CHECK(contains(refused(std::numeric_limits<double>::quiet_NaN()), "finite"));
+    CHECK(contains(refused(90), "timestamp is 90 ms, the last one was 100 ms; timestamps must increase."));
+    CHECK(contains(refused(std::numeric_limits<double>::quiet_NaN()), "timestamp is nan ms; give a finite number"));
     CHECK(error_of(ErrorKind::usage, [&] { stream.push({nullptr, {8, 6}}, 110, 0); }) != "");
     stream.push(grey.frame(), 101, 0);
   }
@@ -118,7 +118,7 @@ TEST_CASE("live stream: times that do not grow and bad frames are refused, and n
   CHECK(heard.results.back().timestamp_ms == 101);
 }
 
-TEST_CASE("live stream: a frame that fails is heard of, and the stream goes on") {
+TEST_CASE("live stream: a frame that fails is reported, and the stream goes on") {
   Heard heard;
   int calls = 0;
   Gate gate;
@@ -161,10 +161,10 @@ TEST_CASE("live stream: closing from the listener is refused, not a deadlock") {
   self = &stream;
   stream.push(Grey(8, 6).frame(), 0, 0);
   gate.open();
-  CHECK(contains(said.get_future().get(), "called by the listener"));
+  CHECK(contains(said.get_future().get(), "The listener called close()"));
 }
 
-TEST_CASE("live stream: heat lowers the rate by the frames' own times") {
+TEST_CASE("live stream: heat lowers the rate, measured by the frames' own timestamps") {
   const auto admitted = [](Thermal thermal, double camera_hz) {
     RateLimit limit;
     int count = 0;

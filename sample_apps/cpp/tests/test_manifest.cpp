@@ -32,7 +32,7 @@ TEST_CASE("manifest: names, sizes and rules come from the file") {
   CHECK(manifest.smoothing.depth.gain == good()["pipeline"]["smoothing"]["depth"]["gain"]);
 }
 
-TEST_CASE("manifest: every key that is read has to be there, and of its kind") {
+TEST_CASE("manifest: every key that is read must be present and have the right type") {
   for (const char* path :
        {"/schema_version", "/artifact", "/trained", "/target", "/joint_names", "/body_model/file", "/input/shape",
         "/input/crop/filter", "/input/crop/next_crop_joints", "/camera/focal_px", "/outputs/5/shape",
@@ -46,7 +46,7 @@ TEST_CASE("manifest: every key that is read has to be there, and of its kind") {
     for (const Json& wrong : {Json(nullptr), Json("?"), Json::array({-1}), Json::object()}) {
       Json other = good();
       other[pointer] = wrong;
-      if (std::string(path) == "/artifact" && wrong == "?") continue;  // a name like any other
+      if (std::string(path) == "/artifact" && wrong == "?") continue;  // a valid name
       if (std::string(path) == "/target" && wrong == "?") continue;
       if (std::string(path) == "/body_model/file" && wrong == "?") continue;
       if (std::string(path) == "/pipeline/conformance" && wrong == "?") continue;
@@ -56,18 +56,18 @@ TEST_CASE("manifest: every key that is read has to be there, and of its kind") {
   }
 }
 
-TEST_CASE("manifest: what this library cannot do is refused by name") {
+TEST_CASE("manifest: what this library does not support is refused by name") {
   const auto with = [](const char* path, const Json& value) {
     Json table = good();
     table[Json::json_pointer(path)] = value;
     return refused(table);
   };
-  CHECK(contains(with("/schema_version", 1), "schema_version is 1; this library knows 2"));
+  CHECK(contains(with("/schema_version", 1), "schema_version is 1; this library supports 2. Export"));
   CHECK(contains(with("/input/colour", "BGR"), "colour is \"BGR\""));
   CHECK(contains(with("/input/crop/filter", "lanczos"), "filter is \"lanczos\""));
   CHECK(contains(with("/input/shape", {1, 3, 192, 256}), "the input's shape"));
-  CHECK(contains(with("/artifact", "../other.pte"), "not the name of a file beside it"));
-  CHECK(contains(with("/body_model/file", "a/b"), "not the name of a file beside it"));
+  CHECK(contains(with("/artifact", "../other.pte"), "not the name of a file in the same folder"));
+  CHECK(contains(with("/body_model/file", "a/b"), "not the name of a file in the same folder"));
   CHECK(contains(with("/outputs/1/shape", {1, 20, 3, 3}), "54 joints"));
   CHECK(contains(with("/outputs/1/shape", {1, 21, 3, 4}), "body_pose has shape"));
   CHECK(contains(with("/outputs/1/name", "pose"), "no output body_pose"));

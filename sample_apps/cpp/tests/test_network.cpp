@@ -1,4 +1,4 @@
-// The real network by ExecuTorch: golden images, and artifacts that are not what the manifest says.
+// The real network in ExecuTorch: golden images, and artifacts that do not match the manifest.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,7 +17,7 @@ using namespace coevoer;
 
 namespace {
 
-// log of the root mean square of each image's difference, mean over images.
+// The logarithm of the root mean square of each image's difference, as mean over the images.
 double log_error(const std::vector<double>& a, const std::vector<double>& b, std::size_t images) {
   const std::size_t size = a.size() / images;
   double logs = 0;
@@ -44,9 +44,10 @@ std::string artifact() {
 }  // namespace
 
 // docs/pipeline.md, section 9.
-TEST_CASE("network: on the golden images as near to float as the manifest says") {
+TEST_CASE("network: on the golden images as close to float as the manifest requires") {
   const char* path = std::getenv("COEVOER_GOLDEN");
-  REQUIRE_MESSAGE(path != nullptr, "set COEVOER_GOLDEN to what tools/golden_to_safetensors.py wrote; build.sh does");
+  REQUIRE_MESSAGE(path != nullptr,
+                  "Set COEVOER_GOLDEN to the output of tools/golden_to_safetensors.py, as build.sh does.");
   const Safetensors golden = Safetensors::open(path);
   const Bundle& bundle = bundle_under_test();
   const auto network = load_executorch(bundle);
@@ -74,7 +75,7 @@ TEST_CASE("network: on the golden images as near to float as the manifest says")
   CHECK(std::exp(together) <= std::stod(golden.metadata().at("max_self_check_ratio")));
 }
 
-TEST_CASE("network: the same image gives the same bits, from another instance too") {
+TEST_CASE("network: the same image gives the same bits, also from another instance") {
   const std::vector<float> image(3 * 256 * 192, 0.4f);
   const auto network = load_executorch(bundle_under_test()), other = load_executorch(bundle_under_test());
   const Outputs first = network->run(image), again = network->run(image), elsewhere = other->run(image);
@@ -84,7 +85,7 @@ TEST_CASE("network: the same image gives the same bits, from another instance to
   }
 }
 
-TEST_CASE("network: an artifact that is none, or cut short, is refused though its digest is right") {
+TEST_CASE("network: an artifact that is damaged or cut short is refused though its digest is right") {
   CHECK(contains(artifact_refused("no network"), "ExecuTorch cannot load"));
   CHECK(contains(artifact_refused(""), "ExecuTorch cannot load"));
   const std::string whole = artifact();
@@ -92,22 +93,22 @@ TEST_CASE("network: an artifact that is none, or cut short, is refused though it
     CHECK(contains(artifact_refused(whole.substr(0, length)), "ExecuTorch cannot load"));
 }
 
-TEST_CASE("network: another target, and an artifact with other tensors than the manifest's") {
+TEST_CASE("network: another target, and an artifact with other tensors than the manifest's, are refused") {
   TemporaryBundle copy;
   copy.write(bundle_under_test().manifest.artifact, artifact());
   copy.edit_manifest("\"target\": \"executorch\"", "\"target\": \"onnx\"");
   const auto refused = [&] {
     return error_of(ErrorKind::bundle, [&] { load_executorch(Bundle::open(copy.folder())); });
   };
-  CHECK(contains(refused(), "the bundle is for onnx"));
+  CHECK(contains(refused(), "The bundle is for onnx"));
   copy.edit_manifest("\"target\": \"onnx\"", "\"target\": \"executorch\"");
   Bundle bundle = Bundle::open(copy.folder());
   bundle.manifest.outputs[5].shape = {1, 16};
   CHECK(contains(error_of(ErrorKind::bundle, [&] { load_executorch(bundle); }), "output betas is (1, 10)"));
   bundle = Bundle::open(copy.folder());
   bundle.manifest.outputs.pop_back();
-  CHECK(
-      contains(error_of(ErrorKind::bundle, [&] { load_executorch(bundle); }), "10 outputs; the manifest says 1 and 9"));
+  CHECK(contains(error_of(ErrorKind::bundle, [&] { load_executorch(bundle); }),
+                 "10 outputs; the manifest requires 1 and 9"));
 }
 
 TEST_CASE("network: a stream and a live stream run through it") {

@@ -1,4 +1,4 @@
-// A file that nobody vouches for: every damage is refused with a message, none is read.
+// An untrusted file: every kind of damage is refused with a message, and nothing damaged is read.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -39,16 +39,16 @@ TEST_CASE("safetensors: values, shapes and metadata") {
   CHECK(good.get<std::uint8_t>("x", {-1, 3}).size() == 6);
   CHECK(good.numbers("x")[5] == 6);
   CHECK(good.metadata().at("a") == "b");
-  CHECK(contains(error_of(ErrorKind::bundle, [&] { good.get<float>("x", {2, 3}); }), "it has to be F32 (2, 3)"));
-  CHECK(contains(error_of(ErrorKind::bundle, [&] { good.get<std::uint8_t>("x", {3, 2}); }), "x is U8 (2, 3)"));
+  CHECK(contains(error_of(ErrorKind::bundle, [&] { good.get<float>("x", {2, 3}); }), "it must be F32 (2, 3)"));
+  CHECK(contains(error_of(ErrorKind::bundle, [&] { good.get<std::uint8_t>("x", {3, 2}); }), "x as U8 (2, 3)"));
   CHECK(contains(error_of(ErrorKind::bundle, [&] { good.get<std::uint8_t>("y", {1}); }), "has no y"));
 }
 
-TEST_CASE("safetensors: a header that lies is refused") {
+TEST_CASE("safetensors: a wrong header is refused") {
   const auto header = [](const std::string& entry) { return refused(file(entry, {1, 2, 3, 4, 5, 6})); };
   CHECK(contains(refused({1, 2, 3}), "has 3 bytes"));
   CHECK(contains(refused({255, 255, 255, 255, 255, 255, 255, 255, 0}), "announces a header"));
-  CHECK(contains(header("[]"), "no JSON object"));
+  CHECK(contains(header("[]"), "not a JSON object"));
   CHECK(contains(header("{"), "cannot be read"));
   CHECK(contains(header(R"({"x":{"dtype":"U9","shape":[6],"data_offsets":[0,6]}})"), "unknown"));
   CHECK(contains(header(R"({"x":{"dtype":"U8","shape":[5],"data_offsets":[0,6]}})"), "takes 5"));
@@ -63,7 +63,7 @@ TEST_CASE("safetensors: a header that lies is refused") {
                  "overlap"));
 }
 
-TEST_CASE("safetensors: the real body, cut short anywhere or with any byte of its header changed, never misleads") {
+TEST_CASE("safetensors: the real body, cut short anywhere or with any byte of its header changed, is never misread") {
   const auto& bundle = bundle_under_test();
   TemporaryBundle copy;
   const std::string text = copy.read(bundle.manifest.body_file);
@@ -76,8 +76,7 @@ TEST_CASE("safetensors: the real body, cut short anywhere or with any byte of it
   auto bytes = whole;
   for (std::size_t place = 0; place < 8 + header; place += 17) {
     bytes[place] ^= 0x15;
-    // A changed name or text of the metadata may still be a valid file; then the body does not find its tensor or is
-    // the same.
+    // With a changed name or metadata the file may still be valid; then the body lacks a tensor, or is the same.
     refusals +=
         error_of(ErrorKind::bundle, [&] { coevoer::Body(Safetensors::parse(bytes, "it"), bundle.manifest); }) != "";
     bytes[place] = whole[place];

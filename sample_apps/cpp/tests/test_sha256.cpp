@@ -25,7 +25,7 @@ TEST_CASE("SHA-256 of NIST's examples") {
   CHECK(hex(std::string(1000000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
-TEST_CASE("SHA-256 does not depend on how the bytes come") {
+TEST_CASE("SHA-256 does not depend on how the bytes are split") {
   std::string text;
   for (int i = 0; i < 300; ++i) text += static_cast<char>('a' + i % 26);
   for (std::size_t length = 0; length <= 300; length += 7) {

@@ -1,4 +1,4 @@
-// One-Euro against its closed forms; the kit has the values of whole people.
+// One-Euro filters compared with their closed forms; the kit has the values of whole people.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@ Eigen::VectorXd one(double value) { return Eigen::VectorXd::Constant(1, value); 
 
 }  // namespace
 
-TEST_CASE("smoothing: the first value passes, a constant stays, a step is approached and never passed") {
+TEST_CASE("smoothing: the first value passes unchanged, a constant stays, a step is approached without overshoot") {
   VectorFilter filter(kRule);
   CHECK(filter(one(2), 0)[0] == 2);
   for (int i = 0; i < 5; ++i) CHECK(filter(one(2), kDt)[0] == 2);
@@ -35,7 +35,7 @@ TEST_CASE("smoothing: the first value passes, a constant stays, a step is approa
   CHECK(last == doctest::Approx(3).epsilon(1e-3));
 }
 
-TEST_CASE("smoothing: without gain it is the exponential low pass of its cutoff") {
+TEST_CASE("smoothing: without gain it is the exponential low-pass filter of its cutoff") {
   VectorFilter filter({1.5, 0, 1.0});
   filter(one(0), 0);
   const double keep = 1 / (1 + 2 * std::numbers::pi * 1.5 * kDt);
@@ -59,7 +59,7 @@ TEST_CASE("smoothing: a rotation about one axis is smoothed as its angle is") {
   }
 }
 
-TEST_CASE("smoothing: noise in the depth moves nobody across the image, and reset forgets") {
+TEST_CASE("smoothing: noise in the depth does not move a person across the image, and reset forgets") {
   const Manifest& manifest = bundle_under_test().manifest;
   Smoother smoother(manifest.smoothing);
   const Decoded decoded = decode(standing(manifest, 1), Crop::whole_frame({640, 480}, manifest.view), manifest);
@@ -75,6 +75,6 @@ TEST_CASE("smoothing: noise in the depth moves nobody across the image, and rese
   smoother.reset();
   Parameters parameters = decoded.parameters;
   Vec3 translation(9, 9, 9);
-  smoother(0, parameters, translation, 10);  // an earlier time too: it is another person
+  smoother(0, parameters, translation, 10);  // an earlier time is allowed, for another person
   CHECK((translation - Vec3(9, 9, 9)).norm() < 1e-12);
 }

@@ -1,6 +1,6 @@
-"""golden.npz of a bundle as safetensors, with the limit that holds for it: what C++, Kotlin and Swift tests read.
+"""Convert the golden.npz of a bundle to safetensors, with its error limit, for the tests in C++, Kotlin and Swift.
 
-numpy only.
+It needs only numpy.
 
 python golden_to_safetensors.py BUNDLE golden.safetensors
 """
@@ -16,7 +16,7 @@ TYPES = {"float32": "F32", "uint8": "U8"}
 
 
 def main(bundle: Path, output: Path) -> None:
-    """Write every array of the npz; the limit as metadata."""
+    """Write every array of the npz, and the limit as metadata."""
     recipe = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["recipes"]["quantization"]
     header: dict[str, object] = {"__metadata__": {"max_self_check_ratio": str(recipe["max_self_check_ratio"])}}
     data = b""

@@ -59,7 +59,7 @@ export async function answer(kind: string, given: Tensors, manifest: Manifest, b
       return {};
     }
     default:
-      throw new Error(`The kit has cases of the kind ${kind}, which this module does not know.`);
+      throw new Error(`The kit has cases of the kind ${kind}, which this module does not support.`);
   }
 }
 

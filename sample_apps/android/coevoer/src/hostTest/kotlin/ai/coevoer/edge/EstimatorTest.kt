@@ -111,7 +111,7 @@ class EstimatorTest {
     fun misuseIsRefusedInWords() {
         val frame = picture(64, 48, false)
         val image = open()
-        assertRefused<CoEvoerException.Usage>("is for mode video; this one was opened for image") {
+        assertRefused<CoEvoerException.Usage>("is for mode video; this estimator was opened for mode image") {
             image.detectForVideo(frame, 0)
         }
         assertRefused<CoEvoerException.Usage>("for mode live stream") { image.detectAsync(frame, 0) }
