@@ -1,4 +1,4 @@
-// Processes frames as they come, on one thread: meanwhile, only the newest of the frames that arrive is kept.
+// Processes frames on one thread as they come. While a frame is processed, only the newest arrival is kept.
 #pragma once
 
 #include <atomic>

@@ -1,12 +1,11 @@
-// What the library does when the device is hot or low on memory: first it lowers the rate, then it uses a smaller
-// model.
+// What the library does when the device is hot or low on memory: first a lower rate, then the smaller model.
 #pragma once
 
 #include <optional>
 
 namespace coevoer {
 
-// The names of iOS. Android's states are: none and light, moderate, severe, critical and above.
+// The names of iOS. They stand for Android's none and light; moderate; severe; critical and above.
 enum class Thermal { nominal = 0, fair = 1, serious = 2, critical = 3 };
 
 struct Demand {

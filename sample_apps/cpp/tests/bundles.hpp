@@ -31,7 +31,7 @@ class TemporaryBundle {
   std::filesystem::path folder_;
 };
 
-// The message of the error that a call throws, or "" if it throws none. The message of another kind says so.
+// The message of the error that a call throws, or "" if it throws none. "another kind: " precedes it for another kind.
 template <class Call>
 std::string error_of(coevoer::ErrorKind kind, const Call& call) {
   try {

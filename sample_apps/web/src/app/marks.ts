@@ -1,6 +1,4 @@
-/**
- * Draws lines over the picture, in pixels of the frame: the skeleton, the part boxes, the crop that the network saw.
- */
+/** Draws lines over the picture, in pixels of the frame: the skeleton, the part boxes, the network's crop. */
 
 import type { Crop, Info, Person } from "../coevoer/index.js";
 
@@ -48,7 +46,7 @@ export function drawSkeleton(context: CanvasRenderingContext2D, person: Person, 
   }
 }
 
-/** Draws the boxes of those of face and hands that the network sees, each with its name. */
+/** Draws the box of each visible part (face, left hand, right hand) with its name. */
 export function drawBoxes(context: CanvasRenderingContext2D, person: Person, info: Info, unit: number): void {
   const names = info.manifest.outputs.find(({ name }) => name === "part_boxes")?.rows ?? [];
   context.font = `${10 * unit}px system-ui, sans-serif`;
