@@ -56,7 +56,7 @@ export async function open(): Promise<void> {
 
 /** Runs each step once. Returns the network's time in ms. */
 export async function round(): Promise<number> {
-  if (!opened) throw new Error("open() comes first.");
+  if (!opened) throw new Error("Call open() first.");
   const start = performance.now();
   await opened.runtime.run(opened.tensor);
   const networkMs = performance.now() - start;
@@ -72,7 +72,7 @@ export async function round(): Promise<number> {
 
 /** Runs the bundle's conformance kit in this browser. */
 export async function conformance(): Promise<Verdict[]> {
-  if (!opened) throw new Error("open() comes first.");
+  if (!opened) throw new Error("Call open() first.");
   const { reader } = opened;
   const { manifest } = reader;
   const kitBytes = await reader.read(manifest.pipeline.conformance);
@@ -81,7 +81,7 @@ export async function conformance(): Promise<Verdict[]> {
 }
 
 export function report(): Record<string, unknown> {
-  if (!opened) throw new Error("open() comes first.");
+  if (!opened) throw new Error("Call open() first.");
   const { runtime, check, reader, artifactBytes } = opened;
   const summary = (values: number[]): Record<string, number> => {
     const sorted = [...values].sort((a, b) => a - b);
