@@ -8,7 +8,7 @@ from typing import Literal
 
 SCHEMA_VERSION = 2
 
-# Crop seen by the network. OSX main/config.py: input_body_shape.
+# The network's input crop. OSX main/config.py: input_body_shape.
 IMAGE_HEIGHT_PX = 256
 IMAGE_WIDTH_PX = 192
 

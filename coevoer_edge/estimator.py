@@ -38,12 +38,12 @@ class Estimator:
 
     Single images: the first crop is the whole frame; the next ones follow the predicted body. `passes` counts runs of
     the network on one image: 1 looks at the whole frame only, 2 (the default) once more at the crop around the upper
-    body it found there. Where that body is no usable guide (`tracking.next_crop` tells which), the last crop stays.
+    body it found there. Where that body cannot guide a crop (see `tracking.next_crop`), the last crop is kept.
 
-    Streams: one crop a frame, which follows the person of the frame before. One estimator holds one stream; `smooth`
-    switches the smoothing of its parameters. Give `trained=False` with random weights, so that every `Person` says so;
-    `pipeline` holds the constants of tracking and smoothing, by default those of docs/pipeline.md. `bundle` is what the
-    runtime was opened from, if it is known, for the provenance in results.
+    Streams: one crop per frame, which follows the person of the previous frame. One estimator holds one stream;
+    `smooth` turns the smoothing of its parameters on or off. Give `trained=False` with random weights, so that every
+    `Person` says so; `pipeline` holds the constants of tracking and smoothing, by default those of docs/pipeline.md.
+    `bundle` is what the runtime was opened from, if it is known, for the provenance in results.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Estimator:
             bundle_path: the folder that an export wrote.
             body: your own SMPLX_NEUTRAL.npz; None for the open body, which comes with the package.
             passes: for single images, how often the network runs: 1 looks at the whole frame only.
-            smooth: for streams, False leaves every frame as the network gives it.
+            smooth: for streams, False disables temporal smoothing.
 
         Raises:
             BundleError: a folder that is no bundle, or one that is incomplete or altered.
@@ -118,7 +118,7 @@ class Estimator:
         passes: int = DEFAULT_PASSES,
         smooth: bool = True,
     ) -> Self:
-        """Load the network of a bundle that is open already; arguments and errors are those of `open`."""
+        """Load the network of a bundle that is already open; arguments and errors are those of `open`."""
         from coevoer_edge.body.model import BodyModel
         from coevoer_edge.runtime import open_runtime
 
@@ -153,11 +153,11 @@ class Estimator:
         return person
 
     def detect(self, image: ImageSource) -> Person:
-        """`estimator(image)` under MediaPipe's name, image mode."""
+        """The same as `estimator(image)`, under MediaPipe's name for its image mode."""
         return self(image)
 
     def detect_for_video(self, frame: ImageSource, timestamp_ms: float) -> TrackedFrame:
-        """The next frame of the stream, upright, with its time in milliseconds.
+        """Estimate the person in the next frame of the stream, upright, with its time in milliseconds.
 
         Raises:
             InputError: an unusable image, or a timestamp at or before the last one; the stream goes on unchanged.
@@ -180,7 +180,7 @@ class Estimator:
     def track(self, frames: Iterable[tuple[ImageSource, float]]) -> Iterator[TrackedFrame]:
         """Follow one person through frames with their times in milliseconds; begins a new stream.
 
-        A frame whose time does not come after the last one's is skipped: nothing is given for it, and the next
+        A frame whose timestamp is not later than the previous one is skipped: nothing is yielded for it, and the next
         `index` is one higher.
         """
         self.start_stream()
@@ -211,7 +211,7 @@ class Estimator:
             recording.files  # out/walk.overlay.mp4, .jsonl, .npz, .bvh, .glb and .json
 
         Args:
-            folder: where to write the files; it is made if it does not exist.
+            folder: where to write the files; it is created if it does not exist.
             name: what they are called, without a suffix.
             frames_per_second: nominal rate of the overlay video; the frames' own times decide when each is shown.
             focal_px: focal length of the real lens in pixels of the frame, for places in the world (BVH, GLB, VRM);
@@ -280,7 +280,7 @@ class Estimator:
         return recording.files
 
     def start_stream(self) -> None:
-        """Begin another stream: nobody is followed, times start anew."""
+        """Begin another stream: nobody is tracked, and timestamps may start again."""
         self._tracker.reset()
         self._forget_the_lost()
         self._frames = 0

@@ -195,7 +195,7 @@ def test_contract_breach_is_refused(body, image, name):
         Estimator(FakeRuntime([whole | {name: whole[name][0]}]), body, trained=True)(image)
     spoiled = whole[name].copy()
     spoiled.flat[-1] = np.nan
-    with pytest.raises(BundleError, match=f"^Runtime fake gave values in {name} that are not finite"):
+    with pytest.raises(BundleError, match=f"^Runtime fake returned values in {name} that are not finite"):
         Estimator(FakeRuntime([whole | {name: spoiled}]), body, trained=True)(image)
 
 

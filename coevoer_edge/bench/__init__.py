@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["PEERS", "bench"]
 
 PEERS = ("mediapipe", "eager")
-"""What bundles can be timed beside."""
+"""Peers that bundles can be timed against."""
 
 
 @names_its_extra
@@ -41,9 +41,9 @@ def bench(
         bundles: one bundle folder or several.
         rounds: timed turns of each row.
         threads: CPU threads; None for each backend's choice.
-        peers: what else to time: "mediapipe" (Holistic) and "eager" (the networks in PyTorch, float32).
+        peers: what to time as well: "mediapipe" (Holistic) and "eager" (the networks in PyTorch, float32).
         mediapipe_python: the Python that has mediapipe 0.10.21; None for this one.
-        starts: process starts that cold start and memory are the median of.
+        starts: the number of process starts for the medians of cold start and memory.
         quiet: False prints steps and progress on stderr.
 
     Returns:

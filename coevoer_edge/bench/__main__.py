@@ -1,7 +1,7 @@
 """`coevoer-edge bench`: bundles and peers side by side in one run, the network alone and the whole pipeline.
 
 In: bundle folders. Out: a table of times, memory and sizes, ratios, JSON. `report.bench` does the same from Python and
-says what each row times.
+describes what each row times.
 """
 
 import json
@@ -16,7 +16,9 @@ from coevoer_edge.terminal.console import Command, Steps
 
 @click.command(cls=Command, name="bench")
 @click.argument("bundles", metavar="BUNDLE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--rounds", type=click.IntRange(min=1), default=100, show_default=True, help="Timed turns of each row.")
+@click.option(
+    "--rounds", type=click.IntRange(min=1), default=100, show_default=True, help="Number of timed turns of each row."
+)
 @click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -40,7 +42,7 @@ from coevoer_edge.terminal.console import Command, Steps
     type=click.IntRange(min=1),
     default=3,
     show_default=True,
-    help="Process starts per cold-start time.",
+    help="Number of process starts for each cold-start time.",
 )
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")

@@ -1,6 +1,6 @@
-"""A worker process seen from outside: start it, let it have its turns, end it.
+"""A worker process seen from outside: start it, run its turns, end it.
 
-In: a job for worker.py. Out: `Worker`; its start in milliseconds, turns in milliseconds, what it says at the end.
+In: a job for worker.py. Out: `Worker`: its start in milliseconds, its turns in milliseconds, its final report.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from coevoer_edge import errors
 from coevoer_edge.errors import CoEvoerError, PlatformError
 
 _SCRIPT = Path(__file__).with_name("worker.py")
-_SHOWN = 5  # lines of what a process said before it died
+_SHOWN = 5  # lines of a process's output before it died
 _HOLISTIC = (
     "{python} has no MediaPipe Holistic ({what}). The last mediapipe that has it, with its models inside, is 0.10.21. "
     "It needs numpy below 2, so it cannot be installed beside coevoer-edge. Give it an environment of its own, with "
@@ -27,10 +27,10 @@ _HOLISTIC = (
 
 
 class Worker:
-    """A job that runs in a process of its own and has had its first result.
+    """A job that runs in a process of its own and has returned its first result.
 
-    Raises the worker's own error where it is one of ours; `PlatformError` for a Python or a MediaPipe that is not
-    there; `CoEvoerError` for a process that fails otherwise. `name` stands in these messages.
+    Raises the worker's own error where it is a `CoEvoerError`; `PlatformError` for a Python or a MediaPipe that is
+    missing; `CoEvoerError` for a process that fails otherwise. `name` appears in these messages.
     """
 
     def __init__(self, name: str, job: dict[str, Any], python: Path | None = None) -> None:
@@ -61,7 +61,7 @@ class Worker:
         return float(self._read()["ms"])
 
     def finish(self) -> dict[str, Any]:
-        """End the process; what it says of itself: `runtime`, `peak_bytes`, and what else its job tells."""
+        """End the process and return its report: `runtime`, `peak_bytes`, and whatever else its job adds."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -93,7 +93,9 @@ class Worker:
             code = self._process.wait()
             self._said.seek(0)
             last = self._said.read().decode(errors="replace").strip().splitlines()[-_SHOWN:]
-            raise CoEvoerError(f"{self.name}: its process ended with exit code {code}. It said: {' / '.join(last)}.")
+            raise CoEvoerError(
+                f"{self.name}: its process ended with exit code {code}. Its last output: {' / '.join(last)}."
+            )
         value: dict[str, Any] = json.loads(line)
         if "error" in value:
             raise self._error(value["kind"], value["error"])
@@ -108,7 +110,7 @@ class Worker:
         return CoEvoerError(f"{self.name}: its process failed. {kind}: {message}")
 
     def _end(self) -> None:
-        """Leave nothing running, whatever has happened."""
+        """Leave nothing running, whatever happened."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._said):

@@ -10,12 +10,12 @@ In: `BenchRequest`. Out: `Report`: a `Row` each, and `Comparison`s between them.
 | gemm | one large INT8 product: the machine's own peak |
 
 Pipelines get the same frames of one synthetic person (stream.py). The network runs on each and is timed, but the rest
-of the pipeline goes on with true answers: a network that finds nobody, as an untrained one, would leave it less to do.
-MediaPipe looks for itself; the report says in how many frames it found what.
+of the pipeline continues with the true outputs, because a network that finds nobody, such as an untrained one, would
+leave it less to do. MediaPipe detects by itself; the report states in how many frames it found each part.
 
 Each row runs in its own process, with one untimed turn before each timed one. Cold start is the time from the start of
-such a process to its first result, its files in the system's cache; peak memory is resident and includes Python, and
-for ExecuTorch's binding torch. Both are medians over `starts` processes.
+such a process to its first result, with its files in the system's cache. Peak memory is resident memory and includes
+Python and, for ExecuTorch's binding, torch. Both are medians over `starts` processes.
 """
 
 import tempfile
@@ -59,10 +59,10 @@ class Row:
     precision: str
     median_ms: float
     p90_ms: float
-    ratio: float  # the median of the first row of this kind over this one's: how many times faster this one is
+    ratio: float  # the median of the first row of this kind over this one's: how many times as fast this one is
     cold_start_ms: float | None
     peak_mb: float | None
-    megabytes: float | None  # of the file with the network, or all files
+    megabytes: float | None  # of the network's file, or of all files
     gmacs_per_s: float | None
     share_of_peak: float | None  # its multiply-accumulates a second over the GEMM's; INT8 networks only
     found: dict[str, float] = field(default_factory=dict)  # MediaPipe: share of turns by what it found
@@ -70,7 +70,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One of the questions a run answers."""
+    """One comparison between rows of a run."""
 
     what: str  # "int8_speed": times faster than FP32; "time_of_mediapipe": share of its time
     name: str
@@ -92,7 +92,7 @@ class Report:
 
 
 def bench(request: BenchRequest, steps: Steps | None = None) -> Report:
-    """Start a process for each row, let them take turns, and sum up.
+    """Start a process for each row, let them take turns, and summarise.
 
     Raises:
         BundleError: a bundle that cannot be opened or loaded.
@@ -105,11 +105,11 @@ def bench(request: BenchRequest, steps: Steps | None = None) -> Report:
     bundles = [Bundle.open(path) for path in request.bundles]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         stream = Path(folder)
-        steps.step("Draw the frames of a moving person")
+        steps.step("Render the frames of a moving person")
         draw_stream().save(stream)
         found = subjects(bundles, request.peers, request.threads, stream, request.mediapipe_python)
 
-        steps.step(f"Start {len(found)} processes, {request.starts} times where the start counts")
+        steps.step(f"Start {len(found)} processes, {request.starts} times where the start is timed")
         starts_ms: list[list[float]] = [[] for _ in found]
         peaks: list[list[float]] = [[] for _ in found]
         for _ in range(request.starts - 1):
@@ -141,7 +141,7 @@ def sum_up(
     peak_bytes: Sequence[Sequence[float]],
     said: Sequence[dict[str, Any]],
 ) -> list[Row]:
-    """Subjects with their times (subjects, rounds), starts and peaks, and what their processes said, as rows."""
+    """Combine subjects with their times (subjects, rounds), starts and peaks, and their processes' reports, to rows."""
     medians = np.median(times_ms, axis=1)
     speeds = [None if s.macs is None else s.macs / float(m) / 1e6 for s, m in zip(found, medians, strict=True)]
     peak_speed = next((speed for s, speed in zip(found, speeds, strict=True) if s.kind == "gemm"), None)

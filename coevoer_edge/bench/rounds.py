@@ -1,6 +1,6 @@
-"""Turns taken in rounds, so that what else the machine does meets everything that is compared alike.
+"""Turns taken in rounds, so that background load affects everything that is compared equally.
 
-In: turns, each of which tells its milliseconds. Out: all of them (subjects, rounds).
+In: turns, each of which returns its milliseconds. Out: all of them (subjects, rounds).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,9 +12,9 @@ from coevoer_edge.terminal.console import Steps
 
 
 def in_rounds(turns: Sequence[Callable[[], float]], rounds: int, steps: Steps, seed: int = 0) -> NDArray[np.float64]:
-    """Milliseconds (len(turns), rounds). Every turn once a round, in an order drawn anew for each round.
+    """Milliseconds (len(turns), rounds). Each round runs every turn once, in a new random order.
 
-    In one fixed order, whoever follows a row whose threads are slow to fall asleep would always pay for it.
+    In a fixed order, the row after one whose threads are slow to sleep would always be slowed down.
     """
     rng = np.random.default_rng(seed)
     times_ms = np.zeros((len(turns), rounds))

@@ -1,7 +1,7 @@
-"""The frames that every pipeline is given, and the answers that make each pipeline do the same work on them.
+"""The frames that every pipeline is given, and the outputs that make each pipeline do the same work on them.
 
-In: nothing but seeds. Out: `Stream`. A synthetic woman gestures with both hands; MediaPipe finds her body, face and
-hands, as it would a person's, so that it does its whole work too.
+In: nothing but seeds. Out: `Stream`. A synthetic woman gestures with both hands. MediaPipe finds her body, face and
+hands as it would a real person's, so that it does all of its work too.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,10 +26,10 @@ WIDTH_PX, HEIGHT_PX = 640, 480
 FRAMES = 30
 FRAME_MS = 1000 / 30
 
-_DRAWN = Crop((WIDTH_PX - HEIGHT_PX * 0.75) / 2, 0, HEIGHT_PX * 0.75, HEIGHT_PX)  # the part that is drawn
-_LOOK, _GESTURES = 10, 7  # seeds, chosen by looking: plain room, both hands in sight in every frame
-_GESTURES_S = FRAMES * FRAME_MS / 1000 + 0.5  # they go on beyond the last frame
-_WINDOW_M, _DISTANCE_M, _PELVIS_BELOW_M = 1.2, 2.5, 0.2  # height of what is seen, and where she stands
+_DRAWN = Crop((WIDTH_PX - HEIGHT_PX * 0.75) / 2, 0, HEIGHT_PX * 0.75, HEIGHT_PX)  # the part that is rendered
+_LOOK, _GESTURES = 10, 7  # seeds, chosen by eye: a plain room, both hands visible in every frame
+_GESTURES_S = FRAMES * FRAME_MS / 1000 + 0.5  # these continue beyond the last frame
+_WINDOW_M, _DISTANCE_M, _PELVIS_BELOW_M = 1.2, 2.5, 0.2  # height of the view, and where she stands
 _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
 
 
@@ -57,9 +57,9 @@ class Stream:
 
 
 def draw_stream(count: int = FRAMES) -> Stream:
-    """Draw the frames, follow the person through them with the truth and a network's noise, and keep these answers.
+    """Render the frames, follow the person through them with the truth and a network's noise, and keep these outputs.
 
-    A `count` below `FRAMES` gives the first of them.
+    A `count` below `FRAMES` returns the first of them.
     """
     model = BodyModel.open()
     frames, people = _draw(count, model)
@@ -69,13 +69,13 @@ def draw_stream(count: int = FRAMES) -> Stream:
         crop = tracker.look(i * FRAME_MS, WIDTH_PX, HEIGHT_PX)
         outputs = oracle([person], crop, WIDTH_PX, HEIGHT_PX, rng)
         if not tracker.judge(embody(decode(outputs, crop, "the truth"), model, trained=True)):
-            raise AssertionError(f"frame {i}: the tracker refuses the truth")  # ours, not the user's
+            raise AssertionError(f"frame {i}: the tracker rejects the truth")  # an internal error, not the user's
         answers.append(outputs)
     return Stream(frames, {name: np.concatenate([a[name] for a in answers]) for name in contract.OUTPUT_NAMES})
 
 
 def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
-    """Frames, and who is in each. The picture is 192 x 256 px, enlarged; its edges go on to the frame's."""
+    """Frames, and the person in each. The picture is 192 x 256 px, enlarged, with its edges extended to the frame's."""
     from coevoer_edge.data.synthetic.gestures import SyntheticMotion
     from coevoer_edge.data.synthetic.people import SyntheticPeople
     from coevoer_edge.data.synthetic.view import View
@@ -106,7 +106,7 @@ def _draw(count: int, model: BodyModel) -> tuple[NDArray[np.uint8], list[Body]]:
 
 
 def _stand(parameters: SmplxParameters, translation_m: NDArray[np.float32], model: BodyModel) -> Body:
-    """Somebody in the drawn part's camera, in the frame's."""
+    """Convert a person from the camera of the rendered part to the camera of the frame."""
     camera = frame_camera(WIDTH_PX, HEIGHT_PX)
     translation = convert_translation(translation_m, _DRAWN.camera(), camera)
     joints = model.skeleton(parameters).joints

@@ -1,4 +1,4 @@
-"""What a run of the bench times: a row each, with the job that a worker process does for it.
+"""The subjects of a benchmark run: one row each, with the job that a worker process does for it.
 
 In: opened bundles, peers. Out: `Subject`s, the rows of one kind together.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SubjectKind = Literal["network", "pipeline", "mesh", "gemm"]
 
 GEMM_SIZE = 1024
-"""The fastest of 512 to 4096: smaller ones keep no two cores busy, larger ones leave the cache."""
+"""The fastest of 512 to 4096: smaller products do not keep two cores busy, larger ones exceed the cache."""
 HOLISTIC = "MediaPipe Holistic"
 
 
@@ -37,7 +37,7 @@ class Subject:
 
     @property
     def starts(self) -> bool:
-        """Whether cold start and memory say something of it."""
+        """Whether cold start and memory are meaningful for this row."""
         return self.kind in ("network", "pipeline")
 
 
@@ -91,7 +91,7 @@ def subjects(
 
 
 def network_of(manifest: Manifest) -> "CoEvoer | None":
-    """A bundle's network with whatever weights: the variant (Table 4) of its model that the manifest names.
+    """A bundle's network with any weights: the variant (Table 4) of its model that the manifest names.
 
     None for a model of another name, and for bundles of version 0.1, which do not name the variant.
     """

@@ -1,4 +1,4 @@
-"""A run of the bench as terminal text and as Markdown. In: `Report`. Out: text."""
+"""A benchmark run as terminal text and as Markdown. In: `Report`. Out: text."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ _GAP = 2
 
 
 def as_text(report: Report) -> str:
-    """For a terminal: a block for each kind, then what follows from it."""
+    """Text for a terminal: a block for each kind, then the comparisons."""
     width = max(len(row.name) for row in report.rows)
     cells = [_cells(row) for row in report.rows]
     widths = [max(len(line[i]) for line in (HEAD, *cells)) + _GAP for i in range(len(HEAD))]

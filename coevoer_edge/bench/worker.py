@@ -1,12 +1,12 @@
-"""One job in a process of its own: how long it takes to its first result, each turn, how much memory.
+"""One job in a process of its own: the time to its first result, the time of each turn, and its memory.
 
 In: the job as JSON on the command line, then a line on stdin for each turn. Out, on stdout: a line of JSON with the
 first result (`{"ready": true}`) or what prevents it (`{"error": "..."}`), one with the milliseconds of each turn, and,
-when stdin ends, one with the peak of resident memory. A turn runs once untimed, then once timed: in use, too, a frame
-comes after its like.
+when stdin ends, one with the peak of resident memory. A turn runs once untimed, then once timed, because in use every
+frame follows a similar one.
 
-Started as a script, by any Python: MediaPipe wants another one than we do. So nothing but the standard library is
-imported before the job is known.
+It is started as a script, by any Python, because MediaPipe needs another one than this package. Nothing but the
+standard library is therefore imported before the job is known.
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Turn = Callable[[int], float]  # runs number i, tells the milliseconds
+Turn = Callable[[int], float]  # runs number i, returns the milliseconds
 About = Callable[[], dict[str, Any]]
 
 HOLISTIC_MODELS = (
@@ -24,7 +24,7 @@ HOLISTIC_MODELS = (
     *("hand_landmark_full", "hand_recrop"),
     *("pose_detection", "pose_landmark_full"),
 )
-"""What Holistic opens at complexity 1 with a refined face, of `mediapipe/modules/*/*.tflite`."""
+"""The files of `mediapipe/modules/*/*.tflite` that Holistic opens at complexity 1 with a refined face."""
 
 
 def network(job: dict[str, Any]) -> tuple[Turn, About]:
@@ -44,8 +44,8 @@ def network(job: dict[str, Any]) -> tuple[Turn, About]:
 def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     """`Estimator.detect_for_video` and `mesh()`: a frame to a smoothed person with a mesh.
 
-    The network runs on the crop and is timed; then the stream's own answer takes the place of what it said. So the
-    person is followed in every frame, whatever the weights have learnt.
+    The network runs on the crop and is timed; then the stream's own outputs replace the network's. The person is
+    therefore followed in every frame, whatever the weights were trained on.
     """
     from coevoer_edge.bench.stream import FRAME_MS, Stream
     from coevoer_edge.body.model import BodyModel
@@ -56,7 +56,7 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
     from coevoer_edge.runtime.protocol import CropPixels, Outputs, RuntimeKind
 
     class Answering:
-        """A runtime that runs the network and then says what it was told to."""
+        """A runtime that runs the network and then returns given outputs."""
 
         def __init__(self) -> None:
             self._network = open_runtime(bundle, job["threads"])
@@ -88,8 +88,8 @@ def pipeline(job: dict[str, Any]) -> tuple[Turn, About]:
         ms = (time.perf_counter() - start) * 1000
         if mesh is None:
             raise CheckFailed(
-                f"{bundle.path.name}: nobody is followed in frame {number}, although the answers are true; its "
-                "pipeline constants refuse them. Compare `pipeline` in its manifest with docs/pipeline.md."
+                f"{bundle.path.name}: nobody is followed in frame {number}, although the outputs are true; its "
+                "pipeline constants reject them. Compare `pipeline` in its manifest with docs/pipeline.md."
             )
         return ms
 
@@ -161,7 +161,7 @@ def holistic(job: dict[str, Any]) -> tuple[Turn, About]:
     from importlib import import_module
 
     solution = import_module("mediapipe.python.solutions.holistic")
-    import numpy as np  # MediaPipe brings it; what is missing is said of MediaPipe
+    import numpy as np  # MediaPipe installs it, so the error for a missing one names MediaPipe
 
     package = Path(str(import_module("mediapipe").__file__)).parent
     count = len(np.load(Path(job["stream"]) / "frames.npy", mmap_mode="r"))
@@ -190,7 +190,7 @@ def holistic(job: dict[str, Any]) -> tuple[Turn, About]:
 
 
 def _frame(job: dict[str, Any], number: int) -> Any:
-    """One frame (480, 640, 3) uint8; the file is let go at once, so that it does not count as the job's memory."""
+    """One frame (480, 640, 3) uint8; the file is closed at once, so that it does not count as the job's memory."""
     import numpy as np
 
     return np.array(np.load(Path(job["stream"]) / "frames.npy", mmap_mode="r")[number])
@@ -206,9 +206,9 @@ def _timed(run: Callable[[int], Any]) -> Turn:
 
 
 def _peak_bytes() -> int:
-    """The most resident memory so far.
+    """The peak of resident memory so far.
 
-    On Linux not by getrusage, whose figure begins with the peak of the process that started this one.
+    On Linux, getrusage is not used, because its figure includes the peak of the process that started this one.
     """
     status = Path("/proc/self/status")
     if status.is_file():
@@ -239,7 +239,7 @@ def _main() -> int:
             turn(2 * i + 1)
             _say({"ms": turn(2 * i + 2)})
         _say(about() | {"peak_bytes": _peak_bytes()})
-    except Exception as error:  # the process that asked tells the user
+    except Exception as error:  # the parent process reports it to the user
         _say({"error": str(error), "kind": type(error).__name__})
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Names of numpy arrays by their type of number; shapes stand where they are used."""
+"""Names of numpy arrays by their number type; shapes are given where they are used."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reading a body model file in SMPL-X's schema, and saying what is wrong with one that cannot be used.
+"""Read a body model file in SMPL-X's schema, and explain what is wrong with one that cannot be used.
 
 In: a path. Out: `ModelFile`, the checked arrays. No torch.
 """
@@ -122,7 +122,7 @@ def _check(path: Path, shape: Mapping[str, tuple[int, ...]]) -> None:
         raise InputError(f"{path} is a {kind} file ({V} vertices, {joints} joints), not SMPL-X (55). {_GET_IT}")
     missing = [key for key in _KEYS if key not in shape]
     if missing:
-        raise InputError(f"{path} lacks {', '.join(missing)} and is no complete SMPL-X file. {_GET_IT}")
+        raise InputError(f"{path} lacks {', '.join(missing)} and is not a complete SMPL-X file. {_GET_IT}")
     expected: dict[str, tuple[int | None, ...]] = {
         "v_template": (V, 3),
         "f": (None, 3),

@@ -98,7 +98,7 @@ def _skin(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.f
 
 
 @click.command(cls=Command)
-@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
+@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz.  [default: the open body]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path(FILE_NAME), show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def main(body: Path | None, output: Path, overwrite: bool) -> None:

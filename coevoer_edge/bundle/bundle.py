@@ -78,7 +78,9 @@ class Bundle:
         opened = cls(path, manifest)
         for file in (opened.artifact, opened.body, opened.conformance):
             if not file.exists():
-                raise BundleError(f"{path}: the manifest names {file.name}, which is not there.")
+                raise BundleError(
+                    f"{path}: the manifest names {file.name}, which is missing; copy the bundle again, whole."
+                )
         return opened
 
 

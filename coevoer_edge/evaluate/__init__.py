@@ -45,23 +45,23 @@ def evaluate(
         bundle: an exported artifact. With `model` or `checkpoint`, its float parent is measured too, and the loss.
         data: the test data.
         limit: the number of samples, an equal share from each domain; None for all.
-        batch_size: samples that the network sees at once.
-        device: "cpu", "cuda", "cuda:1" or "mps"; None for cuda where there is one, else cpu.
+        batch_size: samples in each batch.
+        device: "cpu", "cuda", "cuda:1" or "mps"; None for cuda if available, else cpu.
         body: your SMPLX_NEUTRAL.npz, for data and weights in its shape space; None for the open body.
         figures: a folder for pictures of the first and the worst samples.
         beside: further weights to show in the pictures.
-        photographs: a folder of photographs to show with overlays, too.
+        photographs: a folder of photographs to show with overlays as well.
         quiet: False prints steps and progress on stderr.
 
     Returns:
-        `table`, ready for JSON (MPVPE and PA-MPVPE in mm, by part and by domain); `text`, the same beside the paper's
-        Table 1; `pictures`, the files that were written.
+        `table`, ready for JSON (MPVPE and PA-MPVPE in mm, by part and by domain); `text`, the same figures below the
+        paper's Table 1; `pictures`, the files that were written.
 
     Raises:
         InputError: an impossible request, or data that cannot be read.
         CheckpointError: weights that do not fit.
         BundleError: a bundle that cannot be opened.
-        PlatformError: a device or a runtime that is not here.
+        PlatformError: a device or a runtime that this machine does not have.
     """
     from coevoer_edge.errors import InputError
     from coevoer_edge.evaluate import evaluator

@@ -15,11 +15,11 @@ from coevoer_edge.terminal.device import DEVICE_HELP
 
 @click.command(cls=Command, name="evaluate")
 @click.option("--model", help="coevoer-t (default); -s, -b and -l need --checkpoint.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Evaluate your own weights (.safetensors).")
 @click.option(
     "--bundle",
     type=click.Path(path_type=Path),
-    help="An exported bundle. With --model or --checkpoint, its float parent is evaluated as well, and the loss shown.",
+    help="An exported bundle. With --model or --checkpoint, its float parent is evaluated and the loss is shown.",
 )
 @click.option("--data", default=SYNTHETIC, show_default=True, help="The test data.")
 @click.option(
@@ -41,7 +41,7 @@ from coevoer_edge.terminal.device import DEVICE_HELP
     "--beside",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Weights to show beside in the figures. May be repeated.",
+    help="Further weights to show in the figures. May be repeated.",
 )
 @click.option("--photographs", type=click.Path(path_type=Path), help="Folder of photos to show in the figures.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
@@ -61,7 +61,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Measure body, hands and face of a network against a data set.
+    """Measure body, hands and face of a network against a dataset.
 
     Without options, the embedded network is measured on the synthetic test split, which has two domains: the look of
     the training images, and a look that training never saw. MPVPE and PA-MPVPE are aligned as in OSX.

@@ -1,4 +1,4 @@
-"""MPVPE and PA-MPVPE of a network, of an exported artifact, or of both beside each other.
+"""MPVPE and PA-MPVPE of a network, of an exported artifact, or of both side by side.
 
 In: `EvaluateRequest`. Out: `Evaluation`: figures as a table for JSON, the same as text beside the paper's, pictures.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from coevoer_edge.evaluation.predict import NetworkOrRuntime
 
 SYNTHETIC = "synthetic"
-UNTRAINED_NOTE = "Untrained weights: these figures say nothing about the method."
+UNTRAINED_NOTE = "Untrained weights: these figures are meaningless."
 _WORST = 10  # indices named in the JSON
 _PICTURED = 6  # rows of a figure
 
@@ -30,7 +30,7 @@ _PICTURED = 6  # rows of a figure
 class EvaluateRequest:
     """What to measure."""
 
-    model: str | None = None  # None: what the checkpoint says, else the default
+    model: str | None = None  # None: the checkpoint's model, else the default
     checkpoint: Path | None = None  # None: the embedded weights
     bundle: Path | None = None  # an exported artifact; with a model or checkpoint, its float parent is measured too
     data: str = SYNTHETIC
@@ -45,7 +45,7 @@ class EvaluateRequest:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured."""
+    """The result of an evaluation."""
 
     table: dict[str, Any]  # ready for JSON
     text: str  # the paper's Table 1 with the same figures below it
@@ -62,7 +62,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is evaluated."""
+    """A network or artifact that is evaluated."""
 
     label: str
     network: "NetworkOrRuntime"
@@ -70,13 +70,13 @@ class Evaluated:
 
 
 def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
-    """Measure hands, face and body against a dataset; `quiet=False` says on stderr what is being done.
+    """Measure hands, face and body against a dataset; `quiet=False` prints steps and progress on stderr.
 
     Raises:
         InputError: an impossible request, or data that cannot be read.
         CheckpointError: weights that do not fit.
         BundleError: a bundle that cannot be opened.
-        PlatformError: a device or a runtime that is not here.
+        PlatformError: a device or a runtime that this machine does not have.
     """
     from coevoer_edge import __version__
     from coevoer_edge.body.model import BodyModel
@@ -188,7 +188,7 @@ def _check_folder(figures: Path | None) -> None:
 
 
 def _table(subject: Evaluated, results: "dict[str, Result]") -> dict[str, Any]:
-    """One subject's part of the JSON: over all samples, then each domain with its worst samples."""
+    """One subject's part of the JSON: figures over all samples, then for each domain with its worst samples."""
     from coevoer_edge.evaluation.measure import join
 
     domains = {name: result.table() | {"worst": result.worst(_WORST)} for name, result in results.items()}
@@ -198,7 +198,7 @@ def _table(subject: Evaluated, results: "dict[str, Result]") -> dict[str, Any]:
 
 
 def _difference(artifact: dict[str, Any], parent: dict[str, Any]) -> dict[str, Any]:
-    """Artifact minus float parent in the main figures, mm."""
+    """The artifact's main figures minus those of its float parent, mm."""
 
     def minus(key: str) -> dict[str, float | None]:
         pairs = {part: (value, parent[key][part]) for part, value in artifact[key].items()}
@@ -208,7 +208,7 @@ def _difference(artifact: dict[str, Any], parent: dict[str, Any]) -> dict[str, A
 
 
 def _report(subjects: list[Evaluated], tables: list[dict[str, Any]], data: str, body: "BodyModel") -> str:
-    """The paper's Table 1 with ours below it."""
+    """The paper's Table 1 with the figures measured here below it."""
     from coevoer_edge.evaluation.paper_tables import PAPER, TABLE_1
     from coevoer_edge.evaluation.tables import Section, as_text, row_of
 
@@ -224,7 +224,7 @@ def _report(subjects: list[Evaluated], tables: list[dict[str, Any]], data: str, 
     lines = [as_text(sections), ""]
     if data == SYNTHETIC:
         lines.append(
-            "Not comparable: UBody is video of people; this split is rendered, with a body that is not SMPL-X."
+            "Not comparable: UBody is video of people, while this split is rendered with a body other than SMPL-X."
         )
     else:
         lines.append(f"The published rows are comparable only if {data} is UBody's test split on the SMPL-X body.")

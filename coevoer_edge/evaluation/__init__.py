@@ -1,1 +1,1 @@
-"""How good a network is: errors against datasets, the paper's tables beside them, pictures to look at."""
+"""Measure a network: errors against datasets, beside the paper's tables, and pictures of results."""

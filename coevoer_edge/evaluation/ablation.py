@@ -16,7 +16,7 @@ from coevoer_edge.evaluation.tables import Section, as_markdown, as_text, row_of
 from coevoer_edge.terminal.console import Command
 
 _NAMES = {(False, True): VARIANT_1, (True, False): VARIANT_2, (True, True): FULL}
-"""By enhancer and foreground extraction."""
+"""Row names by enhancer and foreground extraction."""
 _SAME = ("data", "count", "limit", "body")
 _WRITE_ONE = "Write one with `python -m coevoer_edge.evaluate --checkpoint FILE --json > result.txt`."
 
@@ -44,14 +44,14 @@ def ablation(results: Sequence[Mapping[str, Any]]) -> list[Section]:
     """Table 4: the published rows, and ours in their order.
 
     Raises:
-        InputError: no full network, no variant, two results of one variant, one without both modules, or results on
-            different samples.
+        InputError: no full network, no variant, two results of the same variant, one that lacks both modules, or
+            results on different samples.
     """
     by_name: dict[str, Mapping[str, Any]] = {}
     for result in results:
         name = _NAMES.get((result["enhancer"], result["foreground"]))
         if name is None:
-            raise InputError(f"{result['source']} has neither module; Table 4 takes out one at a time.")
+            raise InputError(f"{result['source']} has neither module; Table 4 removes one at a time.")
         if name in by_name:
             raise InputError(f"{by_name[name]['source']} and {result['source']} are both {name}; give one of each.")
         by_name[name] = result
@@ -78,7 +78,7 @@ def ablation(results: Sequence[Mapping[str, Any]]) -> list[Section]:
 
 @click.command(cls=Command, name="ablation")
 @click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--markdown", is_flag=True, help="As a Markdown table.")
+@click.option("--markdown", is_flag=True, help="Print a Markdown table.")
 def command(results: tuple[Path, ...], markdown: bool) -> None:
     """Print Table 4 from RESULTS, files written by `evaluate --json`: the full network and its variants."""
     sections = ablation([read_result(path) for path in results])

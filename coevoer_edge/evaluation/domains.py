@@ -1,4 +1,4 @@
-"""Which samples of the test data are taken: all, or an equal share of each domain.
+"""Which samples of the test data are used: all, or an equal share of each domain.
 
 In: named record sources. Out: `Domain`s.
 """
@@ -12,7 +12,7 @@ from coevoer_edge.errors import InputError
 
 @dataclass(frozen=True)
 class Domain:
-    """A part of the test data, and which of its samples are taken."""
+    """A part of the test data, and which of its samples are used."""
 
     name: str
     source: RecordSource
@@ -20,7 +20,8 @@ class Domain:
 
 
 def choose(sources: Sequence[tuple[str, RecordSource]], limit: int | None) -> list[Domain]:
-    """The samples to take: all, or `limit` dealt out in turn, so that each domain gives its first `limit` / domains.
+    """The samples to use: all, or `limit` distributed evenly, so that each domain contributes its first `limit` /
+    domains.
 
     Raises:
         InputError: there are fewer than `limit`.

@@ -1,4 +1,4 @@
-"""Pictures of results, as the paper shows them: photo, body over it, and the body from a second view.
+"""Pictures of results as in the paper: photo, body over it, and the body from a second view.
 
 In: a dataset's samples or photographs, networks. Out: uint8 RGB sheets (H, W, 3).
 """
@@ -39,9 +39,10 @@ def comparison(
     body: BodyModel,
     untrained: bool = False,
 ) -> Pixels:
-    """A row a sample: image; overlay and second view of each network, by its label; the same of the ground truth.
+    """One row per sample: the image, then overlay and second view of each network, by its label, and of the ground
+    truth.
 
-    `untrained` stamps what the networks predicted. Samples whose body is not known have no ground truth rendered.
+    `untrained` marks the networks' predictions. No ground truth is rendered for samples whose body is not known.
     """
     if not indices or not networks:
         raise InputError(f"{len(indices)} samples and {len(networks)} networks to compare; give at least one of each.")
@@ -81,7 +82,8 @@ def second_view(
 ) -> Float64Array:
     """Turn a mesh (V, 3) about the vertical through the middle of what the image shows of it, and centre that.
 
-    The middle keeps its depth, so the scale stays. A mesh that is wholly out of the image is taken whole.
+    The middle keeps its depth, so the scale does not change. Of a mesh that is wholly outside the image, all vertices
+    count.
     """
     with np.errstate(invalid="ignore"):
         points = camera.project(vertices_cam)
@@ -104,7 +106,7 @@ def photographs(
     columns: int = 3,
     passes: int = DEFAULT_PASSES,
 ) -> Pixels:
-    """A sheet of pairs, photograph and overlay, through the whole running chain; `columns` pairs a row."""
+    """A sheet of pairs, photograph and overlay, through the whole running chain; `columns` pairs per row."""
     runtime = AsRuntime(network) if isinstance(network, nn.Module) else network
     estimator = Estimator(runtime, body, trained=trained, passes=passes)
     tiles: list[Pixels] = []
@@ -138,7 +140,7 @@ def _enlarge(crop: Pixels) -> Pixels:
 
 
 def _fit(image: Pixels) -> Pixels:
-    """At most `_PHOTO_PX` on the longer side."""
+    """Shrink an image to at most `_PHOTO_PX` on the longer side."""
     picture = Image.fromarray(image)
     picture.thumbnail((_PHOTO_PX, _PHOTO_PX), Image.Resampling.LANCZOS)
     return np.array(picture)

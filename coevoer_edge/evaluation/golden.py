@@ -2,8 +2,9 @@
 
 In: outputs of the three on the same images. Out: `GoldenParity`: errors by output, and mean vertex distance by part.
 
-Float is the yardstick. Two INT8 runtimes differ from each other by about as much as each differs from float, because
-their rounding decorrelates, so an artifact is held to be no further from float than the quantized program is.
+The float network is the reference. Two INT8 runtimes differ from each other by about as much as each differs from
+float, because their rounding errors decorrelate. An artifact therefore has to be no further from float than the
+quantized program is.
 """
 
 import math
@@ -25,13 +26,14 @@ from coevoer_edge.runtime.protocol import Outputs
 Network = Callable[[Any], Outputs]
 
 GOLDEN_IN_BUNDLE = 8
-"""Golden images that travel with a bundle: the first of them."""
+"""How many golden images, the first of them, are in a bundle."""
 
 ROUNDING = 1e-5
-"""float32's rounding through a network, of values up to 1, and relative above: no error counts as less."""
+"""float32 rounding through a network, absolute for values up to 1 and relative above: a smaller error counts as
+this."""
 
 SKIPPED = ParityEntry("skipped")
-"""What a manifest says of a parity that `export --skip-parity` did not measure."""
+"""The manifest's entry for a parity that `export --skip-parity` did not measure."""
 
 BUDGETS = "quantization/budgets"
 DEFAULT_BUDGET = "default"
@@ -39,14 +41,14 @@ DEFAULT_BUDGET = "default"
 
 @dataclass(frozen=True)
 class Ratio:
-    """Of two mean errors over the same images."""
+    """The ratio of two mean errors over the same images."""
 
     value: float
-    standard_error: float  # of the choice of images
+    standard_error: float  # due to the choice of images
 
     @property
     def at_least(self) -> float:
-        """What the images establish: two standard errors below the value."""
+        """The value that the images establish: two standard errors below the ratio."""
         return self.value - 2 * self.standard_error
 
 
@@ -66,7 +68,7 @@ class GoldenParity:
     artifact_vertices_mm: dict[str, float]
 
     def faults(self, recipe: QuantizationRecipe) -> list[str]:
-        """What is over the recipe's limits, in words; empty when all is well."""
+        """The violations of the recipe's limits as text; empty when there are none."""
         if recipe.precision == "w8a8":
             held = [(name, ratio.at_least, recipe.max_error_ratio) for name, ratio in self.ratio.items()]
             held.append((f"the self-check of {GOLDEN_IN_BUNDLE} images", self.self_check, recipe.max_self_check_ratio))
@@ -82,14 +84,14 @@ class GoldenParity:
         ]
 
     def lowering(self, recipe: QuantizationRecipe) -> CheckEntry:
-        """The artifact against the quantized program: what the step from the one to the other added."""
+        """The artifact against the quantized program: the error that lowering added."""
         if recipe.precision == "w8a8":
             return _check(self.ratio["all"].value, "times the quantized program's error", recipe.max_error_ratio)
         relative = [over(error, self.scale[name], 0.0) for name, error in self.artifact_error.items()]
         return _check(max(relative), "of an output's size", recipe.max_relative_error)
 
     def quantization(self) -> CheckEntry:
-        """The quantized program against the float network: mean vertex distance, held to the default budget."""
+        """The quantized program against the float network: mean vertex distance, checked against the default budget."""
         return _check(self.quantized_vertices_mm["all"], "mm", quantization_limit_mm())
 
     def entry(self, recipe: QuantizationRecipe) -> ParityEntry:
@@ -115,7 +117,7 @@ class GoldenParity:
 
 
 def quantization_limit_mm() -> float:
-    """What the default budget allows the quantized program: mean vertex distance from float, all vertices."""
+    """The default budget's limit for the quantized program: mean vertex distance from float, all vertices."""
     limits = recipes.read(BUDGETS, DEFAULT_BUDGET)["limit"]
     wanted = {"step": "quantization", "figure": "mpvpe_mm.all", "statistic": "mean"}
     (limit,) = (each["limit"] for each in limits if wanted.items() <= each.items())
@@ -134,7 +136,7 @@ def over(error: float, unit: float, both_zero: float) -> float:
 
 
 def with_mirrors(images: Sequence[Pixels]) -> tuple[Pixels, ...]:
-    """The images and their mirror images: rounding noise is sampled anew, so ratios of errors are steadier."""
+    """The images and their mirror images; these sample the rounding noise again, so ratios of errors vary less."""
     return (*images, *(np.ascontiguousarray(image[:, ::-1]) for image in images))
 
 
@@ -167,14 +169,14 @@ def golden_parity(
 def mean_rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, float]:
     """Root mean square of the difference by output over its elements, mean over images.
 
-    Not the root mean square over images too: the worst of 256 images is up to 45 times as far off as the median, so
-    that a few images, whose rounding falls as it falls, would decide a ratio.
+    The mean over images is not a root mean square: the worst of 256 images is up to 45 times as far off as the median,
+    so that the rounding noise of a few images would decide a ratio.
     """
     return {name: float(errors.mean()) for name, errors in _rms(outputs, reference).items()}
 
 
 def _rms(outputs: Sequence[Outputs], reference: Sequence[Outputs]) -> dict[str, NDArray[np.float64]]:
-    """Root mean square of the difference by output: (N,), a number for each image."""
+    """Root mean square of the difference by output: (N,), one number per image."""
     pairs = list(zip(outputs, reference, strict=True))
     return {
         name: np.array([np.sqrt(np.mean(np.square(a[name] - b[name], dtype=np.float64))) for a, b in pairs])
@@ -197,7 +199,7 @@ def error_ratio(
 
 
 def _ratio(found: Any, allowed: Any) -> Ratio:
-    """Of means over N images, with the standard error of a ratio estimate (Cochran 1977, section 2.11)."""
+    """The ratio of means over N images, with the standard error of a ratio estimate (Cochran 1977, section 2.11)."""
     value, images = over(float(found.mean()), float(allowed.mean()), 1.0), len(found)
     if not allowed.mean() or images < 2:
         return Ratio(value, 0.0)
@@ -208,7 +210,7 @@ def _ratio(found: Any, allowed: Any) -> Ratio:
 def self_check_ratio(artifact: Sequence[Outputs], quantized: Sequence[Outputs], exact: Sequence[Outputs]) -> float:
     """Error of the artifact over that of the quantized program, geometric mean over images and outputs.
 
-    Of the means tried over eight images it is the steadiest (docs/pipeline.md, section 9).
+    Of the means that were tried over eight images it varies least (docs/pipeline.md, section 9).
     """
     found, allowed, size = _rms(artifact, exact), _rms(quantized, exact), sizes(exact)
     least = {name: ROUNDING * max(1.0, size[name]) for name in found}

@@ -2,10 +2,10 @@
 
 In: a torch network or a runtime, a `RecordSource`, indices, a `MeasuringBody`. Out: `Result`.
 
-MPVPE as OSX measures it on UBody (data/UBody/UBody.py: evaluate): all vertices with the pelvis in place; each hand's
-with its wrist in place, mean of the hands that are seen; the face's with the neck in place. PA-MPVPE: each of these
-sets after Procrustes alignment with scale. OSX averages only over vertices within the image; that figure is
-`..._in_crop_mm`, and the main one counts every vertex.
+MPVPE as OSX measures it on UBody (data/UBody/UBody.py: evaluate): all vertices aligned at the pelvis; each hand's at
+its wrist, averaged over the visible hands; the face's at the neck. PA-MPVPE: each of these sets after Procrustes
+alignment with scale. OSX averages only over vertices within the image; that figure is `..._in_crop_mm`, and the main
+one counts every vertex.
 """
 
 import time
@@ -63,12 +63,12 @@ _KEYPOINT_ANCHORS = {
 
 @dataclass(frozen=True)
 class Result:
-    """Measures of N samples; units stand in the names, `mpvpe_mm.all`."""
+    """Measures of N samples; units are in the names, such as `mpvpe_mm.all`."""
 
     indices: tuple[int, ...]
     values: Mapping[str, Tensor]  # each N, float64; NaN where a sample does not count
     angles: Mapping[str, Tensor]  # degrees by part, N n
-    seconds: float  # with loading the samples
+    seconds: float  # including the time to load the samples
 
     def summary(self) -> dict[str, float]:
         """Means over the samples that count, and the median and 95th percentile of the angles; NaN without any."""
@@ -81,7 +81,7 @@ class Result:
         return means
 
     def counted(self) -> dict[str, int]:
-        """How many samples each of the main figures is the mean of."""
+        """How many samples each of the main figures averages over."""
         return {name: int((~self.values[f"mpvpe_mm.{name}"].isnan()).sum()) for name in SETS}
 
     def worst(self, count: int) -> list[int]:
@@ -103,7 +103,7 @@ class Result:
 
 
 def join(results: Sequence[Result]) -> Result:
-    """One result of several: all samples together."""
+    """Combine several results: all samples together."""
     return Result(
         tuple(index for result in results for index in result.indices),
         {name: torch.cat([result.values[name] for result in results]) for name in results[0].values},
@@ -160,7 +160,7 @@ def evaluate(
 def measure_batch(
     outputs: CoEvoerOutputs, record: Record, body: MeasuringBody, vertices: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Every measure of a batch but the angles: (B,) each, NaN where a sample does not count.
+    """Every measure of a batch except the angles: (B,) each, NaN where a sample does not count.
 
     `vertices` (B, V, 3), m, are the true meshes where the dataset has them; otherwise its parameters are posed.
     """
@@ -185,7 +185,7 @@ def measure_batch(
 
 
 def part_counts(record: Record) -> dict[str, Tensor]:
-    """(B,) bool by part: its truth is known and, as far as anybody knows, it is in the crop. OSX skips other hands."""
+    """(B,) bool by part: its truth is known and, where that is known, it is in the crop. OSX skips other hands."""
     absent = (record.visibility < 0.5) & (record.visibility_weight > 0)  # B 4: person, then contract.PARTS
     known = (record.known > 0) & (record.known[:, :1] > 0)
     return {name: known[:, i] & ~absent[:, i] & ~absent[:, 0] for i, name in enumerate(KNOWN)}
@@ -202,8 +202,8 @@ def vertex_errors(
 ) -> dict[str, Tensor]:
     """`mpvpe{suffix}_mm.*` and `pa_mpvpe{suffix}_mm.*`, (B,) each.
 
-    `aligned_by` (B, V) weights the vertices in Procrustes alignment, `averaged_over` (B, V) in the mean. `counts` tells
-    for body, face, left_hand and right_hand which samples count, (B,) bool.
+    `aligned_by` (B, V) weights the vertices in Procrustes alignment, `averaged_over` (B, V) in the mean. `counts`
+    states for body, face, left_hand and right_hand which samples count, (B,) bool.
     """
     names = {"all": ("pelvis", "body"), "face": ("neck", "face")}
     names |= {hand: (hand.replace("hand", "wrist"), hand) for hand in _HANDS}
@@ -270,9 +270,11 @@ def pose_angles(outputs: CoEvoerOutputs, record: Record) -> dict[str, Tensor]:
 
 def _check(source: RecordSource, indices: Sequence[int], batch_size: int) -> None:
     if not len(indices):
-        raise InputError("No samples to evaluate on; give at least one index.")
+        raise InputError("There are no samples to evaluate on; give at least one index.")
     if batch_size < 1:
         raise InputError(f"The batch size is {batch_size}; give 1 or more.")
     low, high = min(indices), max(indices)
     if low < 0 or high >= len(source):
-        raise InputError(f"Indices {low} to {high} are asked for; the dataset has {len(source)}, counted from 0.")
+        raise InputError(
+            f"Indices {low} to {high} were requested; the dataset has {len(source)} samples, counted from 0."
+        )

@@ -17,7 +17,7 @@ from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import InputError
 
 ANCHORS = ("pelvis", "neck", "left_wrist", "right_wrist")
-"""Joints that all, face, left hand and right hand are aligned at. OSX data/UBody/UBody.py: evaluate."""
+"""Joints at which the whole body, face, left hand and right hand are aligned. OSX data/UBody/UBody.py: evaluate."""
 
 
 class Meshes(NamedTuple):
@@ -29,13 +29,13 @@ class Meshes(NamedTuple):
 
 
 class MeasuringBody(nn.Module):
-    """Poses bodies for measuring.
+    """Poses bodies for measurement.
 
     The anchors are regressed from the posed mesh (J_regressor times vertices), as OSX does: a few mm from the joints
     that forward kinematics gives.
 
     Raises:
-        InputError: the file does not tell the vertices of face and hands, or has no face landmarks.
+        InputError: the file does not identify the vertices of face and hands, or has no face landmarks.
     """
 
     regressor: Tensor
@@ -47,7 +47,7 @@ class MeasuringBody(nn.Module):
         super().__init__()
         if missing := [part for part in contract.PARTS if part not in model.part_vertices]:
             raise InputError(
-                f"{model.name} does not tell the vertices of {', '.join(missing)}, which evaluation measures; put "
+                f"{model.name} does not identify the vertices of {', '.join(missing)}, which evaluation measures; put "
                 "SMPL-X__FLAME_vertex_ids.npy and MANO_SMPLX_vertex_ids.pkl of https://smpl-x.is.tue.mpg.de beside "
                 "the file, or leave --body out for the open body."
             )
@@ -70,20 +70,20 @@ class MeasuringBody(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the measuring is done."""
+        """The device of the measurement."""
         return self.regressor.device
 
     def forward(self, parameters: SmplxTensors) -> Meshes:
-        """Shape and pose a batch."""
+        """Shape and pose a batch of bodies."""
         vertices, joints = self.layer(all_rotations(parameters).float(), all_coefficients(parameters).float())
         return self.of_vertices(vertices, joints)
 
     def of_vertices(self, vertices: Tensor, joints: Tensor) -> Meshes:
-        """Meshes (B, V, 3) and joints (B, 55, 3) as they are."""
+        """Take meshes (B, V, 3) and joints (B, 55, 3) unchanged."""
         keypoints = with_surface_points(joints, vertices, self.corners, self.shares)  # B K 3
         return Meshes(vertices, self.regressor @ vertices, keypoints)
 
     def known_vertices(self, known: Tensor) -> Tensor:
         """(B, 4) weights of `Record.known` to (B, V) 0 or 1: the true place of the vertex is known."""
-        parts = (known > 0) & (known[:, :1] > 0)  # nothing is where it should be without the body
+        parts = (known > 0) & (known[:, :1] > 0)  # no other part is where it should be without the body
         return parts[:, self.part_of_vertex].double()

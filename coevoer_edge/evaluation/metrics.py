@@ -1,6 +1,6 @@
 """The measures, one batched function each: distances, Procrustes alignment, angles, boxes.
 
-In: float tensors of a batch. Out: one number a sample (B,), NaN where nothing of a sample counts. Distances keep the
+In: float tensors of a batch. Out: one number per sample (B,), NaN where a sample does not count. Distances keep the
 unit of their input.
 """
 
@@ -22,7 +22,7 @@ def mean_distance(a: Tensor, b: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def move_to(points: Tensor, anchor: Tensor, target_anchor: Tensor) -> Tensor:
-    """Translate points (B, N, 3) so that their anchor (B, 3) comes to lie on the target's: OSX's root alignment."""
+    """Translate points (B, N, 3) so that their anchor (B, 3) coincides with the target's: OSX's root alignment."""
     return points - anchor[:, None] + target_anchor[:, None]
 
 
@@ -69,8 +69,8 @@ def box_iou(a: Tensor, b: Tensor) -> Tensor:
 def project(points_cam: Tensor, nearest_m: float = NEAR_M) -> Tensor:
     """(B, N, 3), m, in the crop's camera frame to (B, N, 2), px of the crop: `camera.VIRTUAL_CAMERA` in torch.
 
-    Points nearer to the camera than `nearest_m`, or behind it, are projected from that depth, so that an error of
-    theirs stays finite.
+    Points nearer to the camera than `nearest_m`, or behind it, are projected from that depth, so that their error stays
+    finite.
     """
     centre = points_cam.new_tensor((contract.IMAGE_WIDTH_PX / 2, contract.IMAGE_HEIGHT_PX / 2))
     return contract.VIRTUAL_FOCAL_PX * points_cam[..., :2] / points_cam[..., 2:].clamp(min=nearest_m) + centre

@@ -1,4 +1,4 @@
-"""The paper's tables, as printed: published figures, none of them measured here.
+"""The paper's tables as printed: published figures, none of them measured here.
 
 In: nothing. Out: `TABLE_1` to `TABLE_4`. Source: CoEvoer (AAAI-26), tables 1 to 4; MPVPE and PA-MPVPE in mm.
 """

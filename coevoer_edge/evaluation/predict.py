@@ -1,4 +1,4 @@
-"""One way to ask a network or an exported artifact.
+"""One way to run a network or an exported artifact.
 
 In: images (B, 3, 256, 192) uint8 RGB. Out: `CoEvoerOutputs`, finite, on the CPU or where the network is.
 """
@@ -14,23 +14,23 @@ from coevoer_edge.model import CoEvoerOutputs
 from coevoer_edge.runtime.protocol import CropPixels, Outputs, Runtime, RuntimeKind, to_outputs
 
 NetworkOrRuntime = nn.Module | Runtime
-"""What can be evaluated: a torch network, or the runtime of an exported artifact."""
+"""Anything that can be evaluated: a torch network, or the runtime of an exported artifact."""
 
 
 @torch.no_grad()
 def predict(network: NetworkOrRuntime, images: Tensor) -> CoEvoerOutputs:
     """Run on images (B, 3, 256, 192), uint8 RGB: a torch network in eval mode on the batch, a runtime image by image.
 
-    A runtime's rotations are projected onto SO(3), as the estimator does for an app.
+    A runtime's rotations are projected onto SO(3), as in the estimator.
 
     Raises:
-        InputError: the network gave values that are not finite, which no mean should hide.
+        InputError: the network returned values that are not finite, which no mean should hide.
     """
     outputs = _batched(network, images) if isinstance(network, nn.Module) else _one_by_one(network, images)
     for name, value in zip(contract.OUTPUT_NAMES, outputs, strict=True):
         if not value.isfinite().all():
             raise InputError(
-                f"The network gave values in {name} that are not finite; they cannot be measured. Use another "
+                f"The network returned values in {name} that are not finite and cannot be measured. Use another "
                 "checkpoint, or export again with --precision fp32."
             )
     return outputs
@@ -59,7 +59,7 @@ def _one_by_one(runtime: Runtime, images: Tensor) -> CoEvoerOutputs:
 
 
 class AsRuntime:
-    """A torch network behind the runtimes' protocol, so that the estimator takes it."""
+    """A torch network behind the runtimes' protocol, so that the estimator accepts it."""
 
     name = "torch"
     kind: RuntimeKind = "runtime"
@@ -73,4 +73,4 @@ class AsRuntime:
         return to_outputs([output.cpu().numpy() for output in predict(self.network, image)])
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing, because nothing is held open."""

@@ -1,8 +1,8 @@
-"""Synthetic sequences with exact truth, and what a network says of them frame by frame.
+"""Synthetic sequences with exact truth, and a network's estimates frame by frame.
 
-In: a seed, or a bundle's runtime. Out: `Sequence`: parameters and translations over time, true and raw. The errors of a
-network are sampled (part from frame to frame, part drifting), or they are those of the given network, which looks at
-rendered images of the moving person.
+In: a seed, or a bundle's runtime. Out: `Sequence`: parameters and translations over time, true and raw. The errors are
+sampled (partly independent from frame to frame, partly drifting), or they are those of the given network on rendered
+images of the moving person.
 """
 
 from dataclasses import dataclass, fields
@@ -23,7 +23,7 @@ from coevoer_edge.runtime.protocol import Runtime
 FRAME_RATE_HZ = 30.0
 WIDTH_PX, HEIGHT_PX = 1280, 720
 DRIFT_S = 0.5
-"""Time constant of the part of the errors that lasts; it is as large as the part from frame to frame."""
+"""Time constant of the drifting part of the errors, which is as large as the independent part."""
 COEFFICIENT_NOISE = 0.1  # standard deviations of shape and expression
 _TORSO = 0.22  # of the frame's height
 _CAMERA_NOISE = 2.0  # of 255, from frame to frame, on rendered images
@@ -42,7 +42,7 @@ class Sequence:
 
 
 def drawn_noise(seed: int, number: int, seconds: float, model: BodyModel, noise: float = 1.0) -> Sequence:
-    """Somebody gestures and sways or walks; errors `noise` times those that a network of this kind makes."""
+    """Sample a person who gestures and sways or walks; errors are `noise` times those of a network of this kind."""
     rng = np.random.default_rng((seed, number))
     motion = SyntheticMotion(rng, seconds)
     speed, sway_hz = rng.uniform(-0.25, 0.25), rng.uniform(0.2, 0.6, 2)
@@ -67,9 +67,9 @@ def drawn_noise(seed: int, number: int, seconds: float, model: BodyModel, noise:
 
 
 def seen_by(runtime: Runtime, seed: int, number: int, seconds: float, model: BodyModel) -> Sequence:
-    """Pictures of somebody who gestures before one background, and what the network says of each.
+    """Render a person who gestures in front of one background, and run the network on each frame.
 
-    The crop stays; the truth is in its camera, which stands in for the frame camera.
+    The crop is fixed; the truth is in its camera, which takes the place of the frame camera.
     """
     from dataclasses import replace
 
@@ -103,12 +103,13 @@ _FIELDS = fields(SmplxParameters)
 
 
 def stacked(people: list[SmplxParameters]) -> SmplxParameters:
-    """With a leading axis."""
+    """Add a leading axis."""
     return SmplxParameters(**{f.name: np.stack([getattr(person, f.name) for person in people]) for f in _FIELDS})
 
 
 def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParameters:
-    """Parameters (T, ...) with errors: `noise` times `NOISE_DEG` from frame to frame, and as much that drifts."""
+    """Parameters (T, ...) with errors: `noise` times `NOISE_DEG`, independent from frame to frame, and as much
+    drift."""
     values = {}
     for entry in _FIELDS:
         value = np.asarray(getattr(truth, entry.name), np.float64)
@@ -121,7 +122,7 @@ def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParamet
 
 
 def _noise(rng: Generator, shape: tuple[int, ...]) -> Float64Array:
-    """(T, ...): white, plus as much of a first-order drift with `DRIFT_S`; standard deviation 1 each."""
+    """(T, ...): white noise plus a first-order drift with time constant `DRIFT_S`; standard deviation 1 each."""
     keep = np.exp(-1 / (DRIFT_S * FRAME_RATE_HZ))
     steps = rng.standard_normal(shape) * np.sqrt(1 - keep**2)
     drift = np.empty(shape)

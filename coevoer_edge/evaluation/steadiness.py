@@ -1,9 +1,9 @@
-"""`python -m coevoer_edge.evaluation.steadiness`: how much steadier smoothing makes a stream, and how late.
+"""`python -m coevoer_edge.evaluation.steadiness`: how much smoothing steadies a stream, and how much lag it adds.
 
-In: synthetic sequences with exact truth (`sequences`). Out, for each part: jitter of the raw and of the smoothed
-stream, the lag that smoothing costs, the error of both. Jitter is the acceleration error: the mean length of the
-difference of second differences, predicted and true, mm per frame^2 (times 0.9 at 30 frames a second: m/s^2). Lag is by
-regression of the change that smoothing makes on the true velocity, in frames.
+In: synthetic sequences with exact truth (`sequences`). Out, for each part: the jitter of the raw and of the smoothed
+stream, the lag that smoothing adds, and the error of both. Jitter is the acceleration error: the mean length of the
+difference of second differences, predicted and true, mm per frame^2 (times 0.9 at 30 frames a second: m/s^2). Lag is
+the regression of the change that smoothing makes on the true velocity, in frames.
 """
 
 import json
@@ -34,13 +34,13 @@ _FIELDS = fields(SmplxParameters)
 _BODY = [i for i, n in enumerate(JOINT_NAMES) if n in CROP_RULE.next_crop_joints and n in BODY_JOINT_NAMES[1:]]
 _FINGERS = slice(len(BODY_JOINT_NAMES) + len(FACE_JOINT_NAMES), NUM_JOINTS + 10)  # with their tips
 _FACE = slice(NUM_JOINTS + 10, None)
-_FIRST = 10  # frames until the filters have settled count nothing
+_FIRST = 10  # frames before the filters have settled are not counted
 _ROWS = "{part:6} {raw:8.2f} {smoothed:9.2f} {less:7.0%} {lag:8.2f}   {raw_error:7.2f} {smoothed_error:9.2f}   {unit}"
 
 
 @dataclass(frozen=True)
 class Steadiness:
-    """Of one part, over all sequences; in `unit`, per frame^2 where it is jitter."""
+    """The figures of one part over all sequences, in `unit`; jitter is per frame^2."""
 
     part: str
     unit: str
@@ -52,7 +52,7 @@ class Steadiness:
 
     @property
     def less(self) -> float:
-        """The share of the jitter that smoothing takes away."""
+        """The share of the jitter that smoothing removes."""
         return 1 - self.smoothed / self.raw
 
 
@@ -78,8 +78,8 @@ def steadiness_of(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadin
 class Tracks:
     """Turns sequences into points over time.
 
-    The body's joints from the pelvis, fingers with the arm at rest, face landmarks with the head at rest, the place
-    across the view at the person's depth, all in mm, and the depth in 1/1000.
+    The body's joints relative to the pelvis, fingers with the arm at rest, face landmarks with the head at rest and the
+    position across the view at the person's depth are in mm, and the depth is in 1/1000.
     """
 
     def __init__(self) -> None:
@@ -153,9 +153,11 @@ def main(
 ) -> None:
     """Measure the smoothing of streams on synthetic sequences."""
     if sequences < 1 or seconds < 1 or seed < 0:
-        raise InputError(f"--sequences {sequences}, --seconds {seconds:g}, --seed {seed}: at least 1, 1 and 0.")
+        raise InputError(f"--sequences {sequences}, --seconds {seconds:g}, --seed {seed}; give at least 1, 1 and 0.")
     if noise <= 0 or (noise != 1 and bundle is not None):
-        raise InputError(f"--noise {noise:g}: a number above 0, and none with --bundle, whose errors are its own.")
+        raise InputError(
+            f"--noise {noise:g}; give a number above 0, and leave it out with --bundle, whose errors are its own."
+        )
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.sequences import drawn_noise, seen_by
     from coevoer_edge.runtime import open_runtime
@@ -166,7 +168,7 @@ def main(
     if opened is not None:
         rules = opened.manifest.pipeline.smoothing
         if not opened.manifest.trained:
-            steps.note("untrained: random weights; what follows means nothing yet", style="bold yellow")
+            steps.note("untrained: the weights are random, so these figures are meaningless", style="bold yellow")
     runtime = None if opened is None else open_runtime(opened)
     steps.step(f"Smooth {sequences} sequences of {seconds:g} s")
     for number in steps.track(range(sequences), lambda i: f"sequence {i}"):

@@ -15,7 +15,7 @@ _HEAD = ("All", "Hand", "Face")
 
 @dataclass(frozen=True)
 class Section:
-    """Rows of one origin: a published table, or figures measured here."""
+    """Rows of the same origin: a published table, or figures measured here."""
 
     title: str
     rows: Sequence[PublishedRow]
@@ -33,7 +33,7 @@ def row_of(name: str, table: Mapping[str, Any], suffix: str = "") -> PublishedRo
 
 
 def as_text(sections: Sequence[Section]) -> str:
-    """For a terminal; figures in mm."""
+    """The table for a terminal; figures in mm."""
     width = max(len(row.name) for section in sections for row in section.rows) + 2
     lines = [
         f"{'mm':<{width}}{'MPVPE':>21}   {'PA-MPVPE':>21}",
@@ -50,7 +50,7 @@ def as_text(sections: Sequence[Section]) -> str:
 
 
 def as_markdown(sections: Sequence[Section]) -> str:
-    """For a page; figures in mm."""
+    """The table in Markdown; figures in mm."""
     lines = [
         "| Method | MPVPE all | hand | face | PA-MPVPE all | hand | face |",
         "|---|---:|---:|---:|---:|---:|---:|",

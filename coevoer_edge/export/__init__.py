@@ -44,18 +44,18 @@ def export(
     Args:
         target: "coreml", "executorch" or "onnx", one of their aliases ("mlpackage", "ios", "pte", "android"), "all", or
             several of them in a list.
-        model: the embedded model to export; None for the default, or for what `checkpoint` says.
+        model: the embedded model to export; None for the default, or for the model that `checkpoint` names.
         checkpoint: your own weights (.safetensors) instead of the embedded ones.
-        untrained: take seeded random weights, to measure size and speed.
+        untrained: use seeded random weights, to measure size and speed.
         precision: "w8a8" (the default), "fp16" or "fp32".
         recipe: your own quantization recipe (.toml) instead of a precision.
         data: a folder of calibration images instead of the embedded set.
-        num_calibration_samples: how many of them to use, instead of the recipe's number.
+        num_calibration_samples: how many of them to use; overrides the recipe's image count.
         backend: for ExecuTorch, "xnnpack" (the default) or "coreml".
         minimum_deployment_target: for Core ML, such as "iOS18".
         output_dir: the folder in which each bundle becomes a folder.
         overwrite: replace bundles that exist.
-        seed: of the choice of calibration images, and of untrained weights.
+        seed: seed for the selection of calibration images and for untrained weights.
         skip_parity: do not measure the artifact; its manifest says so.
         quiet: False prints steps and progress on stderr.
 
@@ -63,7 +63,7 @@ def export(
         The bundles, opened, in the order of the targets.
 
     Raises:
-        InputError: an impossible request, or a bundle that exists; before any work where it can be known before.
+        InputError: an impossible request, or a bundle that exists; raised before any work where that is possible.
         CheckpointError: weights that do not fit the model.
         CheckFailed: an artifact that breaks its fusion contract, its size or its parity limit; it is not written.
     """

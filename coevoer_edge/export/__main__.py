@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 )
 @click.option("--backend", help=f"ExecuTorch: {', '.join(BACKENDS)}.  [default: {BACKENDS[0]}]")
 @click.option("--model", help="coevoer-t (default), -s, -b or -l.")
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors).")
+@click.option("--checkpoint", type=click.Path(path_type=Path), help="Export your own weights (.safetensors).")
 @click.option("--untrained", is_flag=True, help="Use seeded random weights, to measure size and speed.")
 @click.option("--precision", help=f"{', '.join(PRECISIONS)}.  [default: w8a8]")
-@click.option("--recipe", type=click.Path(path_type=Path), help="Your own quantization recipe (.toml).")
+@click.option("--recipe", type=click.Path(path_type=Path), help="Use your own quantization recipe (.toml).")
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
@@ -48,7 +48,9 @@ if TYPE_CHECKING:
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True)
 @click.option("--overwrite", is_flag=True, help="Replace bundles that exist.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed for image selection and for --untrained.")
-@click.option("--skip-parity", is_flag=True, help="Skip both checks of accuracy; manifest and model card say so.")
+@click.option(
+    "--skip-parity", is_flag=True, help="Skip both accuracy checks; the manifest and the model card record that."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
@@ -73,8 +75,8 @@ def command(
 
     The network is quantized once, and that program is lowered to every target. Each file is read back: a bundle is
     written only if every attention is fused, the weights are INT8, the size is within its limit, and the file is as
-    accurate as the quantized program (lowering). How far the quantized program is from the float network is reported
-    beside it (quantization).
+    accurate as the quantized program (lowering). The distance of the quantized program from the float network is
+    reported beside it (quantization).
     """
     chosen = targets_of(targets)
     quantization = recipe_of(precision, recipe, data, num_calibration_samples)

@@ -48,16 +48,16 @@ _TOOLS = ("torch", "torchao", "executorch", "coremltools", "onnx", "onnxscript",
 
 
 FEW_IMAGES = 64
-"""Fewer calibration images than these set ranges that other pictures exceed."""
+"""With fewer calibration images, other pictures exceed the ranges that these set."""
 
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """What to export. Nothing in it is changed on the way: what cannot be done is refused."""
+    """What to export. A request is never changed: one that cannot be served is refused."""
 
     targets: tuple[Target, ...]
     recipe: QuantizationRecipe
-    model: str | None = None  # None: what the checkpoint says, else the default
+    model: str | None = None  # None: the checkpoint's model, else the default
     checkpoint: Path | None = None  # None: the embedded weights
     untrained: bool = False  # seeded random weights instead
     backend: str | None = None  # ExecuTorch; None: XNNPACK
@@ -66,12 +66,12 @@ class ExportRequest:
     output_dir: Path = Path("artifacts")
     overwrite: bool = False
     seed: int = 0
-    skip_parity: bool = False  # the bundle says so
+    skip_parity: bool = False  # the bundle records it
 
 
 @dataclass(frozen=True)
 class _Float:
-    """The float network and what is measured against it."""
+    """The float network and the images on which others are compared with it."""
 
     network: CoEvoer
     checkpoint: Checkpoint
@@ -92,10 +92,10 @@ class _Quantized:
 
 
 def export(request: ExportRequest, steps: Steps | None = None) -> list[Bundle]:
-    """Export a model to every target asked for.
+    """Export a model to every requested target.
 
     Raises:
-        CoEvoerError: bad input, before any work where it can be known before.
+        CoEvoerError: bad input; raised before any work where that is possible.
         CheckFailed: an artifact that breaks its fusion contract, its size or its parity limit; nothing is written.
     """
     steps = steps or Steps(number_of_steps(request), quiet=True)
@@ -178,7 +178,7 @@ def _quantize(reference: _Float, calibration: ImageSet | None, request: ExportRe
     images = calibration.images if calibration else ()
     if calibration is not None and len(images) < FEW_IMAGES:
         steps.note(
-            f"Only {len(images)} calibration images: {FEW_IMAGES} or more set the ranges of activations better.",
+            f"Only {len(images)} calibration images: {FEW_IMAGES} or more give better activation ranges.",
             style="bold yellow",
         )
     program = quantize(reference.network, recipe, steps.track(images, lambda _: "calibrating"))

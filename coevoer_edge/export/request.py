@@ -1,7 +1,7 @@
-"""What a user asks `export` for, in names and paths, as targets and a quantization recipe.
+"""Turn the names and paths that a user gives to `export` into targets and a quantization recipe.
 
-In: the options of the command or the arguments of `coevoer_edge.export(...)`. Out: parts of an `ExportRequest`. No
-torch, so that a request that cannot be served is refused at once.
+In: the options of the command or the arguments of `coevoer_edge.export(...)`. Out: parts of an `ExportRequest`. It does
+not import torch, so that an invalid request is refused at once.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def targets_of(names: Iterable[str]) -> tuple[Target, ...]:
 def recipe_of(
     precision: str | None, file: str | Path | None, data: str | Path | None, num_calibration_samples: int | None
 ) -> QuantizationRecipe:
-    """The recipe of a precision that comes with the package, or of a file, with another number of images if given.
+    """The recipe of a precision that comes with the package, or of a file; the image count is overridden if given.
 
     Raises:
         InputError: both or an unknown precision, an unusable file, or calibration data for a recipe that needs none.

@@ -1,1 +1,1 @@
-"""One quantized program to the file of each target, and back to the facts that the file holds."""
+"""Lower one quantized program to the file of each target, and read the facts back from the file."""

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 _GEMMS = ("linear", "conv")
 NAMESPACE = uuid.UUID("6f9a3f0e-7c38-5d0b-9a54-2d2b0f6c8c11")
-"""Of names that follow from what they name."""
+"""Namespace of names that are derived from their content."""
 
 
 def lower(
     program: ExportedProgram, recipe: ExportRecipe, precision: Precision, path: Path, metadata: Mapping[str, str]
 ) -> None:
     """Write the program as an `.mlpackage` with an image input, every attention one `scaled_dot_product_attention`."""
-    os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
+    os.environ.setdefault("TQDM_DISABLE", "1")  # hides its progress bars
     with quietly():
         import coremltools as ct
 
@@ -66,7 +66,7 @@ def lower(
 
 
 def read_facts(path: Path) -> FileFacts:
-    """Count what the package holds."""
+    """Count the operations in the package."""
     from coevoer_edge.runtime.mil.program import read_program
 
     return count(read_program(path).operations)
@@ -99,7 +99,7 @@ def count(
 
 
 def make_reproducible(package: Path) -> None:
-    """Give the package's parts names that follow from their paths, sort the specification, drop debug files."""
+    """Name the package's parts after their paths, sort the specification, and remove debug files."""
     from coremltools.proto.Model_pb2 import Model
 
     for debug in package.glob("*.json"):
@@ -109,7 +109,7 @@ def make_reproducible(package: Path) -> None:
     new = {old: str(uuid.uuid5(NAMESPACE, item["path"])) for old, item in manifest["itemInfoEntries"].items()}
     manifest["itemInfoEntries"] = dict(sorted((new[old], item) for old, item in manifest["itemInfoEntries"].items()))
     manifest["rootModelIdentifier"] = new[manifest["rootModelIdentifier"]]
-    # coremltools writes the manifest anew, with this newline, whenever it opens a package; digests have to survive it.
+    # coremltools rewrites the manifest, with this newline, whenever it opens a package; digests have to stay valid.
     (package / "Manifest.json").write_text(json.dumps(manifest, indent=4) + "\n")
 
     path = package / "Data" / "com.apple.CoreML" / "model.mlmodel"

@@ -66,7 +66,7 @@ def read_facts(path: Path) -> FileFacts:
 
 
 def _tensor(value: dict[str, Any]) -> dict[str, Any]:
-    """The tensor's own fields; a quantized value wraps them."""
+    """A tensor's fields, which a quantized value wraps."""
     return value.get("tensor_value", value)  # type: ignore[no-any-return]
 
 

@@ -27,10 +27,11 @@ def lower(
 ) -> None:
     """Write the program as a `.pte`, the whole network inside one Core ML delegate.
 
-    Quantize and dequantize, attention and norm are passed on whole: the partitioner asks coremltools what it converts,
-    and keeps ExecuTorch from decomposing that. The same values are float16 as in an `.mlpackage`.
+    Quantize and dequantize, attention and norm are passed on undecomposed: the partitioner asks coremltools which
+    operators it converts, and keeps ExecuTorch from decomposing those. The same values are float16 as in an
+    `.mlpackage`.
     """
-    os.environ.setdefault("TQDM_DISABLE", "1")  # its bars are not ours to show
+    os.environ.setdefault("TQDM_DISABLE", "1")  # hides its progress bars
     with quietly(), shared_provenance():
         import coremltools as ct
         from executorch.backends.apple.coreml.compiler import CoreMLBackend
@@ -42,11 +43,11 @@ def lower(
 
         specs = CoreMLBackend.generate_compile_specs(
             minimum_deployment_target=getattr(ct.target, recipe.minimum_deployment_target),
-            compute_precision=ct.precision.FLOAT32,  # FLOAT16 would take all; our pass leaves out what stays float32
+            compute_precision=ct.precision.FLOAT32,  # FLOAT16 would convert all; our pass skips what stays float32
             pass_names=None if precision == "fp32" else PASSES,
         )
         edge = to_edge_transform_and_lower(
-            copy.deepcopy(program),  # ExecuTorch takes the constants of a delegate out of the program it is given
+            copy.deepcopy(program),  # ExecuTorch removes the constants of a delegate from the program that it is given
             partitioner=[CoreMLPartitioner(compile_specs=specs)],
             compile_config=EdgeCompileConfig(_check_ir_validity=False),
             constant_methods=dict(metadata),
@@ -71,10 +72,10 @@ def read_facts(path: Path) -> FileFacts:
 
 
 def _reproducible(payload: bytes) -> bytes:
-    """Drop what differs from one export to the next, and name the model by what it holds.
+    """Remove what differs from one export to the next, and name the model after its content.
 
-    ExecuTorch keeps the compiled model on the device under this name: with one name for two models an app would go on
-    running the first.
+    ExecuTorch keeps the compiled model on the device under this name: with one name for two models, an app would
+    continue to run the first.
     """
     from coremltools.proto.Model_pb2 import Model
     from executorch.backends.apple.coreml import executorchcoreml

@@ -1,4 +1,4 @@
-"""What a program or a written file consists of, and the fusion contract between the two.
+"""The contents of a program and of a written file, and the fusion contract between the two.
 
 In: `ProgramFacts` of the quantized program, `FileFacts` read back from the artifact. Out: nothing, or `CheckFailed`
 with the offending operators named.
@@ -46,7 +46,7 @@ def is_from(node: Any, target: object) -> bool:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What was read back from the artifact."""
+    """What was found when the artifact was read back."""
 
     ops: Counter[str]
     attentions: int
@@ -68,7 +68,7 @@ class FileFacts:
 
 
 def check_fusion(program: ProgramFacts, file: FileFacts, recipe: ExportRecipe) -> None:
-    """Hold the written file to the recipe.
+    """Check the written file against the recipe.
 
     Raises:
         CheckFailed: an attention that was decomposed, a GEMM that is missing or whose weights are not int8, more

@@ -1,4 +1,4 @@
-"""What stays float32 in a half-precision Core ML program: the tail of every head, and what the recipe names.
+"""What stays float32 in a half-precision Core ML program: the tail of every head, and modules that the recipe names.
 
 In: an operation of a MIL program. Out: whether to keep it.
 """
@@ -11,15 +11,15 @@ _MIL_GEMMS = ("linear", "conv", "matmul")
 
 
 def stays_float32(operation: Any) -> bool:
-    """Whether a MIL operation bears the mark or belongs to the tail."""
+    """Whether a MIL operation is marked or belongs to the tail."""
     from coremltools.converters.mil.mil.scope import ScopeSource
 
     return MARK in operation.scopes.get(ScopeSource.EXIR_STACK_TRACE, ()) or _is_tail(operation)
 
 
 def _is_tail(operation: Any) -> bool:
-    """Whether an operation leads to an output with no GEMM behind it: the last Linear of each head, and what turns its
-    raw numbers into rotations, camera and boxes.
+    """Whether an operation leads to an output with no further GEMM: the last Linear of each head, and the operations
+    that turn its result into rotations, camera and boxes.
 
     These few scalars stay float32: at 22 m, where the virtual camera puts a body, float16 has steps of 16 mm.
     """

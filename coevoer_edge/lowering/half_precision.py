@@ -1,9 +1,9 @@
-"""float16 where it is allowed, as a pass that ExecuTorch's Core ML backend can be asked for by name.
+"""float16 where it is allowed, as a pass that ExecuTorch's Core ML backend can select by name.
 
 In: nothing. Out: `PASSES`, the names of coremltools' default passes with this one in the place of its own cast.
 
-The backend's compile specs carry names and no functions, so `ct.transform.FP16ComputePrecision(op_selector=...)`, which
-`coreml.py` hands to the converter, cannot be said there. A registered pass can.
+The backend's compile specs hold names and no functions, so `ct.transform.FP16ComputePrecision(op_selector=...)`, which
+`coreml.py` passes to the converter, cannot be used there. A registered pass can.
 """
 
 import coremltools as ct
@@ -16,7 +16,7 @@ _DEFAULT = "common::add_fp16_cast"
 
 @register_pass(namespace="coevoer_edge")
 class half_where_allowed(ct.transform.FP16ComputePrecision):  # type: ignore[misc]  # noqa: N801  # a pass is named as ops are
-    """Cast to float16 all but what `stays_float32` says."""
+    """Cast everything to float16 except where `stays_float32` is true."""
 
     def __init__(self) -> None:
         super().__init__(op_selector=lambda operation: not stays_float32(operation))

@@ -51,14 +51,14 @@ def lower(
 
 
 def read_facts(path: Path) -> FileFacts:
-    """Count what the file holds."""
+    """Count the operators in the file."""
     graph = onnx.load(path).graph
     int8 = {tensor.name for tensor in graph.initializer if tensor.data_type in (TensorProto.INT8, TensorProto.UINT8)}
     producers = {name: node for node in graph.node for name in node.output}
     constants = {tensor.name for tensor in graph.initializer}
 
     def weight(node: NodeProto) -> str | None:
-        """Trace the second operand to an initializer; None for a product of two activations."""
+        """Trace the second operand to its initializer; None for a product of two activations."""
         name: str = node.input[1]
         while name not in constants and name in producers:
             producer = producers[name]
@@ -79,18 +79,18 @@ def read_facts(path: Path) -> FileFacts:
 
 
 def as_uint8(model: ModelProto) -> None:
-    """Shift int8 numbers by 128 to uint8, activations and weights (in place); their real values stay what they were.
+    """Shift int8 activations and weights by 128 to uint8, in place; the values that they represent do not change.
 
-    Both for ONNX Runtime 1.31. It cannot load int8 activations: its QDQ propagation adds QuantizeLinear nodes with an
-    `output_dtype` that its own type inference then contradicts (microsoft/onnxruntime issue 25526). And uint8
-    activations with int8 weights saturate on x86 without VNNI, where its kernel adds two products in 16 bits: up to
-    2 * 255 * 127 where 32767 is the most (vpmaddubsw; its documentation of quantization). uint8 with uint8 is exact
-    everywhere.
+    Both shifts are for ONNX Runtime 1.31. It cannot load int8 activations, because its QDQ propagation adds
+    QuantizeLinear nodes with an `output_dtype` that its own type inference then contradicts (microsoft/onnxruntime
+    issue 25526). And uint8 activations with int8 weights saturate on x86 without VNNI, where its kernel adds two
+    products in 16 bits: up to 2 * 255 * 127, where the largest value is 32767 (vpmaddubsw; see its documentation of
+    quantization). uint8 with uint8 is exact everywhere.
     """
     initializers = {tensor.name: tensor for tensor in model.graph.initializer}
 
     def shifted(name: str) -> str:
-        """Name of the shifted tensor, made where it is not there yet."""
+        """The name of the shifted tensor, which is made if it does not exist yet."""
         tensor = initializers[name]
         if tensor.data_type != TensorProto.INT8:
             return name
@@ -105,7 +105,7 @@ def as_uint8(model: ModelProto) -> None:
         if node.op_type not in ("QuantizeLinear", "DequantizeLinear"):
             continue
         if not initializers[node.input[1]].dims:
-            del node.attribute[:]  # axis and output_dtype mean nothing for a single scale and a given zero point
+            del node.attribute[:]  # axis and output_dtype have no effect with a single scale and a given zero point
         if node.input[0] in initializers:
             node.input[0] = shifted(node.input[0])
         node.input[2] = shifted(node.input[2])
@@ -116,11 +116,12 @@ def as_uint8(model: ModelProto) -> None:
 
 
 def _to_half(model: ModelProto, kept: set[str]) -> ModelProto:
-    """Store and compute in float16 all but the nodes of `kept`, attentions and the tail: the last GEMM of each head and
-    what makes its numbers outputs.
+    """Convert to float16 all but the nodes of `kept`, attentions and the tail: each head's last GEMM and the operations
+    that turn its result into outputs.
 
-    Those few scalars stay float32, as on Core ML: at 22 m, where the camera puts a body, float16 has steps of 16 mm.
-    Attentions have no weights to store, and ONNX Runtime rounds inside them besides: 0.10 mm in half, 0.07 in float.
+    Those few scalars stay float32, as in Core ML: at 22 m, where the camera puts a body, float16 has steps of 16 mm.
+    Attentions have no weights to store, and ONNX Runtime also rounds inside them: the error is 0.10 mm in half
+    precision and 0.07 mm in float.
     """
     from onnxruntime.transformers.float16 import convert_float_to_float16
     from onnxruntime.transformers.onnx_model import OnnxModel
@@ -138,7 +139,7 @@ def _to_half(model: ModelProto, kept: set[str]) -> ModelProto:
         half: ModelProto = convert_float_to_float16(
             model, keep_io_types=True, node_block_list=sorted(tail | attentions | kept)
         )
-        # The converter adds a cast for each float32 consumer, under the same name, and all of them at the end.
+        # The converter adds a cast for each float32 consumer, all under the same name, at the end.
         nodes = list({node.output[0]: node for node in half.graph.node}.values())
         del half.graph.node[:]
         half.graph.node.extend(nodes)
@@ -148,7 +149,7 @@ def _to_half(model: ModelProto, kept: set[str]) -> ModelProto:
 
 
 def _drop_round_trips(model: ModelProto) -> None:
-    """Take out (in place) the casts to float16 and back that the converter puts between two float32 nodes, and between
+    """Remove, in place, the casts to float16 and back that the converter inserts between two float32 nodes, and between
     one and an output.
     """
     graph = model.graph
@@ -179,7 +180,7 @@ def _drop_round_trips(model: ModelProto) -> None:
 
 
 def _without_provenance(model: ModelProto) -> ModelProto:
-    """Drop stack traces and class names of the machine that exported: 2 MB, different on every machine."""
+    """Remove stack traces and class names from the exporting machine: 2 MB that differ on every machine."""
     graph = model.graph
     del graph.value_info[:]
     for item in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):

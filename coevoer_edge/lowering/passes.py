@@ -14,7 +14,7 @@ aten = torch.ops.aten
 
 
 def attention_as_bmm(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attention as 3-D bmm, softmax, bmm: XNNPACK takes these whole, but not the "safe softmax" that torch makes of it.
+    """Attention as 3-D bmm, softmax, bmm, which XNNPACK delegates, unlike the "safe softmax" of torch's decomposition.
 
     q (B, h, N, d), k and v (B, h, M, d). Heads are folded into the batch: a 4-D matmul would leave copies outside.
     """
@@ -37,7 +37,7 @@ def layer_norm_as_means(
 
 
 def _same(x: Tensor, *_: object, **__: object) -> Tensor:
-    """At batch 1, `expand` and `detach` change nothing, but stay outside the delegate as copies."""
+    """Remove `expand` and `detach`, which change nothing at batch 1 but stay outside the delegate as copies."""
     return x
 
 
@@ -50,6 +50,6 @@ XNNPACK_DECOMPOSITIONS: dict[Any, Callable[..., Tensor]] = {
 
 
 def decompose_for_xnnpack(program: ExportedProgram) -> ExportedProgram:
-    """Rewrite what XNNPACK does not take whole."""
+    """Rewrite the operations that XNNPACK does not delegate."""
     decomposed: ExportedProgram = program.run_decompositions(XNNPACK_DECOMPOSITIONS)
     return decomposed

@@ -1,6 +1,7 @@
-"""Keep torch from copying, at each node of each pass, what the node came from in all the passes before.
+"""Keep torch from copying, for each node in each pass, the node's history in all previous passes.
 
-In: nothing. Out: a context for lowering to ExecuTorch, whose hundred passes make that a fifth of the time.
+In: nothing. Out: a context for lowering to ExecuTorch, where these copies take a fifth of the time of its hundred
+passes.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ from torch.fx.traceback import NodeSource
 
 @contextlib.contextmanager
 def shared_provenance() -> Iterator[None]:
-    """Share `NodeSource`s, which nothing changes once they are made, instead of copying them deep."""
+    """Share `NodeSource`s, which never change, instead of deep-copying them."""
 
     def itself(source: NodeSource, memo: dict[int, Any]) -> NodeSource:
         return source

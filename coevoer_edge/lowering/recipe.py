@@ -18,7 +18,7 @@ ALIASES = {"mlpackage": "coreml", "ios": "coreml", "pte": "executorch", "android
 
 Backend = Literal["xnnpack", "coreml"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
-"""Of ExecuTorch; the first is the default."""
+"""Backends of ExecuTorch; the first is the default."""
 
 SUFFIXES = {"coreml": ".mlpackage", "executorch": ".pte", "onnx": ".onnx"}
 
@@ -31,7 +31,7 @@ _TAKES = {
 
 @dataclass(frozen=True)
 class ExportRecipe:
-    """An export recipe; the reason of each value stands beside it in the TOML file."""
+    """An export recipe; the TOML file gives the reason for each value beside it."""
 
     target: Target
     max_bytes_per_parameter: float  # of an INT8 artifact
@@ -90,7 +90,7 @@ def recipe_name(target: Target, backend: str | None = None) -> str:
 
 
 def refuse_impossible(recipe: ExportRecipe, precision: str) -> None:
-    """Refuse a pair that no runtime computes.
+    """Refuse a combination that no runtime supports.
 
     Raises:
         InputError: fp16 on XNNPACK, which takes it only from a network whose inputs and outputs are fp16 too.

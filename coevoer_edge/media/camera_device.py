@@ -1,7 +1,7 @@
 """A camera of this machine as frames with timestamps.
 
-In: `camera` or `camera:N`. Out: `CameraDevice`, an endless iterable of `Frame`s: always the newest, so that frames do
-not lag behind when the network is slower than the camera.
+In: `camera` or `camera:N`. Out: `CameraDevice`, an endless iterable of `Frame`s. It always yields the newest one, so
+that frames do not lag behind when the network is slower than the camera.
 """
 
 import re
@@ -17,11 +17,11 @@ from coevoer_edge.media.pyav import load_av
 
 _PATTERN = re.compile(r"camera(?::(\d+))?")
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
-_WAIT_S = 10.0  # for a frame; a camera that sends none is gone
+_WAIT_S = 10.0  # for a frame; a camera that sends none for this long is gone
 
 
 def camera_number(source: str) -> int | None:
-    """N of `camera:N`, 0 of `camera`, None of anything else."""
+    """N for `camera:N`, 0 for `camera`, None for anything else."""
     match = _PATTERN.fullmatch(source)
     return int(match[1] or 0) if match else None
 
@@ -42,7 +42,7 @@ def camera_address(number: int) -> tuple[str, str, dict[str, str]]:
 
 
 class CameraDevice:
-    """An open camera; a thread reads it and keeps the newest frame.
+    """An open camera; a thread reads from it and keeps the newest frame.
 
     Raises `InputError` where the camera cannot be opened.
     """
@@ -82,7 +82,7 @@ class CameraDevice:
                 with self._changed:
                     if self._ended:
                         return
-                    self.count.unordered += self._newest is not None  # skipped: nothing had taken it
+                    self.count.unordered += self._newest is not None  # skipped, because nobody had taken it
                     self._newest = raw
                     self._changed.notify()
         except self._av.FFmpegError as error:

@@ -18,10 +18,10 @@ from coevoer_edge.pipeline.image import Pixels
 VIDEO_SUFFIXES = (
     *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".3gp", ".wmv"),
     *(".flv", ".ogv", ".mjpeg"),
-    *(".mp3", ".m4a", ".wav", ".aac", ".flac", ".ogg"),  # sound only, listed so that the error can say so
+    *(".mp3", ".m4a", ".wav", ".aac", ".flac", ".ogg"),  # sound only; listed so that the error can say so
 )
-_SHORT_S = 0.25  # a stream that ends this long, and over two frames, before its declared end is truncated
-_FILE_SHORT_S = 1.0  # the same where only the file declares an end: sound may outlast the frames
+_SHORT_S = 0.25  # a stream that ends more than this, and more than two frames, before its declared end is truncated
+_FILE_SHORT_S = 1.0  # the same where only the file declares an end, because sound may outlast the frames
 _DEFAULT_RATE = 30.0
 
 
@@ -30,13 +30,13 @@ class Frame:
     """One upright frame."""
 
     index: int  # among the frames decoded, from 0
-    timestamp_ms: float  # from the first frame on
+    timestamp_ms: float  # since the first frame
     pixels: Pixels  # H W 3, RGB
 
 
 @dataclass
 class Count:
-    """Numbers of frames that a source decoded and left out."""
+    """How many frames a source decoded and left out."""
 
     decoded: int = 0
     unordered: int = 0  # with a timestamp at or before the last one
@@ -61,10 +61,10 @@ class FrameSource(Protocol):
 
 
 class VideoFile:
-    """The first video stream of a file: turned upright by its display matrix, pixels made square, 8-bit RGB.
+    """The first video stream of a file, turned upright by its display matrix, with square pixels, in 8-bit RGB.
 
-    Timestamps are the file's own, relative to the first frame, also where the rate varies. Frames of another size
-    than the first are resized to it. Raises `InputError` for a file that has no picture to decode.
+    Timestamps are the file's own, relative to the first frame, even where the rate varies. Frames of another size than
+    the first are resized to match it. Raises `InputError` for a file that has no picture to decode.
     """
 
     live: bool = False
@@ -84,7 +84,7 @@ class VideoFile:
             self._container = self._av.open(str(path))
         except self._av.FFmpegError as error:
             raise InputError(
-                f"{path} cannot be opened as a video ({error.strerror}): it is cut off, damaged or of another kind. "
+                f"{path} cannot be opened as a video ({error.strerror}): it is truncated, damaged or not a video. "
                 "Copy it again, or convert it to MP4."
             ) from None
         try:
@@ -142,7 +142,7 @@ class VideoFile:
             except StopIteration:
                 return
             except self._av.FFmpegError as error:
-                self.problem = f"Reading broke off ({error.strerror})."
+                self.problem = f"Reading stopped early ({error.strerror})."
                 return
             try:
                 frames = packet.decode()
@@ -164,7 +164,7 @@ class VideoFile:
             promised_s, least_s = self._container.duration / self._av.time_base, _FILE_SHORT_S
         missing = (stream.frames - decoded) if stream.frames else 0
         if promised_s is not None and promised_s - seconds > least_s and (missing > 2 or not stream.frames):
-            self.problem = f"It ends after {seconds:.1f} of {promised_s:.1f} s: it is cut off or damaged."
+            self.problem = f"It ends after {seconds:.1f} of {promised_s:.1f} s: it is truncated or damaged."
         elif self.count.damaged:
             self.problem = f"{self.count.damaged} of its {decoded + self.count.damaged} frames are damaged."
 
@@ -182,7 +182,7 @@ class VideoFile:
 
 
 def upright(frame: Any, size_px: tuple[int, int] | None, pixel_aspect: float = 1.0) -> Pixels:
-    """A PyAV frame as (H, W, 3) RGB, turned by its display matrix, its pixels made square.
+    """A PyAV frame as (H, W, 3) RGB, turned by its display matrix, with square pixels.
 
     `pixel_aspect` is the width of a stored pixel over its height. A frame of another size than `size_px` is resized.
     """

@@ -9,7 +9,7 @@ from coevoer_edge.errors import InputError
 
 IMAGE_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
-    *(".heic", ".heif"),  # Pillow does not read these; they are found so that they are refused by name
+    *(".heic", ".heif"),  # Pillow does not read these; they are listed so that they are refused by name
 )
 OVERLAY_SUFFIX = ".overlay.png"
 """Suffix of the overlays that `run` writes; a folder's overlays do not count as photographs."""
@@ -19,7 +19,7 @@ def find_images(path: Path) -> list[Path]:
     """The image itself, or the images of a folder as `image_files` finds them.
 
     Raises:
-        InputError: nothing is there, or a folder without images.
+        InputError: there is no such file, or the folder has no images.
     """
     if path.is_dir():
         return image_files(path)

@@ -1,6 +1,6 @@
-"""Refuses addresses and devices that other tools accept as a source, and says what to type instead.
+"""Refuse addresses and devices that other tools accept as a source, and say what to type instead.
 
-In: the source of `run`. Out: nothing, or `InputError` with what to do.
+In: the source of `run`. Out: nothing, or an `InputError` that says what to do.
 """
 
 import re
@@ -13,7 +13,7 @@ _DEVICE = re.compile(r"/dev/video(\d+)")
 
 
 def refuse_unusable(source: str | Path) -> None:
-    """Refuse camera numbers, camera devices and addresses by name.
+    """Refuse camera numbers, camera devices and URLs.
 
     Raises:
         InputError: names the form that works.
@@ -21,7 +21,7 @@ def refuse_unusable(source: str | Path) -> None:
     text = str(source)
     if _ADDRESS.match(text):
         raise InputError(
-            f"{text} is an address; `run` opens files and cameras of this machine. Download it first, or give a camera "
+            f"{text} is a URL; `run` opens files and cameras of this machine. Download it first, or give a camera "
             "as camera or camera:N."
         )
     if device := _DEVICE.fullmatch(text):

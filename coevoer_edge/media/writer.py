@@ -20,7 +20,7 @@ _BT709 = 1  # H.273: matrix, primaries and transfer
 
 
 class VideoWriter:
-    """Writes frames of one size, each shown from its own timestamp on.
+    """Writes frames of one size, each shown from its own timestamp.
 
     4:2:0 video has even sides, so an odd side is extended by repeating its last row or column. The file is complete
     only after `close`, which `with` calls.
@@ -55,7 +55,9 @@ class VideoWriter:
             raise InputError(f"The frame is {pixels.shape} {pixels.dtype}; this video takes uint8 ({H}, {W}, 3).")
         time = round(timestamp_ms / 1000 / _TIME_BASE)
         if time <= self._last:
-            raise InputError(f"The frame's time, {timestamp_ms} ms, is not after the last one's; leave it out.")
+            raise InputError(
+                f"The frame's timestamp is {timestamp_ms} ms, not after the previous frame's; leave the frame out."
+            )
         self._last = time
         if W % 2 or H % 2:
             pixels = np.pad(pixels, ((0, H % 2), (0, W % 2), (0, 0)), mode="edge")

@@ -2,8 +2,8 @@
 
 In: token tensors (B, N, C). Out: token tensors (B, N, C).
 
-Exported programs keep each `scaled_dot_product_attention` as one op. Query, key and value have a Linear each instead of
-one that is sliced: a slice of an int8 tensor cannot be lowered to XNNPACK, and three GEMMs cost the same as one.
+Exported programs keep each `scaled_dot_product_attention` as one op. Query, key and value each have a Linear of their
+own, because a slice of an int8 tensor cannot be lowered to XNNPACK, and three GEMMs cost the same as one.
 """
 
 from itertools import pairwise

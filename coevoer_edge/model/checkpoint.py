@@ -3,7 +3,8 @@
 In: a file, or the name of an embedded model. Out: `CoEvoer` in eval mode, and a `Checkpoint` that describes its origin.
 
 Metadata keys: `model` (a name of `MODEL_NAMES`), `trained`, `enhancer`, `foreground` ("true" or "false"; the last two
-identify Table 4's ablation variants), all optional in a user's own file but `model`, which `--model` may give instead.
+identify Table 4's ablation variants). All but `model` are optional in a user's own file, and `--model` may replace
+that.
 """
 
 import hashlib
@@ -74,7 +75,7 @@ def untrained(model: str, seed: int = 0) -> tuple[CoEvoer, Checkpoint]:
 
 
 def load(path: str | Path, model: str | None = None) -> tuple[CoEvoer, Checkpoint]:
-    """Load a user's own weights, strictly: every key of the network, no other, every shape as it is.
+    """Load a user's own weights, strictly: every key of the network, no other key, and every shape equal.
 
     Args:
         path: a .safetensors file in fp16, bf16 or fp32.
@@ -112,7 +113,7 @@ def load_named(name_or_file: str | Path) -> tuple[CoEvoer, Checkpoint]:
 
 
 def is_file(name_or_file: str | Path) -> bool:
-    """Whether it stands for a file and not for a model: it has an ending, or is there and is no model's name."""
+    """Whether it names a file and not a model: it has a suffix, or it exists and is not a model's name."""
     path = Path(name_or_file)
     return bool(path.suffix) or path.is_file() or (path.exists() and str(name_or_file) not in MODEL_NAMES)
 
@@ -129,7 +130,7 @@ def peek(path: str | Path, model: str | None = None) -> str:
 def save(network: CoEvoer, path: str | Path, *, trained: bool, enhancer: bool = True, foreground: bool = True) -> None:
     """Write weights as fp16 safetensors with the metadata that `load` reads.
 
-    As bytes: the library's `save_file` leaves a file that only its owner can read.
+    The library's `save_file` is not used, because only the owner can read the file that it leaves.
     """
     flags = {"trained": trained, "enhancer": enhancer, "foreground": foreground}
     metadata = {"model": network.name} | {key: str(value).lower() for key, value in flags.items()}
@@ -153,9 +154,7 @@ def _metadata(path: Path) -> dict[str, str]:
 def _describe(path: Path, metadata: dict[str, str], model: str | None) -> Checkpoint:
     named = metadata.get("model", model)
     if named is None:
-        raise CheckpointError(
-            f"{path} does not say which model it is for; add --model, one of {', '.join(MODEL_NAMES)}."
-        )
+        raise CheckpointError(f"{path} does not name its model; add --model, one of {', '.join(MODEL_NAMES)}.")
     if model is not None and named != model:
         raise CheckpointError(f"{path} is for {named}, not for {model}; leave --model out or give the right file.")
     if named not in MODEL_NAMES:

@@ -39,9 +39,10 @@ class PatchEmbedding(nn.Module):
 class TrunkEmbedding(nn.Module):
     """A Linear over the trunk's features in and around each patch: 4 x 4 of stride 4, 2 x 2 of stride 8, 1, and above.
 
-    BlazePose adds its laterals up, coarse to fine, and reads keypoints off the sum with one Linear. This sum is linear
-    too, with weights of its own at every place, so the trunk's keypoint features are available from the start. Stride
-    32 is spread over the finer grid by a Linear over places: an upsampling that starts bilinear and needs no resize.
+    BlazePose adds its laterals, coarse to fine, and reads keypoints from the sum with one Linear. This sum is linear
+    too, with its own weights at every position, so the trunk's keypoint features are available from the start. Stride
+    32 is spread over the finer grid by a Linear over positions: an upsampling that starts as bilinear and needs no
+    resize.
     """
 
     def __init__(self, dim: int, trunk: Trunk) -> None:

@@ -1,7 +1,7 @@
 """Files given as weights that are something else: each is refused with what it is and what to do.
 
-In: a path. Out: nothing, or a `CheckpointError`. A file is recognised by its first bytes, and by its ending where those
-do not tell.
+In: a path. Out: nothing, or a `CheckpointError`. A file is recognised by its first bytes, and by its suffix where those
+are not enough.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ _HEAD = 512  # bytes that are looked at
 
 
 def refuse_foreign(path: Path) -> None:
-    """Refuse what is known not to be a safetensors file. Nothing is unpickled.
+    """Refuse files that are known not to be in safetensors format. Nothing is unpickled.
 
     Raises:
         CheckpointError: no file, a folder, an exported file, a PyTorch checkpoint, a Git LFS pointer, a web page.
@@ -56,7 +56,7 @@ def _convert(path: Path) -> str:
     """How to make a safetensors file of a PyTorch checkpoint."""
     beside = path.with_name("weights.safetensors")
     if path.stem.startswith("checkpoint") and beside.is_file():  # a run folder of `train`
-        return f"{path} is what --resume continues from, not weights; give {beside}, which lies beside it."
+        return f"{path} is the state that --resume continues from, not weights; give {beside}, which is beside it."
     return "\n".join(
         (
             f"{path} is a PyTorch checkpoint, which can run code when it is opened. Convert it once, in Python:",
@@ -69,6 +69,6 @@ def _convert(path: Path) -> str:
             "    weights = {key: value.half().contiguous() for key, value in state.items()}",
             f'    save_file(weights, "{path.with_suffix(".safetensors").as_posix()}", {{"model": "coevoer-t"}})',
             "",
-            "Put in the model that the weights are for, and the names of its tensors as keys; then give the new file.",
+            "Replace the model's name by your own, and the keys by the names of its tensors; then give the new file.",
         )
     )

@@ -38,8 +38,8 @@ class TokenHead(nn.Module):
 def sixd_to_rotation(sixd: Tensor) -> Tensor:
     """Gram-Schmidt on two column vectors (Zhou et al. 2019), component by component.
 
-    `sixd` is (B, 6, J): x y z of the first column, then of the second. Returns (B, J, 3, 3). Written with slices, sums
-    and products only, so that XNNPACK runs all of it; it would not run a reduction over the last axis.
+    `sixd` is (B, 6, J): x y z of the first column, then of the second. Returns (B, J, 3, 3). It uses slices, sums and
+    products only, so that XNNPACK runs all of it; XNNPACK would not run a reduction over the last axis.
     """
 
     def components(v: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -3,9 +3,9 @@
 In: image (B, 3, H, W), RGB in [0, 1], H and W multiples of 32. Out: feature maps at strides 4, 8, 16 and 32.
 
 Source: the encoder of BlazePose GHUM full (Bazarevsky et al. 2020, arXiv:2006.10204), a MobileNetV2 with 48-channel
-laterals whose sum its keypoint heatmaps are read from. The published network starts from ViTPose's weights, which are
-not free to ship; these are (Apache-2.0), and they too were trained to find people's joints in photographs.
-`derive/trunk.py` takes them out of MediaPipe's wheel.
+laterals whose sum its keypoint heatmaps are read from. The published network starts from ViTPose's weights, which may
+not be shipped freely; these may (Apache-2.0), and they were also trained to find people's joints in photographs.
+`derive/trunk.py` extracts them from MediaPipe's wheel.
 """
 
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What is made of a person: files, pictures, meshes, animations, avatar weights."""
+"""What is written for a person: files, pictures, meshes, animations, avatar weights."""

@@ -1,4 +1,4 @@
-"""Meshes on disk, as binary glTF 2.0 that viewers and engines open as they are.
+"""Meshes on disk, as binary glTF 2.0 that viewers and engines open directly.
 
 In: vertices in the camera frame and faces. Out: a .glb file.
 """

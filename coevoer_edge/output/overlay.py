@@ -1,4 +1,4 @@
-"""Pictures for people: the body drawn over the photo, skeletons, boxes, banners and contact sheets.
+"""Pictures to look at: the body rendered over the photo, skeletons, boxes, banners and contact sheets.
 
 In: uint8 RGB images (H, W, 3), vertices and joints in the camera frame (x right, y down, z into the scene, m).
 Out: new uint8 RGB images; the one given is never changed.
@@ -27,7 +27,7 @@ MIDDLE_COLOR: Color = (250, 250, 250)
 BOX_COLOR: Color = (255, 214, 10)
 
 DETAIL_PX = 1024
-"""Longer side of the part of a photo that is rendered for the mesh; what is larger is stretched."""
+"""The mesh is rendered at no more than this many samples along its longer side; a larger one is upscaled."""
 
 _RIM_COLOR: Color = (20, 20, 20)  # around joints and bones
 _INKS = (_RIM_COLOR, LEFT_COLOR, RIGHT_COLOR, MIDDLE_COLOR)
@@ -44,7 +44,7 @@ FINGER_JOINTS = tuple(JOINT_NAMES.index(name) for name in (*LEFT_HAND_JOINT_NAME
 
 
 class Camera(Protocol):
-    """What the drawing needs of a camera; `coevoer_edge.pipeline.camera.PinholeCamera` is one."""
+    """The part of a camera that an overlay needs; `coevoer_edge.pipeline.camera.PinholeCamera` has it."""
 
     def project(self, points_cam: NDArray[np.float64], /) -> NDArray[np.float64]:
         """(N, 3) m in the camera frame to (N, 2) px; the centre of the top left pixel is (0.5, 0.5)."""
@@ -65,7 +65,7 @@ def draw_overlay(
 
     `vertices_cam` (V, 3), m; `faces` (F, 3), outward faces counterclockwise; faces that are turned away are left out.
     Edges are smoothed. Only the rows and columns that the mesh covers are computed, with at most `detail_px` pixels
-    along the longer side; a mesh that is larger on the screen is stretched.
+    along the longer side; a mesh that is larger on the screen is upscaled.
     """
     _check_image(image)
     vertices = np.asarray(vertices_cam, np.float64)
@@ -102,7 +102,8 @@ def _headlight(normals: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _blend(under: Pixels, light: NDArray[np.float32], cover: NDArray[np.float32], color: Color, opacity: float) -> None:
-    """Lay a mesh of one colour with its light (H, W) over the part of a picture (H, W, 3) that it covers, in place."""
+    """Blend a mesh of one colour with its light (H, W) over the part of a picture (H, W, 3) that it covers, in
+    place."""
     kept, shown = 1 - cover * opacity, light * np.float32(opacity)
     for channel, value in enumerate(color):  # rows of three numbers would take three times as long
         mixed = under[..., channel] * kept + shown * np.float32(value)
@@ -112,7 +113,7 @@ def _blend(under: Pixels, light: NDArray[np.float32], cover: NDArray[np.float32]
 def draw_joints(image: Pixels, joints_cam: ArrayLike, camera: Camera) -> Pixels:
     """Draw the upper body's skeleton and the fingers: 55 SMPL-X joints (55, 3) in the camera frame.
 
-    The person's left is orange, the right teal, the middle white. Joints behind the camera are left out.
+    The person's left side is orange, the right side teal, the middle white. Joints behind the camera are left out.
     """
     _check_image(image)
     joints = np.asarray(joints_cam, np.float64)
@@ -144,7 +145,7 @@ def draw_boxes(
     _check_image(image)
     boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
     if labels is not None and len(labels) != len(boxes):
-        raise InputError(f"{len(labels)} labels for {len(boxes)} boxes; give one label a box.")
+        raise InputError(f"There are {len(labels)} labels for {len(boxes)} boxes; give one label per box.")
     unit = _unit_px(image)
     width = max(1, round(1.2 * unit))
     picture = Image.fromarray(image)
@@ -187,9 +188,9 @@ def contact_sheet(
 ) -> Pixels:
     """Lay images out in rows of `columns`, centred in cells of the largest one's size, labels below them."""
     if not tiles or columns < 1:
-        raise InputError(f"{len(tiles)} tiles in {columns} columns; give at least one of each.")
+        raise InputError(f"There are {len(tiles)} tiles in {columns} columns; give at least one of each.")
     if labels is not None and len(labels) != len(tiles):
-        raise InputError(f"{len(labels)} labels for {len(tiles)} tiles; give one label a tile.")
+        raise InputError(f"There are {len(labels)} labels for {len(tiles)} tiles; give one label per tile.")
     for tile in tiles:
         _check_image(tile)
     cell_h, cell_w = (max(tile.shape[axis] for tile in tiles) for axis in (0, 1))
@@ -216,7 +217,7 @@ def _check_image(image: NDArray[Any]) -> None:
 
 
 def _project(points_cam: NDArray[np.float64], camera: Camera) -> NDArray[np.float64]:
-    """(N, 3) m to (N, 2) px; NaN for points behind the camera, which have no place in the picture."""
+    """(N, 3) m to (N, 2) px; NaN for points behind the camera, which are not in the picture."""
     points_px = np.full((len(points_cam), 2), np.nan)
     x, y, z = points_cam.T  # rows of three would take three times as long
     seen = np.isfinite(x) & np.isfinite(y) & np.isfinite(z) & (z > NEAR_M)

@@ -1,7 +1,7 @@
 """One person as a dictionary, as the files of `run`, and as a picture.
 
-In: a `Person` and what is known of where it was found. Out: `.json`, `.npz`, `.glb` and `.overlay.png`, or their
-content. `PersonFiles` is the `PersonViews` that the estimator hands to every person.
+In: a `Person` and the image it was found in. Out: `.json`, `.npz`, `.glb` and `.overlay.png`, or their content.
+`PersonFiles` is the `PersonViews` that the estimator gives to every person.
 """
 
 import io
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from coevoer_edge.pipeline.person import Person
 
 PERSON_SUFFIXES = (".json", ".npz", ".glb", OVERLAY_SUFFIX)
-_DEFAULT_NAME = "person"  # of the files, where the picture came from no file
+_DEFAULT_NAME = "person"  # of the files, where the picture did not come from a file
 _NOTEBOOK_PX = 768  # longer side of the picture that a notebook shows
 
 
@@ -49,7 +49,7 @@ def person_paths(folder: Path, name: str, *, overlay: bool = True) -> tuple[Path
 
 @dataclass(frozen=True, eq=False)
 class PersonFiles:
-    """What makes dictionaries, files and pictures of the people of one image.
+    """Makes dictionaries, files and pictures for the people of one image.
 
     body: of the people. provenance: `results.provenance`. size_px: width and height of the image. file_name: of the
     image, None where it came from no file. pixels: the image (H, W, 3), None for the frames of a stream.
@@ -96,7 +96,7 @@ class PersonFiles:
         overlay: bool,
         overwrite: bool,
     ) -> tuple[Path, ...]:
-        """Write the files, each saying so when the model is untrained. See `Person.save`."""
+        """Write the files, each marked when the model is untrained. See `Person.save`."""
         from coevoer_edge.output.meshes import write_glb
 
         name = self._name(name)
@@ -136,25 +136,25 @@ class PersonFiles:
         return content.getvalue()
 
     def _name(self, name: str | None) -> str:
-        """The stem of the files: as given, else the image's."""
+        """The stem of the files: the given name, else the image's."""
         if name is None:
             return _DEFAULT_NAME if self.file_name is None else Path(self.file_name).stem
         return file_stem(name)
 
     def _pixels(self, image: ImageSource | None) -> Pixels:
-        """The image as given, else the one that was kept."""
+        """The given image, else the one that was kept."""
         if image is not None:
             pixels = read_image(image)
             if pixels.shape[1::-1] != self.size_px:
                 width, height = pixels.shape[1::-1]
                 raise InputError(
-                    f"The image is {width} x {height} px, and the person was found in one of {self.size_px[0]} x "
-                    f"{self.size_px[1]} px; give that one."
+                    f"The image is {width} x {height} px, but the person was found in one of {self.size_px[0]} x "
+                    f"{self.size_px[1]} px; give that image."
                 )
             return pixels
         if self.pixels is None:
             raise InputError(
-                "The person is one of a stream, which does not keep its frames; give the frame, as in "
+                "This person comes from a stream, which does not keep its frames; give the frame, as in "
                 "overlay(frame) or save(folder, image=frame), or save without a picture: save(folder, overlay=False)."
             )
         return self.pixels

@@ -18,7 +18,7 @@ LIMIT_PX = 1 << 16  # a face with a vertex farther out than this is dropped
 _ONE = 256
 _HALF = 128
 _EMPTY = 0x7F800000_FFFFFFFF  # of a key: depth infinity and triangle -1
-_CREASE = 0.03  # of the range of depths in sight: a step between neighbours that is an edge
+_CREASE = 0.03  # of the range of visible depths: a larger step between neighbours is an edge
 _FINER = 2  # samples along each side of a pixel that holds an edge
 
 
@@ -34,7 +34,7 @@ class Triangles:
     light: Float64Array  # 3 M: the same of the light
 
     def finer(self) -> "Triangles":
-        """On an image of twice the size."""
+        """The same faces on an image of twice the size."""
         halves = np.array([[1], [1 / _FINER], [1 / _FINER]])
         return replace(
             self,
@@ -57,7 +57,7 @@ class ScreenView:
 
 @dataclass(frozen=True)
 class _Squares:
-    """K squares of 2 x 2 pixels that are looked at, row by row; their samples are theirs, square by square."""
+    """K squares of 2 x 2 pixels that are sampled, row by row; their samples are ordered square by square."""
 
     rows: Int64Array  # K
     columns: Int64Array  # K
@@ -72,12 +72,13 @@ class _Squares:
         return cls(rows, columns, before, blocks.shape[1])
 
     def count(self, row_px: Int64Array, left_px: Int64Array, right_px: Int64Array) -> Int64Array:
-        """How many squares each of R spans of pixels meets, ends included."""
+        """How many squares each of R spans of pixels touches, ends included."""
         row = row_px // _FINER * self.width
         return np.asarray(self.before[row + right_px // _FINER + 1] - self.before[row + left_px // _FINER])
 
     def touched(self, first_px: Int64Array, last_px: Int64Array) -> NDArray[np.bool_]:
-        """(M,): whose box of pixels, from `first_px` (2, M) to `last_px`, meets a square, by a summed-area table."""
+        """(M,): whether each box of pixels, from `first_px` (2, M) to `last_px`, touches a square, by a summed-area
+        table."""
         whole = self.before[1:].reshape(-1, self.width)
         height, width = whole.shape
         padded = np.zeros((height + 1, width + 1), np.int64)
@@ -92,7 +93,8 @@ class _Squares:
     def of_spans(
         self, row_px: Int64Array, left_px: Int64Array, right_px: Int64Array
     ) -> tuple[Int64Array, Int64Array, Int64Array]:
-        """Of R spans of pixels, ends included: each wanted pixel's sample, its span, and how far right of `left_px`."""
+        """For R spans of pixels, ends included: each wanted pixel's sample, its span, and its distance from
+        `left_px`."""
         first = self.before[row_px // _FINER * self.width + left_px // _FINER]
         count = self.count(row_px, left_px, right_px)
         span = np.arange(len(count)).repeat(count)
@@ -167,7 +169,7 @@ def set_up(
 def look(triangles: Triangles, height: int, width: int, *, blocks: NDArray[np.bool_] | None = None) -> ScreenView:
     """Find the nearest triangle at every pixel centre, row by row; at equal depth the lower index wins.
 
-    `blocks` (height / 2, width / 2) names the squares of 2 x 2 pixels that are looked at; the samples are theirs then,
+    `blocks` (height / 2, width / 2) names the squares of 2 x 2 pixels that are sampled; the samples are then ordered
     square by square. A pixel exactly on an edge belongs to the face right of or below it (top-left rule).
     """
     squares = None

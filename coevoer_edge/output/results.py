@@ -1,4 +1,4 @@
-"""What the results of photographs and of streams have in common: words, numbers, refusals.
+"""What the results of photographs and of streams have in common: keys, numbers, checks.
 
 In: persons, paths. Out: SMPL-X arrays under SMPL-X's own names, provenance, and errors before any work.
 """
@@ -33,8 +33,8 @@ CONVENTION = (
 def smplx_arrays(person: "Person") -> dict[str, Float64Array]:
     """The parameters under SMPL-X's own names with a batch axis of 1, as `smplx.SMPLX.forward` takes them.
 
-    Rotations are axis-angle, rad; `transl` in m, in the frame of `person.camera`. The eyes look straight ahead: the
-    network does not tell. Hands have no mean pose added (`flat_hand_mean=True`).
+    Rotations are axis-angle, rad; `transl` in m, in the frame of `person.camera`. The eyes look straight ahead, because
+    the network does not estimate gaze. Hands have no mean pose added (`flat_hand_mean=True`).
     """
     p = person.parameters
     rotations = {
@@ -60,7 +60,7 @@ def numbers(array: Float64Array) -> list[object]:
 
 
 def provenance(bundle: "Bundle | None", body: "BodyModel") -> dict[str, str | None]:
-    """Which bundle and which body made a result; None where a runtime was given without its bundle."""
+    """The bundle and the body that produced a result; None where a runtime was given without its bundle."""
     origin: dict[str, str | None] = dict.fromkeys(("bundle", "artifact", "model", "target", "precision"))
     if bundle is not None:
         origin = {
@@ -80,7 +80,8 @@ def provenance(bundle: "Bundle | None", body: "BodyModel") -> dict[str, str | No
 def avatar_values(parameters: "SmplxParameters", body: "BodyModel", tips: Float64Array) -> dict[str, Any]:
     """What drives an avatar: VRM rotations by bone (x y z w) and, for the open body's face, ARKit weights by name.
 
-    `tips` is `animation.bvh.joint_tips(body)`. ARKit is None with another body, whose face space means other things.
+    `tips` is `animation.bvh.joint_tips(body)`. ARKit is None with another body, whose expression coefficients have
+    other meanings.
     """
     from coevoer_edge.output.avatar.arkit import ARKIT_NAMES, arkit_weights
     from coevoer_edge.output.avatar.vrm import by_bone, vrm_rig, vrm_rotations
@@ -100,7 +101,7 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for results. Raises `CoEvoerError` where that cannot be."""
+    """Make a folder for results. Raises `CoEvoerError` where it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -116,9 +117,9 @@ def refuse_file(output_dir: Path) -> None:
 
 
 def file_stem(name: str) -> str:
-    """A name for files, to which suffixes are added. Raises `InputError` where it names a folder or nothing."""
+    """Check a name for files, to which suffixes are added. Raises `InputError` for a folder or an empty name."""
     if not name or Path(name).name != name:
-        raise InputError(f"The name {name!r} is no name of a file; give one without a folder, such as 'photo'.")
+        raise InputError(f"{name!r} is not a file name; give one without a folder, such as 'photo'.")
     return name
 
 

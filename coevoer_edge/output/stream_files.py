@@ -1,7 +1,7 @@
-"""What `coevoer-edge run` writes of a stream, frame by frame, complete whenever it stops.
+"""The files that `coevoer-edge run` writes for a stream, frame by frame, complete whenever it stops.
 
-In: frames with what the estimator says of them. Out: `.overlay.mp4`, `.jsonl` (both as the frames come), and at the end
-`.npz`, `.bvh`, `.glb` and `.json`. Memory: the parameters, about 1 kB a frame.
+In: frames with the estimator's results. Out: `.overlay.mp4` and `.jsonl` (both written as the frames come), and at the
+end `.npz`, `.bvh`, `.glb` and `.json`. Only the parameters stay in memory, about 1 kB per frame.
 """
 
 import json
@@ -45,7 +45,7 @@ class StreamFiles:
         size_px: width and height of the frames.
         frames_per_second: nominal rate of the frames that will come.
         body: of the persons.
-        focal_px: the real lens, in pixels of the frame, for places in a world (BVH, GLB, VRM); None if not known.
+        focal_px: the real lens, in pixels of the frame, for positions in a world (BVH, GLB, VRM); None if not known.
         trained: False writes into every file that the numbers are random.
     """
 
@@ -79,7 +79,7 @@ class StreamFiles:
         return len(self._recorder)
 
     def add(self, frame: "Frame", tracked: "TrackedFrame") -> Pixels:
-        """Write one frame; gives its overlay (H, W, 3), or the frame as it is where no overlay is made."""
+        """Write one frame; return its overlay (H, W, 3), or the unchanged frame where no overlay is made."""
         person, picture = tracked.person, frame.pixels
         if self._video is not None:
             picture = overlay_of(picture, person, self._body, trained=self._trained)
@@ -93,7 +93,7 @@ class StreamFiles:
         return picture
 
     def close(self, about: dict[str, Any]) -> tuple[Path, ...]:
-        """Finish all files; `about` goes into the `.json`. Gives the files that were written.
+        """Finish all files; `about` goes into the `.json`. Returns the files that were written.
 
         Without any person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing.
         """
@@ -154,7 +154,7 @@ class StreamFiles:
         }
 
     def _record(self, clip: Clip) -> dict[str, Any]:
-        """What holds for the whole stream."""
+        """The entries that apply to the whole stream."""
         return {
             "trained": clip.trained,
             **({} if clip.trained else {"warning": UNTRAINED}),
@@ -166,7 +166,7 @@ class StreamFiles:
             "real_lens": {
                 "focal_px": self._lens.focal_px,
                 "known": self._focal_px is not None,
-                "used_for": "places in the .bvh, the .glb and vrm.hips_m (y up, m, camera at the origin)",
+                "used_for": "positions in the .bvh, the .glb and vrm.hips_m (y up, m, camera at the origin)",
             },
             "gender": "neutral",
             "betas_of_clip": numbers(clip.shape()) if self.found else None,

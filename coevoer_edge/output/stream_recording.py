@@ -1,6 +1,6 @@
 """A stream from Python, saved as `run` saves a video: each frame is followed and written as it comes.
 
-In: frames with their times, and the estimator that looks at them. Out: the files of `stream_files`.
+In: frames with their times, and an estimator. Out: the files of `stream_files`.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 class StreamRecording:
     """Follows a person through the frames it is given and writes them; close it (`with` does) to complete the files.
 
-    `Estimator.record` makes one. Whatever ends the `with` block, the files up to there are complete; the `.json` says
-    why it ended.
+    `Estimator.record` makes one. However the `with` block ends, the files are complete up to that frame; the `.json`
+    states why it ended.
 
     Args:
-        detect: `Estimator.detect_for_video`: a frame (H, W, 3) and its time in ms to what became of it.
+        detect: `Estimator.detect_for_video`: a frame (H, W, 3) and its time in ms to its result.
         body: of the people.
         folder: where the files are written.
         name: what the files are called, without a suffix.
@@ -36,7 +36,7 @@ class StreamRecording:
         smoothed: whether the estimator smooths over time, for the files.
         provenance: of the estimator's bundle, for the files.
         frames_per_second: nominal rate of the overlay video; the frames' own times decide when each is shown.
-        focal_px: the real lens in pixels of the frame, for places in the world; None takes the frame's diagonal.
+        focal_px: the real lens in pixels of the frame, for positions in the world; None takes the frame's diagonal.
         source: what the `.json` names as the source; None for `name`.
         overlay: False writes no `.overlay.mp4`.
         overwrite: replace files that exist.
@@ -82,15 +82,15 @@ class StreamRecording:
         self.skipped = 0
         """Frames that were left out; the `.json` states the number."""
         self.files: tuple[Path, ...] = ()
-        """What was written, once it is closed. Without a person there is no `.bvh` and no `.glb`; without a frame,
-        nothing."""
+        """The files that were written, once it is closed. Without a person there is no `.bvh` and no `.glb`; without a
+        frame, nothing."""
 
     def add(self, frame: ImageSource, timestamp_ms: float) -> "TrackedFrame":
-        """Follow the person into the next frame and write it; times in the files count from the first frame.
+        """Follow the person into the next frame and write it; times in the files are relative to the first frame.
 
         Raises:
-            InputError: an unusable image, one of another size than the first, or a time that does not come after the
-                last one's. The frame is not written, and the recording can go on.
+            InputError: an unusable image, one of another size than the first, or a timestamp that does not increase.
+                The frame is not written, and the recording can continue.
             BundleError: the network breaks its contract.
             CoEvoerError: the recording is closed, or a file cannot be written.
         """
@@ -100,8 +100,8 @@ class StreamRecording:
         size_px = (pixels.shape[1], pixels.shape[0])
         if self._files is not None and size_px != self._size_px:
             raise InputError(
-                f"The frame is {size_px[0]} x {size_px[1]} px, and the first one was {self._size_px[0]} x "
-                f"{self._size_px[1]} px; all frames of a recording have one size."
+                f"The frame is {size_px[0]} x {size_px[1]} px, but the first one was {self._size_px[0]} x "
+                f"{self._size_px[1]} px; all frames of a recording must have the same size."
             )
         tracked = self._detect(pixels, timestamp_ms)
         if self._files is None:

@@ -1,8 +1,8 @@
 """A stream in the Rerun viewer: overlay, mesh and skeleton on a timeline, live and as a recording.
 
-In: frames with what the estimator says of them. Out: a window that shows them as they come, and a .rrd file that
-`rerun FILE` opens later. About 0.35 MB a frame, most of it the mesh. Rerun was chosen over viser, which is lighter: it
-has the timeline, the picture and the 3D view ready-made, and its recordings can be checked without a display.
+In: frames with the estimator's results. Out: a window that shows them as they come, and a .rrd file that `rerun FILE`
+opens later, about 0.35 MB per frame, most of it the mesh. Rerun was chosen over viser, which is lighter, because it has
+a timeline, a picture view and a 3D view ready-made, and because its recordings can be checked without a display.
 """
 
 import os
@@ -43,7 +43,7 @@ def load_rerun() -> ModuleType:
 
 
 def has_display() -> bool:
-    """A window can be opened here."""
+    """Whether a window can be opened here."""
     return sys.platform in ("darwin", "win32") or any(os.environ.get(n) for n in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
@@ -54,7 +54,8 @@ class Viewer:
         path: the recording to write (.rrd).
         body: of the persons; its faces are written once.
         size_px: width and height of the frames.
-        focal_px: the real lens in pixels of the frame, if it is known: where the person stands in the 3D view.
+        focal_px: the real lens in pixels of the frame, if it is known; it decides where the person stands in the 3D
+        view.
         window: open the viewer; by default where there is a display.
     """
 
@@ -73,7 +74,7 @@ class Viewer:
         self._lens = real_camera(size_px, focal_px)
         self._frames = 0
         window = has_display() if window is None else window
-        self.where = f"Recording to {path}; open it with  rerun {path}"
+        self.where = f"Recording to {path}; open it with: rerun {path}"
         self._stream: Any = rr.RecordingStream(_APP)
         sinks = [rr.FileSink(str(path))]
         if window:
@@ -88,7 +89,7 @@ class Viewer:
         self._log(MESH, topology, static=True)
 
     def add(self, timestamp_ms: float, overlay: Pixels, person: "Person | None") -> None:
-        """One frame: its overlay (H, W, 3) and the person in it, if any."""
+        """Show one frame: its overlay (H, W, 3) and the person in it, if any."""
         rr = self._rr
         self._stream.set_time("time", duration=timestamp_ms / 1000)
         self._stream.set_time("frame", sequence=self._frames)

@@ -1,4 +1,4 @@
-"""The command `parity`: what each step from the full network to the shipped file costs, held to a budget.
+"""The command `parity`: the loss of each step from the full network to the shipped file, checked against a budget.
 
 `coevoer_edge.parity(...)` does from Python what the command does.
 """
@@ -33,7 +33,7 @@ def parity(
     overwrite: bool = False,
     quiet: bool = True,
 ) -> "Climb":
-    """Measure what each step to a bundle's artifact costs: full network, float student, quantized program, artifact.
+    """Measure the loss of each step to a bundle's artifact: full network, float student, quantized program, artifact.
 
         found = coevoer_edge.parity("artifacts/coevoer-t-onnx-w8a8", output_dir="reports")
         for ladder in found.ladders:
@@ -41,13 +41,13 @@ def parity(
 
     Args:
         bundles: one bundle folder, or several of one export, which are then compared with each other too.
-        reference: weights of the full network (.safetensors). None for the stored outputs of the default model's
-            teacher on the golden images, and for nothing on other images or where the weights are your own.
+        reference: weights of the full network (.safetensors). None uses the stored outputs of the default model's
+            teacher on the golden images, and no reference on other images or with your own weights.
         checkpoint: the weights that were exported, if they are your own.
         calibration_data: the folder that `export` was given as `data`.
         data: a folder of photographs, or a dataset as `evaluate` takes it; None for the embedded golden images.
         limit: the number of images; None for 128, or all if there are fewer.
-        budget: "default", "coevoer-t", or your own limits (.toml); None for "default".
+        budget: "default", "coevoer-t", or a file of your own limits (.toml); None for "default".
         body: your SMPLX_NEUTRAL.npz; None for the open body.
         layers: compare layer by layer even where everything is within the budget.
         output_dir: a folder for reports as JSON, JUnit, Markdown and HTML.
@@ -61,8 +61,8 @@ def parity(
     Raises:
         InputError: an impossible request, or reports that exist.
         BundleError: a bundle that cannot be opened.
-        CheckFailed: networks made again that do not answer as those of the export did. A figure over its limit is not
-            an error here: it stands in `ladder.violations`, and `ladder.verdict` is "fail".
+        CheckFailed: rebuilt networks whose outputs differ from those at export. A figure over its limit raises nothing:
+            it is listed in `ladder.violations`, and `ladder.verdict` is "fail".
     """
     from coevoer_edge.terminal.console import Steps
     from coevoer_edge.terminal.quiet import quietly

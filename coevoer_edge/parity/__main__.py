@@ -1,6 +1,6 @@
-"""`python -m coevoer_edge.parity`, the same as `coevoer-edge parity`: what each step to the shipped file costs.
+"""`python -m coevoer_edge.parity`, the same as `coevoer-edge parity`: the loss of each step to the shipped file.
 
-In: bundles of one quantized program, images, a budget. Out: a table, reports; exit code 1 for what is over budget.
+In: bundles of one quantized program, images, a budget. Out: a table, reports; exit code 1 for figures over budget.
 """
 
 import json
@@ -16,7 +16,7 @@ from coevoer_edge.terminal.quiet import quietly
 if TYPE_CHECKING:
     from coevoer_edge.parity.ladder import Climb
 
-_MOST = 12  # violations in the error; all of them stand in the reports
+_MOST = 12  # violations in the error; the reports list all of them
 
 
 @click.command(cls=Command, name="parity")
@@ -26,17 +26,21 @@ _MOST = 12  # violations in the error; all of them stand in the reports
     help="Weights of the full network (.safetensors).  [default: the stored outputs of the embedded model's teacher, "
     "coevoer-s, on the golden set; none for other images and for your own weights]",
 )
-@click.option("--checkpoint", type=click.Path(path_type=Path), help="The weights that were exported, if your own.")
+@click.option(
+    "--checkpoint", type=click.Path(path_type=Path), help="The weights that were exported, if they are your own."
+)
 @click.option("--calibration-data", type=click.Path(path_type=Path), help="The folder that export --data was given.")
 @click.option("--data", help="Folder of photos, or a dataset as evaluate takes it.  [default: the golden set]")
 @click.option("--limit", type=click.IntRange(min=1), help="Number of images.  [default: 128, or all if fewer]")
-@click.option("--budget", type=click.Path(path_type=Path), help="default, coevoer-t, or your own limits (.toml).")
-@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz; without it, the open body.")
-@click.option("--layers", is_flag=True, help="Compare layer by layer, even if all is within budget.")
+@click.option(
+    "--budget", type=click.Path(path_type=Path), help="default, coevoer-t, or a file of your own limits (.toml)."
+)
+@click.option("--body", type=click.Path(path_type=Path), help="Your SMPLX_NEUTRAL.npz.  [default: the open body]")
+@click.option("--layers", is_flag=True, help="Compare layer by layer, even if everything is within budget.")
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Folder for JSON, JUnit, Markdown and HTML.")
 @click.option("--overwrite", is_flag=True, help="Replace reports that exist.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON alone on stdout; text goes to stderr.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors and the JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@click.option("--quiet", is_flag=True, help="Print only errors and the JSON.")
 def command(
     bundles: tuple[Path, ...],
     reference: str | None,
@@ -52,11 +56,11 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Measure what each step to a bundle's artifact costs, and hold it to a budget.
+    """Measure the loss of each step to a bundle's artifact, and check it against a budget.
 
-    Full network (with --reference, or of the embedded model), float student, quantized program, artifact: the
-    quantized program is made again from what the bundle says of itself. Several bundles of one export are also
-    compared with each other.
+    The steps are the full network (the stored outputs of the embedded model's teacher, or --reference), the float
+    student, the quantized program and the artifact. The quantized program is rebuilt from the bundle's manifest.
+    Several bundles of one export are also compared with each other.
     """
     with quietly():
         from coevoer_edge.evaluation.golden import DEFAULT_BUDGET

@@ -1,4 +1,4 @@
-"""How much each step of the ladder may cost, read from `quantization/budgets/*.toml`.
+"""How much each step of the ladder may lose, read from `quantization/budgets/*.toml`.
 
 In: a budget's name or file, figures. Out: `Budget`, and a `Violation` for each figure that is over its limit.
 """
@@ -26,9 +26,8 @@ FIGURES = (
 """The figures of a `Loss`, in the order of reports."""
 
 ERROR_RATIOS = tuple(f"error_ratio.{name}" for name in (*contract.OUTPUT_NAMES, "all"))
-"""Artifact's distance from float over the quantized program's, less two standard errors: what the images establish.
-
-One number over all images, so its statistic is mean.
+"""The artifact's distance from float over the quantized program's, less two standard errors: the part that the images
+establish. It is one number over all images, so its statistic is mean.
 """
 
 WORST_VERTEX = "worst_vertex_mm.all"
@@ -44,7 +43,8 @@ _FIGURES_OF_STEP: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Limit:
-    """The most that a figure may be; for `sqnr_db` the least. `figure` may have wildcards: `error_ratio.*`."""
+    """The largest value that a figure may have; for `sqnr_db` the smallest. `figure` may have wildcards:
+    `error_ratio.*`."""
 
     step: str
     figure: str
@@ -62,7 +62,7 @@ class Limit:
         if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not math.isfinite(self.limit):
             raise InputError(f"{where}: limit {self.limit!r}; give a number.")
         if not isinstance(self.reason, str) or not self.reason.strip():
-            raise InputError(f"{where}: reason {self.reason!r}; say in a line where the limit is from.")
+            raise InputError(f"{where}: reason {self.reason!r}; state in one line where the limit comes from.")
         if not isinstance(self.precision, tuple):
             raise InputError(f"{where}: precision {self.precision!r}; give a list of {', '.join(PRECISIONS)}.")
         for precision in self.precision:
@@ -74,7 +74,7 @@ class Limit:
 
     @property
     def figures(self) -> tuple[str, ...]:
-        """Names of the figures that it is for."""
+        """Names of the figures that the limit applies to."""
         return tuple(name for name in _FIGURES_OF_STEP[self.step] if fnmatchcase(name, self.figure))
 
 
@@ -106,7 +106,7 @@ class Budget:
     def check(
         self, step: str, figures: Mapping[str, Statistics], precision: str, called: str | None = None
     ) -> tuple[Violation, ...]:
-        """What of a step is over its limit; NaN is. `called` names the step in the violation."""
+        """The violations of a step; NaN is one. `called` names the step in them."""
         return self._check(
             step,
             {name: {s: getattr(figure, s) for s in get_args(StatisticName)} for name, figure in figures.items()},
@@ -126,7 +126,7 @@ class Budget:
     def applied(
         self, step: str, figures: Collection[str], precision: str, called: str | None = None
     ) -> tuple[AppliedLimit, ...]:
-        """The limits of a step's figures, kept or not. `called` names the step in them."""
+        """The limits of a step's figures, whether they were kept or not. `called` names the step in them."""
         return tuple(
             AppliedLimit(called or step, name, limit.statistic, limit.limit, limit.reason)
             for limit in self.limits
@@ -146,7 +146,7 @@ class Budget:
 
 
 def _within(figure: str, value: float, limit: float) -> bool:
-    return value >= limit if figure.startswith("sqnr_db.") else value <= limit  # NaN is neither
+    return value >= limit if figure.startswith("sqnr_db.") else value <= limit  # NaN is never within a limit
 
 
 def _refuse_unknown(what: str, name: str, valid: tuple[str, ...]) -> None:

@@ -2,9 +2,9 @@
 
 In: outputs by image, a `MeasuringBody`. Out: figures by name (see `result.Loss`), each with its `Statistics`.
 
-mm, degrees and pixels are measured as `evaluate` measures them against a dataset, with the other network's answer as
-the truth and every image and part counting. They are of rotations projected onto SO(3), as an app gets them;
-relative error and SQNR are of the raw outputs.
+mm, degrees and pixels are measured as `evaluate` measures them against a dataset, with the other network's outputs as
+the truth and every image and part included. They are computed from rotations projected onto SO(3), as an app receives
+them; relative error and SQNR are computed from the raw outputs.
 """
 
 import math
@@ -34,11 +34,11 @@ WORST = 8
 """Images named in `Statistics.worst`."""
 
 _BATCH = 32
-_DIGITS = 9  # of mm, degrees and px: moving equal meshes to each other leaves 1e-13
+_DIGITS = 9  # of mm, degrees and px, because aligning equal meshes leaves 1e-13
 
 
 def figures(before: Sequence[Outputs], after: Sequence[Outputs], body: MeasuringBody) -> dict[str, Statistics]:
-    """How far `after` is from `before`, on the same N images."""
+    """The distance of `after` from `before`, on the same N images."""
     finite = [i for i, pair in enumerate(zip(before, after, strict=True)) if _is_finite(*pair)]
     found: dict[str, list[Float64Array]] = {}
     for rows in _batches(finite):
@@ -52,7 +52,7 @@ def figures(before: Sequence[Outputs], after: Sequence[Outputs], body: Measuring
 def truth_figures(
     outputs: Sequence[Outputs], truth: Record, vertices: Tensor | None, body: MeasuringBody
 ) -> dict[str, Statistics]:
-    """How far outputs are from ground truth, as `evaluate` counts it: parts that are known and in the crop.
+    """The distance of outputs from ground truth, as in `evaluate`: over parts that are known and in the crop.
 
     `vertices` (N, V, 3), m: the true meshes where the dataset has them.
     """
@@ -68,7 +68,7 @@ def truth_figures(
 
 
 def worst_vertex_mm(before: Sequence[Outputs], after: Sequence[Outputs], body: MeasuringBody) -> Statistics:
-    """Distance of the vertex that is farthest off, pelvis at the same place."""
+    """The largest distance of any vertex, aligned at the pelvis."""
     finite = [i for i, pair in enumerate(zip(before, after, strict=True)) if _is_finite(*pair)]
     found, pelvis = [], ANCHORS.index("pelvis")
     with torch.no_grad():
@@ -81,7 +81,7 @@ def worst_vertex_mm(before: Sequence[Outputs], after: Sequence[Outputs], body: M
 
 
 def stack(outputs: Sequence[Outputs]) -> CoEvoerOutputs:
-    """N answers of batch 1 as one batch, rotations projected onto SO(3)."""
+    """Combine N outputs of batch 1 to one batch, rotations projected onto SO(3)."""
     stacked = {name: np.concatenate([output[name] for output in outputs]) for name in contract.OUTPUT_NAMES}
     for output in contract.OUTPUTS:
         if output.shape[-2:] == (3, 3):
@@ -91,7 +91,7 @@ def stack(outputs: Sequence[Outputs]) -> CoEvoerOutputs:
 
 @torch.no_grad()
 def as_record(outputs: CoEvoerOutputs, body: MeasuringBody) -> Record:
-    """A network's answer as the truth to measure another by: everything is known, and everything counts."""
+    """A network's outputs as the truth for another: everything is known, and everything counts."""
     outputs = _to(outputs, body.device)
     points = body(outputs).keypoints  # N K 3
     N, K = points.shape[:2]
@@ -106,7 +106,8 @@ def as_record(outputs: CoEvoerOutputs, body: MeasuringBody) -> Record:
         keypoints_2d=project(points + outputs.camera[:, None]),
         keypoints_2d_weight=ones[:, :K],
         part_boxes_weight=ones[:, : len(contract.PARTS)],
-        visibility_weight=0 * ones[:, : len(contract.VISIBILITY)],  # a part that the network calls hidden counts too
+        visibility_weight=0
+        * ones[:, : len(contract.VISIBILITY)],  # a part that the network reports as hidden counts too
         labels=nothing.expand(N, *contract.INPUT.shape[2:]),
     )
 
@@ -131,7 +132,7 @@ def statistics(values: Float64Array, *, higher_is_better: bool = False) -> Stati
 
 
 def _measured(outputs: CoEvoerOutputs, record: Record, vertices: Tensor | None, body: MeasuringBody) -> Values:
-    """Figures of a batch but those of raw outputs."""
+    """All figures of a batch except those of raw outputs."""
     with torch.no_grad():
         outputs = _to(outputs, body.device)
         values = measure_batch(outputs, record, body, vertices)
@@ -153,7 +154,7 @@ def _raw(before: Sequence[Outputs], after: Sequence[Outputs]) -> Values:
 
 
 def _spread(name: str, batches: Sequence[Float64Array], rows: Sequence[int], count: int) -> Statistics:
-    """Statistics over all images of what was measured on `rows`; the others are infinitely far off."""
+    """Statistics over all images of a figure measured on `rows`; the other images count as infinitely far off."""
     higher = name.startswith("sqnr_db.")
     values = np.full(count, -np.inf if higher else np.inf)
     if rows:
@@ -162,13 +163,13 @@ def _spread(name: str, batches: Sequence[Float64Array], rows: Sequence[int], cou
 
 
 def _mean(values: Float64Array) -> float:
-    """Infinite values of one sign make it infinite, of both signs NaN."""
+    """The mean; infinite values of one sign make it infinite, of both signs NaN."""
     with np.errstate(invalid="ignore"):
         return float(values.mean())
 
 
 def _quantile(ordered: Float64Array, q: float) -> float:
-    """Linear between neighbours, as numpy's; the larger one where either is infinite."""
+    """Interpolate linearly between neighbours, as numpy does; take the larger one where either is infinite."""
     at = q * (len(ordered) - 1)
     low, high = float(ordered[math.floor(at)]), float(ordered[math.ceil(at)])
     if math.isinf(low) or math.isinf(high):

@@ -1,4 +1,4 @@
-"""Climb the ladder: reference, student, quantized program, artifact, and what is lost at each step.
+"""Climb the ladder: reference, student, quantized program, artifact, and the loss at each step.
 
 In: `ParityRequest`: bundles of one quantized program, images, a budget. Out: `Climb`, with one `Ladder` a bundle.
 """
@@ -33,15 +33,15 @@ from coevoer_edge.terminal.console import Steps
 from coevoer_edge.terminal.device import find_device
 
 LAYER_IMAGES = 4
-"""Images that layers are compared on."""
+"""The number of images that layers are compared on."""
 
 STEADY = 128
-"""Over fewer images, the error ratio of an output of a few numbers varies by more than its limit allows for."""
+"""With fewer images, the error ratio of a small output varies by more than its limit allows for."""
 
 
 @dataclass(frozen=True)
 class ParityRequest:
-    """What to measure. What cannot be made again from a bundle's manifest is given here."""
+    """What to measure, and everything that cannot be rebuilt from a bundle's manifest."""
 
     bundles: tuple[Path, ...]
     reference: str | None = None  # the full network: a file or a model; None: the default model's teacher, as stored
@@ -64,7 +64,7 @@ class Answers:
 
 @dataclass(frozen=True, eq=False)
 class Climb:
-    """Ladders, and what pictures of them are drawn from."""
+    """Ladders, and the data that pictures of them are rendered from."""
 
     ladders: tuple[Ladder, ...]
     trained: bool
@@ -79,7 +79,7 @@ class Climb:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """Everything that can be refused, before any work."""
+    """Everything that can be checked before any work."""
 
     student: CoEvoer
     student_from: Checkpoint
@@ -102,12 +102,12 @@ def number_of_steps(request: ParityRequest) -> int:
 
 
 def climb(request: ParityRequest, steps: Steps | None = None) -> Climb:
-    """Run every network of the ladder on the same images, and measure each step of it.
+    """Run every network of the ladder on the same images, and measure each step.
 
     Raises:
         CoEvoerError: bad input, before any work where it can be known before.
-        CheckFailed: networks made again that do not answer as those of the export did. What is over budget is no
-            error: it stands in `Ladder.violations`.
+        CheckFailed: rebuilt networks whose outputs differ from those at export. A figure over budget raises nothing: it
+            is listed in `Ladder.violations`.
     """
     start = time.perf_counter()
     steps = steps or Steps(number_of_steps(request), quiet=True)
@@ -156,7 +156,7 @@ def _load(bundle: Bundle, request: ParityRequest) -> _Loaded:
 
 
 def _load_reference(request: ParityRequest, student: Checkpoint) -> tuple[CoEvoer, Checkpoint] | StoredReference | None:
-    """The network that is asked for; else, for the embedded student, the stored outputs of its teacher."""
+    """The requested network; else, for the embedded student, the stored outputs of its teacher."""
     if request.reference is not None and request.reference != TEACHER:
         return checkpoint.load_named(request.reference)
     embedded = request.checkpoint is None and student.trained and student.model == checkpoint.DEFAULT_MODEL
@@ -164,10 +164,10 @@ def _load_reference(request: ParityRequest, student: Checkpoint) -> tuple[CoEvoe
 
 
 def _stored_answers(reference: object, samples: Samples, steps: Steps, *, asked: bool) -> Answers | None:
-    """What a stored reference answers to the images; None where it has no answer, or is a network.
+    """A stored reference's outputs for the images; None where it has none for them, or is a network.
 
     Raises:
-        InputError: it was asked for by name, and does not know the images.
+        InputError: it was requested by name and has no outputs for the images.
     """
     if not isinstance(reference, StoredReference):
         return None
@@ -186,14 +186,14 @@ def _stored_answers(reference: object, samples: Samples, steps: Steps, *, asked:
 
 
 def _networks(bundle: Bundle, loaded: _Loaded, stored: Answers | None, samples: Samples, steps: Steps) -> _Made:
-    """The float networks and the quantized program, made again, checked, and run.
+    """The float networks and the quantized program, rebuilt, checked and run.
 
-    `stored`: what a reference answered that is not run here.
+    `stored`: the outputs of a reference that is not run here.
     """
     student, found, calibration = loaded.student, loaded.student_from, loaded.calibration
-    steps.step("Make the quantized program again")
+    steps.step("Rebuild the quantized program")
     if not found.trained:
-        steps.note("untrained: random weights; millimetres and degrees mean nothing yet", style="bold yellow")
+        steps.note("untrained: the weights are random, so millimetres and degrees are meaningless", style="bold yellow")
     exact, program = rungs.quantize_again(bundle, student, calibration, steps)
     eager = None if program is None else program.module()
     rungs.check_golden(bundle, student, eager)
@@ -249,7 +249,7 @@ def _truth(answers: Answers, samples: Samples, body: MeasuringBody) -> dict[str,
 def _agreement(
     bundles: Sequence[Bundle], artifacts: Sequence[Answers], body: MeasuringBody
 ) -> dict[frozenset[str], Loss]:
-    """How far each two artifacts are from each other, by the names of both bundles."""
+    """The distance between each pair of artifacts, by the names of both bundles."""
     found = {}
     for (one, first), (other, second) in combinations(zip(bundles, artifacts, strict=True), 2):
         loss = _loss(first, second, body)
@@ -340,7 +340,7 @@ def _with_layers(
 
 
 def all_violations(ladders: Sequence[Ladder]) -> list[tuple[str, Violation]]:
-    """What is over budget, each once, with the name of the bundle where it was found first."""
+    """The violations, each once, with the name of the bundle where it was found first."""
     found: dict[Violation, str] = {}
     for ladder in ladders:
         for violation in ladder.violations:

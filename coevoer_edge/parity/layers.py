@@ -1,14 +1,15 @@
-"""Where the error comes from: float against quantized program, quantized program against artifact, layer by layer.
+"""Locate the error: float against quantized program and quantized program against artifact, layer by layer.
 
 In: exported programs, an artifact, a few images (256, 192, 3) uint8 RGB. Out: `LayerLoss`es, the worst first.
 
 A layer is a Conv2d, Linear, LayerNorm, GELU or attention, and each of the contract's outputs (`outputs.camera`). Where
-a result is rounded to int8 at once, the layer's output is what that int8 stands for. Every format keeps the names of
-the program's nodes, so layers are paired by those; what a converter merged with another layer is left out.
+a result is rounded to int8 immediately, the layer's output is the value that this int8 represents. Every format keeps
+the names of the program's nodes, so layers are paired by name; a layer that a converter merged with another is left
+out.
 
-Two figures tell two things. `relative_error` is how far the layer's output is off in a whole run, with the errors of
-all before it. `added` is the distance between the two sides where both have the same inputs: there a damaged layer
-stands out, and those behind it do not.
+There are two figures. `relative_error` is the error of the layer's output in a whole run, including the errors of all
+layers before it. `added` is the distance between the two sides where both have the same inputs: a damaged layer stands
+out there, and the layers after it do not.
 """
 
 import math
@@ -34,7 +35,7 @@ from coevoer_edge.quantization.pt2e import to_tensor
 from coevoer_edge.quantization.quantizer import module_path
 
 Values = dict[str, Tensor]  # by layer; float32, in the program's shape
-Side = Callable[[Pixels], Values]  # runs one image, gives the layers that it can show
+Side = Callable[[Pixels], Values]  # runs one image and returns the layers that it exposes
 
 _QUANTIZE_ACTIVATION = torch.ops.quantized_decomposed.quantize_per_tensor.default
 _KINDS: Mapping[Any, str] = {
@@ -61,10 +62,11 @@ _MIL_KINDS: Mapping[str, frozenset[str]] = {
 def quantization_layers(
     float_program: ExportedProgram, quantized_program: ExportedProgram, images: Iterable[Pixels]
 ) -> tuple[LayerLoss, ...]:
-    """Find what quantization costs each layer; `added` is the layer's own part, given the float network's inputs.
+    """Measure the cost of quantization in each layer; `added` is the layer's own share, given the float network's
+    inputs.
 
     Where a recipe moves scales from one layer's weights to another's (equalisation, smoothing), `float_program` has to
-    be captured from the network with the moved scales (`Calibrated.network`), or layers differ that do the same.
+    be captured from the network with the moved scales (`Calibrated.network`), or equivalent layers would differ.
     """
     before, after = _Program(float_program), _Program(quantized_program)
     sums = _Sums()
@@ -77,12 +79,12 @@ def quantization_layers(
 def lowering_layers(
     program: ExportedProgram, target: str, artifact: Path, images: Iterable[Pixels]
 ) -> tuple[LayerLoss, ...]:
-    """Find how far an artifact's layers are from those of the program that it was lowered from.
+    """Measure the distance of an artifact's layers from those of the program that it was lowered from.
 
-    `added` is the distance of an artifact's layer from what the program's layer makes of the artifact's own inputs. An
-    ONNX file is run by ONNX Runtime with the layers added to its outputs, a Core ML package by the reference
-    interpreter on every system. ExecuTorch runs the network as one delegate that shows nothing from within: there only
-    the outputs are compared.
+    `added` is the distance of an artifact's layer from the program's layer on the artifact's own inputs. An ONNX file
+    is run by ONNX Runtime with the layers added to its outputs, a Core ML package by the reference interpreter on every
+    system. ExecuTorch runs the network as one delegate that exposes no intermediate values, so only the outputs are
+    compared.
     """
     before = _Program(program)
     after = _artifact(target, artifact, before)
@@ -95,16 +97,16 @@ def lowering_layers(
 
 @dataclass(frozen=True)
 class _Layer:
-    """Where a layer stands in a program."""
+    """The place of a layer in a program."""
 
     label: str  # module path; numbered where a module holds several of a kind
     kind: str  # gemm, attention, norm, gelu, output
     shape: tuple[int, ...]
-    rounding: Node | None  # the quantize node that alone reads it, if one does
+    rounding: Node | None  # the quantize node that is its only reader, if there is one
 
 
 class _Program:
-    """An exported program that shows its layers."""
+    """An exported program that exposes its layers."""
 
     def __init__(self, program: ExportedProgram) -> None:
         self._module = program.module()
@@ -123,7 +125,7 @@ class _Program:
             self.layers[node.name] = _Layer(f"outputs.{name}", "output", tuple(node.meta["val"].shape), None)
 
     def run(self, image: Pixels, given: Mapping[str, Tensor] | None = None) -> Values:
-        """Run one image; where a layer's output is given, what follows reads that instead of the layer's own."""
+        """Run one image; where a layer's output is given, later nodes read it instead of the layer's own."""
         run = _Run(self._module, self.layers, given or {})
         run.run(to_tensor(image))
         return run.values
@@ -137,7 +139,7 @@ class _Run(Interpreter):
         self.values: Values = {}
 
     def run_node(self, n: Node) -> Any:
-        """Compute a node; keep it if it is a layer, and hand on what was given for it."""
+        """Compute a node; keep its value if it is a layer, and pass on the given value if there is one."""
         result = super().run_node(n)
         layer = self._layers.get(n.name)
         if layer is None:
@@ -147,7 +149,8 @@ class _Run(Interpreter):
 
 
 def _rounding(node: Node) -> Node | None:
-    """Find the quantize node that alone reads a value, if only after moves: ONNX Runtime rounds before those."""
+    """Find the quantize node that is the only reader of a value, past data movements: ONNX Runtime rounds before
+    those."""
     while len(node.users) == 1:
         (node,) = node.users
         if is_from(node, _QUANTIZE_ACTIVATION):
@@ -158,7 +161,7 @@ def _rounding(node: Node) -> Node | None:
 
 
 def _rounded(value: Tensor, rounding: Node | None) -> Tensor:
-    """Round a value to int8 and back, as the node that reads it does."""
+    """Round a value to int8 and back, as its reading node does."""
     if rounding is None:
         return value
     arguments = rounding.args[1:]  # scale, zero point, limits, type
@@ -176,7 +179,7 @@ class _Sums:
     own_difference: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, before: Values, after: Values, own_before: Values, own_after: Values) -> None:
-        """Add one image: a whole run of both sides, and both sides where they had the same inputs."""
+        """Add one image: a whole run of both sides, and both sides with the same inputs."""
         for label in before.keys() & after.keys():
             self.size[label] += _squares(before[label])
             self.difference[label] += _squares(after[label] - before[label])
@@ -184,7 +187,7 @@ class _Sums:
             self.own_difference[label] += _squares(own_after[label] - own_before[label])
 
     def losses(self) -> tuple[LayerLoss, ...]:
-        """Sort them by what each layer adds; NaN, which nothing explains, comes first."""
+        """Sort the layers by the error that each adds; NaN comes first."""
         losses = [
             LayerLoss(
                 path=label,
@@ -220,7 +223,7 @@ def _each(images: Iterable[Pixels]) -> Iterator[Pixels]:
     """Iterate on one thread, without gradients.
 
     Raises:
-        InputError: no image at all.
+        InputError: there are no images.
     """
     number = 0
     with torch.no_grad(), one_thread():
@@ -245,8 +248,8 @@ def _artifact(target: str, artifact: Path, program: _Program) -> Side:
 def _onnx(artifact: Path, layers: Mapping[str, _Layer]) -> Side:
     """Run a copy of the file that has the layers as outputs too.
 
-    Where a layer's result is quantized, the copy gives the uint8: with the float number behind it as an output, ONNX
-    Runtime could not use the int8 kernel that it uses otherwise.
+    Where a layer's result is quantized, the copy outputs the uint8 value: with the float value as an output, ONNX
+    Runtime could not use the int8 kernel that it normally uses.
     """
     import onnx
     import onnxruntime

@@ -1,4 +1,4 @@
-"""The worst images of a ladder, side by side: what each rung makes of them.
+"""The worst images of a ladder, side by side, with the result of each rung.
 
 In: `Climb`. Out: `PictureRow`s: image, overlay of each rung's body, ground truth where there is one.
 """
@@ -39,7 +39,8 @@ class _Shot:
 
 
 def draw(climb: Climb, number: int, body: BodyModel) -> list[PictureRow]:
-    """The images on which the steps of ladder `number` lose most, each image once; `body` is the one measured on."""
+    """The images with the largest loss in each step of ladder `number`, each image once; `body` is the measuring
+    body."""
     layer = BodyLayer(body)
     rungs = {**{name: a.outputs for name, a in climb.networks.items()}, "artifact": climb.artifacts[number].outputs}
     rows = []

@@ -15,7 +15,7 @@ NAMES = ("parity.json", "parity.xml", "parity.md", "parity.html")
 
 
 def refuse_existing(folder: Path, *, overwrite: bool) -> None:
-    """Raise `InputError` where `folder` is a file, or, without `overwrite`, where a report is there already."""
+    """Raise `InputError` where `folder` is a file or, without `overwrite`, where a report exists."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder with -o.")
     existing = [folder / name for name in NAMES if (folder / name).exists()]

@@ -1,4 +1,4 @@
-"""What the parity ladder found: the losses between neighbouring rungs, and what is over budget.
+"""The results of the parity ladder: the losses between neighbouring rungs, and the figures over budget.
 
 In: nothing. Out: frozen dataclasses that the ladder fills and every report reads.
 
@@ -33,15 +33,17 @@ class Rung:
     source: str  # file name and digest of its weights, or of the artifact
     runtime: str  # what ran it: torch cpu, onnxruntime 1.31.0, Core ML reference interpreter, ...
     kind: Literal["network", "stored", "runtime", "reference"]
-    """"reference": interprets the file, is not what runs on a device; "stored": outputs from a file, not run here."""
+    """"reference": an interpreter of the file, not the runtime of a device; "stored": outputs from a file, not run
+    here."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One figure over the images that count; NaN where none does.
+    """One figure over the images that contribute to it; NaN where there are none.
 
-    For a figure of which more is better (`sqnr_db`), `p95` and `max` look to the bad side too: what 95 % of the images
-    exceed, and the lowest. An image on which a network gave values that are not finite counts as infinitely far off.
+    For a figure where more is better (`sqnr_db`), `p95` and `max` also describe the bad side: the value that 95 % of
+    the images exceed, and the lowest. An image on which a network returned values that are not finite counts as
+    infinitely far off.
     """
 
     mean: float
@@ -54,7 +56,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Loss:
-    """How far a rung is from another. Figures by name, units in it:
+    """The distance of one rung from another. Figures by name, which includes the unit:
 
     `mpvpe_mm.{all,hand,face}`, `pa_mpvpe_mm.{all,hand,face}`, `geodesic_deg.{global_orient,upper_body,legs,hands,jaw}`,
     `keypoint_px.{all,body,hand,face}`, `relative_error.{output}`, `sqnr_db.{output}` (higher is better; infinite where
@@ -75,7 +77,7 @@ class Violation:
     statistic: StatisticName
     value: float
     limit: float
-    reason: str  # beside the limit in the budget file
+    reason: str  # given beside the limit in the budget file
 
     def __str__(self) -> str:
         return f"{self.step}: {self.figure} {self.statistic} is {self.value:.4g} (limit {self.limit:g}: {self.reason})"
@@ -89,7 +91,7 @@ class AppliedLimit:
     figure: str
     statistic: StatisticName
     limit: float  # the most that the figure may be, in its own unit; of `sqnr_db` the least
-    reason: str  # beside the limit in the budget file
+    reason: str  # given beside the limit in the budget file
 
 
 @dataclass(frozen=True)

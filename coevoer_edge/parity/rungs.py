@@ -1,4 +1,4 @@
-"""The networks of the ladder: found or made again from what a bundle's manifest says, and run.
+"""The networks of the ladder: found or rebuilt from a bundle's manifest, and run.
 
 In: `Bundle`s. Out: float network, quantized program and artifacts, and their outputs on images.
 """
@@ -31,22 +31,21 @@ from coevoer_edge.runtime.protocol import Outputs, Runtime, to_outputs
 from coevoer_edge.terminal.console import Steps
 
 FLOAT_AGAIN = 1e-3
-"""Largest error of the float network on the golden images, over the output's size: another machine sums in another
-order, which is 1e-5."""
+"""Largest relative error of the rebuilt float network on the golden images; another order of summation gives 1e-5."""
 
 _SHOWN = 16  # digits of a digest
 
 
 def name_of(bundle: Bundle) -> str:
-    """The bundle's folder, without where it lies."""
+    """The name of the bundle's folder."""
     return bundle.path.resolve().name
 
 
 def one_program(bundles: Sequence[Bundle]) -> None:
-    """Refuse bundles that were not lowered from one quantized program, and two of one name.
+    """Refuse bundles that were not lowered from one quantized program, and two bundles of the same name.
 
     Raises:
-        InputError: which two, and in what they differ.
+        InputError: names the two bundles and their differences.
     """
     if not bundles:
         raise InputError("No bundle; give the folder that `python -m coevoer_edge.export` wrote.")
@@ -59,7 +58,7 @@ def one_program(bundles: Sequence[Bundle]) -> None:
         if differing := [what for (what, mine), theirs in pairs if mine != theirs]:
             raise InputError(
                 f"{name_of(bundle)} and {name_of(first)} are not of one quantized program: their "
-                f"{' and '.join(differing)} differ. Export both in one run, or measure them apart."
+                f"{' and '.join(differing)} differ. Export both in one run, or measure them separately."
             )
 
 
@@ -73,7 +72,7 @@ def _origin(bundle: Bundle) -> dict[str, Any]:
 
 
 def recipe_of(bundle: Bundle) -> QuantizationRecipe:
-    """The recipe that a bundle was quantized by."""
+    """The recipe that a bundle was quantized with."""
     return recipes.into(QuantizationRecipe, bundle.manifest.recipes.quantization, f"{bundle.path}: recipe")
 
 
@@ -81,7 +80,7 @@ def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint
     """The float network that a bundle was exported from: `file`, or the embedded or seeded weights that it names.
 
     Raises:
-        CheckpointError: weights that are not at hand, or not those of the bundle.
+        CheckpointError: weights that are missing, or not those of the bundle.
     """
     manifest = bundle.manifest
     source, digest = manifest.checkpoint.source, manifest.checkpoint.sha256
@@ -90,7 +89,9 @@ def load_student(bundle: Bundle, file: Path | None) -> tuple[CoEvoer, Checkpoint
     elif manifest.checkpoint.seed is not None:
         return checkpoint.untrained(manifest.model, manifest.checkpoint.seed)
     elif not digest:
-        raise CheckpointError(f"{name_of(bundle)} does not say how its untrained weights were made; export it again.")
+        raise CheckpointError(
+            f"{name_of(bundle)} does not record how its untrained weights were made; export it again."
+        )
     elif manifest.model in checkpoint.embedded_models():
         network, found = checkpoint.load_embedded(manifest.model)
     else:
@@ -112,7 +113,7 @@ def calibration_images(bundle: Bundle, folder: Path | None) -> ImageSet | None:
     """The images that a bundle was calibrated on; None where nothing is quantized.
 
     Raises:
-        InputError: they are not at hand, or are not the same pixels.
+        InputError: they are missing, or their pixels differ.
     """
     stated = bundle.manifest.calibration
     if stated is None:
@@ -138,8 +139,8 @@ def calibration_images(bundle: Bundle, folder: Path | None) -> ImageSet | None:
 def quantize_again(
     bundle: Bundle, network: CoEvoer, calibration: ImageSet | None, steps: Steps
 ) -> tuple[CoEvoer, ExportedProgram | None]:
-    """The quantized program, made as `export` made it (None where it is the float network itself), and before it the
-    float network with the recipe's changes to its weights: layer by layer, the program is to be compared with that."""
+    """The quantized program, made as in `export` (None where it is the float network itself), and before it the float
+    network with the recipe's changes to its weights, which the program has to be compared with layer by layer."""
     recipe = recipe_of(bundle)
     if recipe.precision != "w8a8":
         return network, None
@@ -149,14 +150,14 @@ def quantize_again(
 
 
 def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) -> None:
-    """Refuse to go on with networks that do not answer as those of the export did on the bundle's golden images.
+    """Refuse rebuilt networks whose outputs on the bundle's golden images differ from those at export.
 
     The float network has to give the same numbers. The quantized one, made from the same weights, images and recipe,
-    rounds otherwise on another processor, and in the end is as far from what it gave there as from float; it has to be
-    as far from float as it was there.
+    rounds differently on another processor, so that its outputs there are as far from these as both are from float. Its
+    distance from float has to be the same.
 
     Raises:
-        CheckFailed: how far off, and which versions differ.
+        CheckFailed: states the difference, and which versions differ.
     """
     with np.load(bundle.golden) as file:
         golden = dict(file)
@@ -165,7 +166,7 @@ def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) 
     name = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
     if not errors[name] <= FLOAT_AGAIN:  # NaN fails
         raise CheckFailed(
-            f"The float network made again does not give the golden outputs of {name_of(bundle)}: {name} is off "
+            f"The rebuilt float network does not give the golden outputs of {name_of(bundle)}: {name} is off "
             f"by {errors[name]:.2g} times its own size (limit {FLOAT_AGAIN:g}). {_versions(bundle)}"
         )
     if program is None:
@@ -174,7 +175,7 @@ def check_golden(bundle: Bundle, network: nn.Module, program: nn.Module | None) 
     ratio = self_check_ratio(run(program, golden["image"]), _rows(golden, "quantized"), exact)
     if not 1 / limit <= ratio <= limit:
         raise CheckFailed(
-            f"The quantized network made again is {ratio:.2g} times as far from float as that of {name_of(bundle)} on "
+            f"The rebuilt quantized network is {ratio:.2g} times as far from float as that of {name_of(bundle)} on "
             f"its golden images (limit {limit:g} either way). {_versions(bundle)}"
         )
 
@@ -192,7 +193,7 @@ def _versions(bundle: Bundle) -> str:
 
 def _version(tool: str) -> str:
     if tool == "coevoer-edge":
-        return __version__  # what `export` writes; installed metadata of a source tree may be older
+        return __version__  # the version that `export` writes; the installed metadata of a source tree may be older
     try:
         return version(tool)
     except PackageNotFoundError:
@@ -233,5 +234,5 @@ def _artifact_rung(bundle: Bundle, runtime: Runtime) -> Rung:
 
 
 def weights_label(found: Checkpoint) -> str:
-    """A checkpoint as reports name it."""
+    """The name of a checkpoint in reports."""
     return f"{found.source}, sha256 {found.sha256[:_SHOWN]}" if found.sha256 else found.source

@@ -1,4 +1,4 @@
-"""The images that a ladder is climbed on, with ground truth where the data has it.
+"""The images that a ladder is measured on, with ground truth where the data has it.
 
 In: what `--data` names. Out: `Samples`.
 """
@@ -27,7 +27,7 @@ _BATCH = 32
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """N crops as the network sees them."""
+    """N crops, the network's inputs."""
 
     source: str  # in words
     images: tuple[Pixels, ...]  # each 256 192 3, uint8 RGB
@@ -36,7 +36,7 @@ class Samples:
 
 
 def open_samples(data: str | None, limit: int | None, body: BodyModel | None = None) -> Samples:
-    """Read images: the default golden set with mirror images, as `export` checks on, a folder of photos, or a dataset.
+    """Read images: the default golden set with its mirror images, as in `export`, a folder of photos, or a dataset.
 
     Args:
         data: None for the golden set, a folder, or a dataset as `evaluate --data` takes it.

@@ -1,8 +1,8 @@
 """The outputs of the default model's teacher on the golden images: the reference of a ladder without its weights.
 
-In: images. Out: what `coevoer-s` answered to each, found by the digest of the image's pixels. The teacher is no better
-than the student, so its weights (71 MB) stay in the repository, in `derive/teacher/`, and do not ship. The file is
-written by `python -m derive.teacher_golden`.
+In: images. Out: the outputs of `coevoer-s` for each, found by the digest of the image's pixels. The teacher is no
+better than the student, so its weights (71 MB) stay in the repository, in `derive/teacher/`, and are not shipped. The
+file is written by `python -m derive.teacher_golden`.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from coevoer_edge.pipeline.image import Pixels
 from coevoer_edge.runtime.protocol import Outputs
 
 TEACHER = "coevoer-s"
-"""What the default model's weights were distilled from."""
+"""The model that the default weights were distilled from."""
 
 STORED_FILE = Path(__file__).parents[1] / "weights" / f"{TEACHER}.golden.safetensors"
 DIGESTS = "image_sha256"
@@ -28,7 +28,7 @@ DIGESTS = "image_sha256"
 
 @dataclass(frozen=True, eq=False)
 class StoredReference:
-    """Outputs of a network that is not here, by the SHA-256 digest of the image that it saw."""
+    """Outputs of a network that is not installed, by the SHA-256 digest of the input image."""
 
     rung: Rung
     images_sha256: str  # digest of the golden images, as `data.folder.ImageSet` has it

@@ -28,7 +28,7 @@ MAX_CROP_PX = 1 << 17
 """The widest crop that `extract_crop` accepts: it bounds the work and memory, and is far above any camera."""
 
 _SIZES = (contract.IMAGE_HEIGHT_PX, contract.IMAGE_WIDTH_PX)
-_BLOCK = 8  # pixels of the crop that are made by one product; divides both sizes
+_BLOCK = 8  # pixels of the crop that one product computes; divides both sizes
 _LARGEST_PRODUCT = 1 << 18  # multiplications: above this, OpenBLAS starts threads that cost more than they save
 _THIN = 4
 _BELOW_PELVIS = tuple(n for n in BODY_JOINT_NAMES if n.endswith(("_hip", "_knee", "_ankle", "_foot")))

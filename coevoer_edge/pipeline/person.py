@@ -80,7 +80,7 @@ class Person:
     parameters: SmplxParameters  # rotations projected onto SO(3)
     translation_m: Float64Array  # 3, camera frame: SMPL-X's `transl`
     camera: PinholeCamera  # of the full image, a long lens; `camera.convert_translation` moves to another
-    crop: Crop  # what the network saw
+    crop: Crop  # the network's input
     part_boxes_px: Float64Array  # 3 4, x1 y1 x2 y2 of contract.PARTS; may reach outside the image
     visibility: Float64Array  # 4, probabilities of contract.VISIBILITY
     joints_cam: Float64Array  # 55 3, camera frame
@@ -164,7 +164,7 @@ class Person:
     def _outside(self) -> PersonViews:
         if self._views is None:
             raise CoEvoerError(
-                "This person was put together without an Estimator, so it has no image and no origin to write; take "
+                "This person was made without an Estimator, so it has no image and no origin to write; use "
                 "the person that Estimator gives."
             )
         return self._views
@@ -250,18 +250,18 @@ def frame_camera(width_px: int, height_px: int) -> PinholeCamera:
 
 
 def check_outputs(outputs: Mapping[str, NDArray[np.floating]], source: str) -> None:
-    """Refuse outputs that break the contract. Raises `BundleError`."""
+    """Check outputs against the contract. Raises `BundleError`."""
     for output in contract.OUTPUTS:
         value = outputs.get(output.name)
         shape = None if value is None else value.shape
         if value is None or shape != output.shape:
             raise BundleError(
-                f"Runtime {source} gave {output.name} with shape {shape}; the contract says {output.shape}. "
+                f"Runtime {source} returned {output.name} with shape {shape}; the contract says {output.shape}. "
                 "Export the bundle again."
             )
         if not np.isfinite(value).all():
             raise BundleError(
-                f"Runtime {source} gave values in {output.name} that are not finite. "
+                f"Runtime {source} returned values in {output.name} that are not finite. "
                 "Check the bundle with `coevoer-edge parity`, or export it with --precision fp32."
             )
 

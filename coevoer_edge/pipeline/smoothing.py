@@ -1,7 +1,7 @@
 """One-Euro smoothing of a person's parameters (docs/pipeline.md, section 7; Casiez et al. 2012).
 
-In: raw parameters and translations with their times. Out: the same, steadier. Rotations stay on SO(3), the translation
-is smoothed as place and depth, so that a shaking depth does not move the person across the image.
+In: raw parameters and translations with their times. Out: the same, steadier. Rotations stay on SO(3). The translation
+is smoothed as position in the image and depth, so that an unsteady depth does not move the person across the image.
 """
 
 import math
@@ -54,7 +54,7 @@ class OneEuro:
         raise NotImplementedError
 
     def _moved(self, start: Float64Array, step: Float64Array) -> Float64Array:
-        """Where a step leads."""
+        """The value after a step."""
         raise NotImplementedError
 
 

@@ -23,7 +23,7 @@ State = Literal["searching", "tracking"]
 _FOLLOWED = [JOINT_NAMES.index(name) for name in CROP_RULE.next_crop_joints]
 _POSTURE = [i for i in _FOLLOWED if i < len(BODY_JOINT_NAMES)]
 _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
-_ROUNDING = 1e-6  # tiles that fit exactly are not one more for a rounding error
+_ROUNDING = 1e-6  # so that a rounding error adds no tile to tiles that fit exactly
 
 
 def next_crop(seen: Person, image_width_px: int, image_height_px: int, rule: Pipeline = PIPELINE) -> Crop | None:
@@ -73,7 +73,7 @@ class Sight(NamedTuple):
 
     @classmethod
     def of(cls, timestamp_ms: float, person: Person) -> "Sight":
-        """The sight of a person who is given in the camera of the crop."""
+        """The sighting of a person who is given in the camera of the crop."""
         ends = person.joints_cam[[_PELVIS, _NECK]]
         length_m = float(np.linalg.norm(ends[1] - ends[0]))
         middle = person.joints_px[[_PELVIS, _NECK]].mean(0)
@@ -81,7 +81,7 @@ class Sight(NamedTuple):
         return cls(timestamp_ms, middle, length_px, person.joints_cam[_POSTURE] - ends[0])
 
     def may_be(self, earlier: "Sight", moved_px: Float64Array, rule: Pipeline) -> bool:
-        """Whether this can be the person of an earlier sight who has since moved by about `moved_px` (2,), px."""
+        """Whether this can be the person of an earlier sighting who has since moved by about `moved_px` (2,), px."""
         dt = (self.timestamp_ms - earlier.timestamp_ms) / 1000
         away = float(np.linalg.norm(self.middle_px - (earlier.middle_px + moved_px)))
         grown = abs(math.log(self.length_px / earlier.length_px))
@@ -185,7 +185,7 @@ class Tracker:
         self.state, self._guide, self._sight = "tracking", crop, sight
 
     def _moved_px(self) -> Float64Array:
-        """(2,) how far the person will have moved since the last sight, at their last velocity."""
+        """(2,): how far the person will have moved since the last sighting, at their last velocity."""
         if self._sight is None or self._last_ms is None:
             return np.zeros(2)
         since_ms = min(self._last_ms - self._sight.timestamp_ms, self.rule.max_missed_ms)

@@ -1,11 +1,12 @@
-"""Take the mean error of every layer out of its bias.
+"""Subtract the mean error of every layer from its bias.
 
 In: a float network, the rounding of its layers, calibration images. Out: the network with other biases (in place).
 
-Rounding moves the mean of a channel, and what follows sees that on every image (Nagel et al. 2019, arXiv 1906.04721,
-section 4.2, the empirical form). A layer's error contains that of the layers before it, so they go in order: all images
-run as one batch, and when a layer's turn comes everything before it is rounded and corrected already. The mean is taken
-before the output is rounded: behind it, a channel narrower than a step would be pushed from one number to the next.
+Rounding shifts the mean of a channel, which affects the following layers on every image (Nagel et al. 2019, arXiv
+1906.04721, section 4.2, the empirical form). A layer's error includes that of the layers before it, so layers are
+corrected in order: all images run as one batch, and everything before a layer is already rounded and corrected. The
+mean is taken before the output is rounded, because afterwards a channel narrower than one step would be pushed from one
+number to the next.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ Means = dict[str, Tensor]
 
 
 def correct(network: nn.Module, exact: Means, layers: Mapping[str, Rounding], images: Sequence[Tensor]) -> None:
-    """Correct the bias of every Linear and Conv2d in place, those that stay float included.
+    """Correct the bias of every Linear and Conv2d in place, including those that stay float.
 
     Args:
         network: in eval mode; weights of its own or already on their grids.
@@ -33,7 +34,7 @@ def correct(network: nn.Module, exact: Means, layers: Mapping[str, Rounding], im
 
     def correction(path: str) -> Any:
         def hook(module: Gemm, args: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            if module.bias is None:  # the next layer with one takes this error out, too
+            if module.bias is None:  # the next layer that has one corrects this error too
                 return output
             error = _mean(module, output) - exact[path]
             module.bias.sub_(error)
@@ -51,7 +52,7 @@ def correct(network: nn.Module, exact: Means, layers: Mapping[str, Rounding], im
 
 
 def mean_outputs(network: nn.Module, images: Sequence[Tensor]) -> Means:
-    """Mean of each output channel over images, tokens and pixels; within `rounding`, of the rounded outputs."""
+    """Mean of each output channel over images, tokens and pixels; inside `rounding`, of the rounded network."""
     sums: Means = {}
 
     def watch(path: str) -> Any:

@@ -1,13 +1,13 @@
-"""Equalise channels between two linear layers where nothing in between would notice.
+"""Equalise channels between two linear layers where the operations in between allow it.
 
 In: a float network, calibration images. Out: the same function with other weights (in place).
 
 Cross-layer equalisation (Nagel et al. 2019, arXiv 1906.04721) where it is exact in this network:
-- value to fc: attention takes means of value's channels, each channel by itself.
-- query against key: only the products of their channels count.
-- strip_horizontal to strip_vertical: depth-wise, with a ReLU between them, which a positive factor passes.
-- what the blocks of the trunk add up, to what reads the sum: projections, expansions and laterals are linear there.
-The two Linears of an Mlp are not among them: GELU(s x) is not s GELU(x).
+- value to fc: attention averages value's channels, each channel by itself.
+- query against key: only the products of their channels matter.
+- strip_horizontal to strip_vertical: depth-wise, with a ReLU between them, which commutes with a positive factor.
+- the sums between the trunk's blocks, to the layers that read them: projections, expansions and laterals are linear.
+The two Linears of an Mlp are excluded, because GELU(s x) is not s GELU(x).
 """
 
 from collections.abc import Sequence
@@ -45,9 +45,9 @@ def linear_folds(network: CoEvoer) -> tuple[Fold, ...]:
 
 
 def _sums(trunk: Trunk, path: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """The sums between a trunk's blocks: paths of the layers that add to each, and of those that read it.
+    """The sums between a trunk's blocks: the paths of the layers that contribute to each, and of those that read it.
 
-    A block without a residual connection ends one sum and begins the next; `Trunk.forward` is the source.
+    A block without a residual connection ends one sum and begins the next, as in `Trunk.forward`.
     """
     sums = []
     writers, readers = [f"{path}.stem.2.0"], []
@@ -68,7 +68,7 @@ def _sums(trunk: Trunk, path: str) -> list[tuple[tuple[str, ...], tuple[str, ...
 def _balance(network: CoEvoer, images: Sequence[Tensor]) -> None:
     """Give each channel of query and key the same largest value, sqrt(max|q_j| max|k_j|), their product unchanged.
 
-    ForegroundExtraction has learnt queries, which are also added to what they find: they stay as they are.
+    ForegroundExtraction has learned queries, which are also added to its attention's output, so they are not changed.
     """
     attentions = {path: module for path, module in network.named_modules() if isinstance(module, Attention)}
     readings = read(

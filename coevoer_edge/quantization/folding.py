@@ -2,10 +2,10 @@
 
 In: a float network and the tensors that its layers read. Out: the same function with other weights (in place).
 
-What writes a tensor is divided by a positive factor for each channel, and every layer that reads it multiplied by the
-same: y = W x = (W diag(s)) (x / s). The factor is SmoothQuant's (Xiao et al. 2022, arXiv 2211.10438, equation 4):
-s_j = max|x_j|^alpha / max|W_j|^(1 - alpha). At alpha 1/2 it is the cross-layer equalisation of Nagel et al. 2019 (arXiv
-1906.04721), by the values that were seen in place of the writer's weights.
+The layer that writes a tensor is divided by a positive factor for each channel, and every layer that reads it is
+multiplied by the same factor: y = W x = (W diag(s)) (x / s). The factor is SmoothQuant's (Xiao et al. 2022, arXiv
+2211.10438, equation 4): s_j = max|x_j|^alpha / max|W_j|^(1 - alpha). At alpha 1/2 it is the cross-layer equalisation of
+Nagel et al. 2019 (arXiv 1906.04721), with observed values in place of the writer's weights.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,12 +23,12 @@ Treatment = Callable[[str], str]
 """Module path to "w8a8" or "float": `QuantizationRecipe.treatment`."""
 
 _SAMPLED_IMAGES = 8  # whose tensors are kept to compare factors on
-_DEAD = 1e-4  # of the largest channel: below it a channel counts as this large
+_DEAD = 1e-4  # share of the largest channel; a smaller channel counts as this large
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Module paths on both sides of a tensor: the layers whose output or sum it is, and all that read it."""
+    """Module paths on both sides of a tensor: the layers that write it or add to it, and all that read it."""
 
     writers: tuple[str, ...]  # LayerNorm, Linear or Conv2d
     readers: tuple[str, ...]  # Linear or Conv2d
@@ -36,13 +36,13 @@ class Fold:
 
 @dataclass
 class Reading:
-    """What a layer was given: the largest absolute value of each channel (C,), and a few whole tensors."""
+    """A layer's observed inputs: the largest absolute value of each channel (C,), and a few whole tensors."""
 
     largest: Tensor = field(default_factory=lambda: torch.zeros(()))
     sample: list[Tensor] = field(default_factory=list)
 
     def add(self, x: Tensor, channel_axis: int) -> None:
-        """See one more tensor."""
+        """Observe one more tensor."""
         largest = x.abs().transpose(channel_axis, -1).flatten(0, -2).amax(0)
         self.largest = torch.maximum(self.largest, largest)
         if len(self.sample) < _SAMPLED_IMAGES:
@@ -52,15 +52,15 @@ class Reading:
 def fold(
     network: nn.Module, folds: Sequence[Fold], alphas: Sequence[float], images: Sequence[Tensor], treatment: Treatment
 ) -> dict[str, float | None]:
-    """Apply every fold in place; returns the alpha that was used, by first writer, None where the fold was left out.
+    """Apply every fold in place; return the alpha that was used by first writer, None where the fold was skipped.
 
     Args:
         network: float network in eval mode.
         folds: over different tensors.
-        alphas: one, and it is used throughout; several, and each fold takes the one with the least rounding error of
+        alphas: a single one is used throughout; of several, each fold takes the one with the least rounding error of
             its readers' outputs, or none of them if that is better.
         images: calibration images, each (1, 3, 256, 192) in [0, 1].
-        treatment: what of a reader is rounded.
+        treatment: which parts of a reader are rounded.
     """
     readings = read(network, [path for f in folds for path in f.readers], images)
     used: dict[str, float | None] = {}
@@ -86,7 +86,7 @@ def fold(
 def read(
     network: nn.Module, paths: Sequence[str], images: Sequence[Tensor], *, outputs: bool = False
 ) -> dict[str, Reading]:
-    """What the layers at these paths read (or write) while the float network runs on the images."""
+    """Observe what the layers at these paths read (or write) while the float network runs on the images."""
     readings = {path: Reading() for path in paths}
 
     def watch(path: str) -> Any:
@@ -109,7 +109,7 @@ def read(
 def scale_outputs(module: nn.Module, factor: Tensor) -> None:
     """Multiply the output channels of a LayerNorm, Linear or Conv2d by a factor (C,), in place."""
     assert isinstance(module, nn.LayerNorm | Gemm)
-    assert module.bias is not None  # none of ours goes without
+    assert module.bias is not None  # all of ours have one
     module.weight.mul_(factor.view(-1, *[1] * (module.weight.dim() - 1)))
     module.bias.mul_(factor)
 
@@ -145,7 +145,7 @@ def _factor(readers: Mapping[str, Gemm], readings: Mapping[str, Reading], alpha:
 
 
 def alive(largest: Tensor) -> Tensor:
-    """Largest values (C,) with those of dead channels raised, so that no factor is beyond measure."""
+    """Largest values (C,), with those of dead channels raised so that no factor becomes extreme."""
     return largest.clamp(min=max(float(largest.max()) * _DEAD, torch.finfo().tiny))
 
 

@@ -1,11 +1,10 @@
-"""Round weights so that their errors cancel in what a layer writes.
+"""Round weights so that their errors cancel in a layer's output.
 
 In: a network, the grids of its weights, calibration images. Out: the weights on those grids.
 
-Source: Frantar et al. 2022, GPTQ (arXiv:2210.17323). The inputs of a layer rise and fall together, so what the rounding
-of one weight adds to the sum, weights that are not rounded yet can take away. Columns are rounded in order, and the
-error of each is handed on by the inverse of the inputs' second moments. Each output channel has its own scale, which
-stays as it is.
+Source: Frantar et al. 2022, GPTQ (arXiv:2210.17323). A layer's inputs are correlated, so weights that are not rounded
+yet can compensate for the rounding of one weight. Columns are rounded in order, and the error of each is distributed
+over the rest by the inverse of the inputs' second moments. Each output channel keeps its own scale.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +18,17 @@ from coevoer_edge.model.threads import one_thread
 from coevoer_edge.quantization.rounding import Gemm, Grid, Rounding, gemm
 
 _DAMPING = 0.01
-"""Of the mean second moment, added to each: GPTQ's own."""
+"""Damping: this share of the mean second moment is added to each, as in GPTQ."""
 _BLOCK = 128
-"""Columns whose errors are handed on to the others at once."""
+"""How many columns' errors are distributed over the others at once."""
 
 
 def round_weights(network: nn.Module, layers: Mapping[str, Rounding], images: Sequence[Tensor]) -> None:
-    """Put the weights of the layers on their grids, in place.
+    """Round the weights of the layers to their grids, in place.
 
     Args:
         network: float network in eval mode.
-        layers: what is rounded, by module path; those whose weights have no grid are left alone.
+        layers: what is rounded, by module path; layers whose weights have no grid are unchanged.
         images: calibration images, each (1, 3, 256, 192) in [0, 1].
     """
     grids = {path: layer.weight for path, layer in layers.items() if layer.weight is not None}
@@ -40,22 +39,24 @@ def round_weights(network: nn.Module, layers: Mapping[str, Rounding], images: Se
 
 
 class _Moments:
-    """Sums of products of each two inputs of a layer, and of how many inputs."""
+    """Sums of products of each pair of a layer's inputs, and the number of inputs."""
 
     def __init__(self) -> None:
-        self.sums: Tensor | None = None  # G K K: for each group of a convolution its own
+        self.sums: Tensor | None = None  # G K K: one for each group of a convolution
         self.count = 0
-        self._waiting: list[Tensor] = []  # fewer than K: a product with few rows costs as much as one with K
+        self._waiting: list[
+            Tensor
+        ] = []  # collected until there are K rows, because a product with few rows costs as much
 
     def add(self, x: Tensor) -> None:
-        """See N more inputs, (G, N, K)."""
+        """Add N inputs, (G, N, K)."""
         self._waiting.append(x)
         self.count += x.shape[1]
         if sum(x.shape[1] for x in self._waiting) >= x.shape[2]:
             self.flush()
 
     def flush(self) -> None:
-        """Add up what waits."""
+        """Add the collected inputs to the sums."""
         if self._waiting:
             x = torch.cat(self._waiting, dim=1)
             products = x.mT @ x
@@ -64,9 +65,9 @@ class _Moments:
 
 
 def second_moments(network: nn.Module, paths: Sequence[str], images: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Sums (G, K, K) of the products of each two inputs, for each group of a convolution its own.
+    """Sums (G, K, K) of the products of each pair of inputs, separately for each group of a convolution.
 
-    Layers that see fewer inputs than they have columns are not among them: nothing can be told of what cancels there.
+    Layers with fewer inputs than columns are left out, because their moments are not invertible.
     """
     found = {path: _Moments() for path in paths}
 
@@ -86,7 +87,7 @@ def second_moments(network: nn.Module, paths: Sequence[str], images: Sequence[Te
 
 
 def _columns(module: Gemm, x: Tensor) -> Tensor:
-    """What each output number is a product with: (G, N, K), K in the order of the flattened weight."""
+    """The inputs that each output value is a product with: (G, N, K), K in the order of the flattened weight."""
     if isinstance(module, nn.Linear):
         return x.reshape(1, -1, x.shape[-1])
     if module.kernel_size == (1, 1) == module.stride and module.groups == 1:
@@ -100,7 +101,7 @@ def _columns(module: Gemm, x: Tensor) -> Tensor:
 
 
 def rounded(weight: Tensor, moments: Tensor, grid: Grid) -> Tensor:
-    """Weights on their grid, of the same shape.
+    """The weights rounded to their grid, of the same shape.
 
     Args:
         weight: (O, ...), its other axes K numbers in all.
@@ -113,7 +114,7 @@ def rounded(weight: Tensor, moments: Tensor, grid: Grid) -> Tensor:
     moments = moments.double()
     mean = moments.diagonal(dim1=1, dim2=2).mean(1)  # G
     damped = moments + torch.diag_embed((_DAMPING * mean).clamp_min(1e-12)[:, None].expand(G, K))
-    # Row k of U tells how an error of column k is handed on: the Cholesky factor of the inverse.
+    # Row k of U distributes the error of column k: the Cholesky factor of the inverse.
     U = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(damped)), upper=True)
     done = torch.empty_like(w)
     for start in range(0, K, _BLOCK):

@@ -1,9 +1,9 @@
-"""Mark what an fp16 recipe keeps float32.
+"""Mark the modules that an fp16 recipe keeps in float32.
 
 In: a captured program and its recipe. Out: marks in the program, which the lowerings look for.
 
-A converter makes other operations of a program's nodes and gives them names of its own. What all of them hand on, for
-people to debug with, is the line of source that a node came from: the mark is written there.
+A converter turns a program's nodes into other operations with names of its own. All of them pass on the line of source
+that a node came from, for debugging, so the mark is written there.
 """
 
 from fnmatch import fnmatchcase
@@ -14,11 +14,11 @@ from coevoer_edge.quantization.quantizer import module_path
 from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 MARK = "stays_float32"
-"""In the place of a node's stack trace."""
+"""The mark, which replaces a node's stack trace."""
 
 
 def mark(program: ExportedProgram, recipe: QuantizationRecipe) -> None:
-    """Mark the nodes (in place) whose module an fp16 recipe keeps float32.
+    """Mark, in place, the nodes whose module an fp16 recipe keeps in float32.
 
     Raises:
         InputError: a pattern of the recipe that matches no module.

@@ -2,9 +2,9 @@
 
 In: tensors seen during calibration. Out: scale and zero point.
 
-Core ML stores every scale as float16. A scale that is none would be rounded there and nowhere else, by up to 0.05 %,
-the same way for every image: a bias that the other targets do not have. So the one quantized program uses such scales
-itself, and all targets compute with the same numbers.
+Core ML stores every scale as float16. Any other scale would be rounded there and nowhere else, by up to 0.05 %, in the
+same direction for every image: a bias that the other targets do not have. The one quantized program therefore uses
+half-precision scales itself, and all targets compute with the same numbers.
 """
 
 from typing import Any
@@ -31,7 +31,7 @@ class HalfMinMax(MinMaxObserver):  # type: ignore[misc]  # torchao ships no type
 
 
 class HalfHistogram(HistogramObserver):  # type: ignore[misc]
-    """Range that loses least by the L2 norm of the error over a histogram."""
+    """Range with the smallest L2 norm of the error over a histogram."""
 
     def calculate_qparams(self) -> tuple[Tensor, Tensor]:
         """Scale and zero point of the tensor."""

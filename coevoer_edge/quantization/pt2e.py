@@ -31,8 +31,8 @@ from coevoer_edge.terminal.quiet import quietly
 class Calibrated:
     """A network that is ready to be converted."""
 
-    network: CoEvoer  # float, with the recipe's changes to its weights but their rounding
-    prepared: GraphModule  # the network as a graph, with observers whose ranges are set; weights rounded by GPTQ or not
+    network: CoEvoer  # float, with the recipe's changes to its weights except rounding
+    prepared: GraphModule  # the network as a graph, with calibrated observers; weights may be rounded by GPTQ
 
 
 def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixels]) -> ExportedProgram:
@@ -40,7 +40,7 @@ def quantize(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pixe
 
     Args:
         network: float weights; not changed.
-        recipe: what is quantized and how.
+        recipe: which layers are quantized and how.
         images: calibration images (256, 192, 3) uint8 RGB; iterated once, and not at all without INT8.
 
     Raises:
@@ -68,7 +68,7 @@ def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pix
     inputs: Iterable[Tensor] = map(to_tensor, images)
     after = recipe.weight_rounding == "gptq" or recipe.bias_correction
     if recipe.equalisation_alphas or recipe.smoothing_alphas or after:
-        inputs = list(inputs)  # each of these looks at all images
+        inputs = list(inputs)  # each of these runs on all images
         if recipe.equalisation_alphas:
             equalise(edited, recipe.equalisation_alphas, inputs, recipe.treatment)
         if recipe.smoothing_alphas:
@@ -88,7 +88,7 @@ def calibrate(network: CoEvoer, recipe: QuantizationRecipe, images: Iterable[Pix
 def _correct(network: CoEvoer, prepared: GraphModule, recipe: QuantizationRecipe, images: list[Tensor]) -> None:
     """Round weights by GPTQ and correct biases, as the recipe asks: both in the graph, the biases in the network too.
 
-    The graph's observers have seen the weights before, so scales stay as they are.
+    The graph's observers have seen the weights before, so the scales do not change.
     """
     layers = roundings(prepared)
     rounded = copy.deepcopy(network)

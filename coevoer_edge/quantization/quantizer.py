@@ -1,11 +1,11 @@
-"""Annotate Linear and Conv2d for PT2E: the inputs and weights of GEMMs, and what they write; nothing else.
+"""Annotate Linear and Conv2d for PT2E: the inputs, weights and outputs of GEMMs, and nothing else.
 
 In: an exported graph and a recipe. Out: the same graph, annotated.
 
 Weights: int8, symmetric, one scale for each output channel. Activations: int8, one scale and zero point for the tensor.
-LayerNorm, softmax, GELU and the sums between them stay float: quantizing those is what ruins vision transformers. A
-ReLU6 behind a convolution belongs to it, in every runtime: what is written is the value between 0 and 6, so that no
-step is spent on what the ReLU6 cuts off.
+LayerNorm, softmax, GELU and the sums between them stay float, because quantizing those is what degrades vision
+transformers. A ReLU6 after a convolution is fused with it in every runtime: the output is the value between 0 and 6, so
+that no step is spent on values that the ReLU6 cuts off.
 """
 
 import torch
@@ -28,13 +28,13 @@ def module_path(node: Node) -> str:
 
 
 def _clamped(gemm: Node) -> Node:
-    """The ReLU6 that alone reads a GEMM, or the GEMM."""
+    """The ReLU6 that is the only reader of a GEMM, or the GEMM."""
     reader = next(iter(gemm.users)) if len(gemm.users) == 1 else gemm
     return reader if reader.target in _RELU6 else gemm
 
 
 class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
-    """Annotates each Linear and Conv2d as its recipe says."""
+    """Annotates each Linear and Conv2d as the recipe says."""
 
     def __init__(self, recipe: QuantizationRecipe) -> None:
         super().__init__()
@@ -76,4 +76,4 @@ class GemmQuantizer(Quantizer):  # type: ignore[misc]  # torchao ships no types
         return model
 
     def validate(self, model: GraphModule) -> None:
-        """Nothing to refuse: the annotations are the same for every target."""
+        """Accept every model: the annotations are the same for every target."""

@@ -1,9 +1,9 @@
-"""Activation ranges that cut outliers off: by percentile, or where clipping and rounding together lose least.
+"""Activation ranges that clip outliers: by percentile, or where clipping and rounding together cost least.
 
 In: tensors seen during calibration. Out: scale and zero point; scales are half-precision numbers as in `observers`.
 
-A min-max range pays for one outlier with a coarser step for every other value. Both observers here fill torchao's
-histogram (2048 bins that follow the range) and differ in what they read out of it.
+In a min-max range one outlier makes the step coarser for every other value. Both observers here fill torchao's
+histogram (2048 bins that follow the range) and differ in how they derive a range from it.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ class HalfPercentile(HistogramObserver):  # type: ignore[misc]  # torchao ships 
     """Range between two quantiles of all values seen (Wu et al. 2020, arXiv 2004.09602, section 4.1).
 
     Args:
-        percentile: of the values below the upper end; as many lie above the lower end.
+        percentile: of the values that are below the upper end; the same share is above the lower end.
     """
 
     def __init__(self, percentile: float, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""What is quantized and how, read from top-level `quantization/*.toml`.
+"""Which layers are quantized and how, read from top-level `quantization/*.toml`.
 
 In: a recipe's name or file. Out: `QuantizationRecipe`.
 """
@@ -22,7 +22,7 @@ WeightRounding = Literal["nearest", "gptq"]
 
 @dataclass(frozen=True)
 class QuantizationRecipe:
-    """A quantization recipe; the reason of each value stands beside it in the TOML file.
+    """A quantization recipe; the TOML file gives the reason for each value beside it.
 
     Patterns name modules by their path in the network, with shell wildcards: `*_head.out`.
     """
@@ -31,15 +31,17 @@ class QuantizationRecipe:
     precision: Precision
     activation_observer: Observer = "minmax"
     activation_percentile: float = 99.99  # of the values below the upper end of a range; for "percentile"
-    smoothing_alphas: tuple[float, ...] = ()  # norm to Linear: none is off, one is used, of several the best each
+    smoothing_alphas: tuple[
+        float, ...
+    ] = ()  # norm to Linear: none turns it off, one is used as given, and of several the best for each
     equalisation_alphas: tuple[float, ...] = ()  # Linear to Linear, in the same way
-    weight_rounding: WeightRounding = "nearest"  # "gptq": so that the errors of a layer's weights cancel
-    bias_correction: bool = False  # the mean error of every layer over the calibration images, out of its bias
+    weight_rounding: WeightRounding = "nearest"  # "gptq" lets the errors of a layer's weights cancel
+    bias_correction: bool = False  # subtract every layer's mean error over the calibration images from its bias
     keep_float: tuple[str, ...] = ()  # w8a8: Linear and Conv2d that are not quantized; fp16: modules that stay float32
-    keep_float_in_trunk: tuple[str, ...] = ()  # likewise, paths within the trunk of models that have one
+    keep_float_in_trunk: tuple[str, ...] = ()  # the same for paths within the trunk of models that have one
     num_calibration_samples: int = 0
     max_error_ratio: float = 0.0  # w8a8: artifact's distance from float over the quantized program's (parity/golden.py)
-    max_self_check_ratio: float = 1.3  # w8a8: likewise on the bundle's golden images, on a user's device
+    max_self_check_ratio: float = 1.3  # w8a8: the same on the bundle's golden images, on a user's device
     max_relative_error: float = 0.0  # fp16, fp32: artifact's distance from float over the output's own size
 
     def __post_init__(self) -> None:
@@ -83,7 +85,7 @@ class QuantizationRecipe:
         return "w8a8"
 
     def refuse_idle_patterns(self, paths: Sequence[str], kind: str) -> None:
-        """Check that each pattern is of use to a network with modules of a kind at these paths.
+        """Check that each pattern matches at least one of these module paths.
 
         Raises:
             InputError: a pattern that matches none; patterns of the trunk only where there is one.
@@ -97,5 +99,5 @@ class QuantizationRecipe:
                 )
 
     def float_patterns(self) -> tuple[str, ...]:
-        """Patterns over whole paths of what stays float."""
+        """Patterns of the module paths that stay float."""
         return (*self.keep_float, *(TRUNK + pattern for pattern in self.keep_float_in_trunk))

@@ -1,9 +1,9 @@
-"""The eager float network, rounding where the quantized program rounds: whole, or one layer at a time.
+"""The eager float network, rounding where the quantized program rounds: everywhere, or one layer at a time.
 
-In: a prepared graph whose ranges are set. Out: `Rounding` of every Linear and Conv2d, and a context that applies it.
+In: a prepared, calibrated graph. Out: the `Rounding` of every Linear and Conv2d, and a context that applies it.
 
-The program is fixed to batch 1 and takes seconds to make; this takes batches and nothing to make. A test holds the two
-against each other.
+The program is fixed to batch 1 and takes seconds to make; this takes batches and needs no preparation. A test compares
+the two.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ class Grid:
 
     @classmethod
     def of(cls, observer: Any) -> "Grid":
-        """What a calibrated observer found."""
+        """The result of a calibrated observer."""
         scale, zero_point = observer.calculate_qparams()
         per_channel = observer.qscheme == torch.per_channel_symmetric
         return cls(scale, zero_point.int(), observer.quant_min, observer.quant_max, per_channel)
@@ -73,7 +73,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Rounding:
-    """What of a Linear or Conv2d is rounded; what has no grid stays float."""
+    """Which parts of a Linear or Conv2d are rounded; parts without a grid stay float."""
 
     weight: Grid | None
     data: Grid | None
@@ -81,7 +81,7 @@ class Rounding:
 
 
 def roundings(prepared: GraphModule) -> dict[str, Rounding]:
-    """Grids by module path; layers that stay float are not among them."""
+    """Grids by module path, without layers that stay float."""
     found = {}
     for node in prepared.graph.nodes:
         if node.target not in GEMMS:
@@ -100,7 +100,7 @@ def _grid(prepared: GraphModule, node: Node) -> Grid | None:
 
 @contextmanager
 def rounding(network: nn.Module, layers: Mapping[str, Rounding]) -> Iterator[None]:
-    """Within, the layers at these module paths compute as their int8 counterparts do."""
+    """A context in which the layers at these module paths compute as their int8 counterparts do."""
     modules = {path: gemm(network, path) for path in layers}
     exact = {path: module.weight.data for path, module in modules.items()}
     hooks = []

@@ -1,12 +1,12 @@
-"""`python -m coevoer_edge.quantization.sensitivity`: what each layer's quantization alone costs, in millimetres.
+"""`python -m coevoer_edge.quantization.sensitivity`: the cost of quantizing each layer alone, in millimetres.
 
-In: weights and a recipe. Out: two Markdown tables. First all layers that the recipe quantizes, and of them the weights,
-the inputs and the outputs alone: what is left where everything else is float cannot be calibrated away. Then every
-Linear and Conv2d, the costliest first.
+In: weights and a recipe. Out: two Markdown tables. The first is of all layers that the recipe quantizes, and of their
+weights, inputs and outputs alone: an error that remains where everything else is float cannot be removed by
+calibration. The second is of every Linear and Conv2d, the most costly first.
 
-In the second every other layer stays float, so the figures do not add up to the program's loss; they tell which layers
-to name in a recipe's `keep_float`, and whether their weights or their activations are to blame. Layers that the recipe
-names there are measured as if it did not.
+In the second table every other layer stays float, so the figures do not add up to the program's loss; they show which
+layers to name in a recipe's `keep_float`, and whether their weights or their activations cause the error. Layers that
+the recipe already names there are measured as if it did not.
 """
 
 import copy
@@ -22,7 +22,7 @@ from coevoer_edge.quantization.recipe import TRUNK, QuantizationRecipe
 from coevoer_edge.terminal.console import Command, Steps
 from coevoer_edge.terminal.quiet import quietly
 
-with quietly():  # torchao says at length what it was built without
+with quietly():  # torchao logs at length what it was built without
     from coevoer_edge.quantization.gptq import round_weights
     from coevoer_edge.quantization.pt2e import Calibrated, calibrate, to_tensor
     from coevoer_edge.quantization.rounding import Rounding, gemm, rounding, roundings
@@ -46,13 +46,13 @@ _KINDS = {
     "inputs and outputs": {"weight": None},
     "inputs": {"weight": None, "output": None},
 }
-"""What of the layers is rounded, and what of a `Rounding` is left out for it."""
+"""Which parts of the layers are rounded, and which parts of a `Rounding` are left out for it."""
 
 
 def calibrate_all(network: CoEvoer, recipe: QuantizationRecipe, images: Sequence[Pixels]) -> Calibrated:
-    """Calibrate every layer, those that the recipe keeps float too.
+    """Calibrate every layer, including those that the recipe keeps float.
 
-    Equalisation and smoothing are in force. GPTQ and bias correction are not: weights are rounded to nearest.
+    Equalisation and smoothing are applied. GPTQ and bias correction are not: weights are rounded to nearest.
     """
     everything = replace(
         recipe, keep_float=(), keep_float_in_trunk=(), weight_rounding="nearest", bias_correction=False
@@ -63,11 +63,11 @@ def calibrate_all(network: CoEvoer, recipe: QuantizationRecipe, images: Sequence
 def by_kind(
     calibrated: Calibrated, recipe: QuantizationRecipe, images: Sequence[Pixels], trial: Trial
 ) -> dict[str, VertexLoss]:
-    """What the layers that the recipe quantizes cost together, by what of them is rounded.
+    """The cost of all layers that the recipe quantizes together, by which parts of them are rounded.
 
     Args:
-        calibrated: of `calibrate_all`.
-        recipe: says which layers, and whether to show their weights rounded by GPTQ, too.
+        calibrated: the result of `calibrate_all`.
+        recipe: selects the layers, and decides whether to show their weights rounded by GPTQ as well.
         images: calibration images.
         trial: measures.
     """
@@ -96,9 +96,9 @@ def sensitivity(
     steps: Steps | None = None,
     top: int = 20,
 ) -> list[Sensitivity]:
-    """Measure every layer; the largest `loss.all_mm` first, the `top` ones also with float activations.
+    """Measure every layer, the largest `loss.all_mm` first; measure the `top` ones with float activations as well.
 
-    Arguments as in `by_kind`.
+    The arguments are those of `by_kind`.
     """
     steps = steps or Steps(1, quiet=True)
     layers = roundings(calibrated.prepared)
@@ -139,9 +139,9 @@ def as_markdown(rows: Sequence[Sensitivity]) -> str:
 
 @click.command(cls=Command, name="sensitivity")
 @shared_options
-@click.option("--top", type=click.IntRange(min=0), default=20, show_default=True, help="Print so many layers.")
+@click.option("--top", type=click.IntRange(min=0), default=20, show_default=True, help="How many layers to print.")
 def command(checkpoint: Path | None, model: str | None, recipe: str, num_images: int, quiet: bool, top: int) -> None:
-    """Print what each layer's quantization alone costs in mm of mean vertex distance."""
+    """Print the cost of quantizing each layer alone, in mm of mean vertex distance."""
     steps = Steps(3, quiet=quiet)
     steps.step("Load weights")
     request = Request.open(checkpoint, model, recipe, num_images)

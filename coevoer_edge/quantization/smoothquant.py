@@ -1,9 +1,9 @@
-"""Fold the scale of a norm's channels into the layers that read it, and all of them.
+"""Fold the scale of a norm's channels into every layer that reads them.
 
 In: a float network, calibration images. Out: the same function with other weights (in place).
 
-LayerNorm of a vision transformer leaves a few channels many times as large as the rest, and one step for the tensor is
-made for those few (Xiao et al. 2022, arXiv 2211.10438). Its weight and bias take a factor for free.
+The LayerNorm of a vision transformer leaves a few channels many times as large as the rest, and these few determine the
+tensor's single step size (Xiao et al. 2022, arXiv 2211.10438). The norm's weight and bias absorb a factor at no cost.
 """
 
 from collections.abc import Sequence
@@ -26,10 +26,10 @@ def smooth(
 
 
 def norm_folds(network: CoEvoer) -> tuple[Fold, ...]:
-    """Every LayerNorm with all that reads it; each module's own forward is the source.
+    """Every LayerNorm with all layers that read it, as in each module's own forward.
 
-    Between encoder.norm and its readers lie slices, reshapes, average pooling and RoIAlign: all of them work within a
-    channel, so a factor for each channel passes through.
+    Between encoder.norm and its readers there are slices, reshapes, average pooling and RoIAlign. All of them work
+    within a channel, so a factor for each channel passes through.
     """
     folds = [Fold(("encoder.norm",), _readers_of_the_encoder(network))]
     for path, module in network.named_modules():
@@ -39,7 +39,7 @@ def norm_folds(network: CoEvoer) -> tuple[Fold, ...]:
         ]
     norms = {path for path, module in network.named_modules() if isinstance(module, nn.LayerNorm)}
     if missing := norms - {writer for f in folds for writer in f.writers}:
-        raise RuntimeError(f"who reads {', '.join(sorted(missing))} is not told here")
+        raise RuntimeError(f"the readers of {', '.join(sorted(missing))} are not listed here")
     return tuple(folds)
 
 
@@ -54,7 +54,7 @@ def _readers_of_the_encoder(network: CoEvoer) -> tuple[str, ...]:
 
 
 def _norms(module: nn.Module) -> dict[str, tuple[str, ...]]:
-    """A module's own norms and who reads them, by name within the module."""
+    """A module's own norms and their readers, by name within the module."""
     attention = tuple(f"attention.{name}" for name in ("query", "key", "value"))
     match module:
         case Block():

@@ -1,8 +1,8 @@
-"""What a change of the network costs in millimetres: its bodies against the float network's, image by image.
+"""The cost of a change to the network in millimetres: its bodies against the float network's, image by image.
 
 In: a float network, images. Out: `VertexLoss` of another network on the same images.
 
-Aligned as in `evaluation`: all vertices with the pelvis in place, each hand's with its wrist, the face's with the neck.
+Alignment is as in `evaluation`: all vertices at the pelvis, each hand's at its wrist, the face's at the neck.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class Trial:
         self._exact = self._bodies(network, _BATCH)
 
     def loss(self, network: nn.Module, batch: int = _BATCH) -> VertexLoss:
-        """How far another network's bodies are; a quantized program takes a batch of 1."""
+        """Measure the distance of another network's bodies; a quantized program takes a batch of 1."""
         rows = []
         for (vertices, joints), (exact, exact_joints) in zip(self._bodies(network, batch), self._exact, strict=True):
             moved = vertices - joints[:, :1] - (exact - exact_joints[:, :1])  # b V 3, the pelvis is joint 0
@@ -81,7 +81,7 @@ class Trial:
 
 
 class Request(NamedTuple):
-    """What the two commands are given, opened."""
+    """The arguments of the two commands, opened."""
 
     network: CoEvoer
     checkpoint: Checkpoint
@@ -91,10 +91,10 @@ class Request(NamedTuple):
 
     @classmethod
     def open(cls, file: Path | None, model: str | None, recipe: str | Path, num_images: int) -> "Request":
-        """Open weights and recipe, and draw the default images: calibration by the recipe, the trial's from golden.
+        """Open weights and recipe, and select the default images: calibration by the recipe, the trial's from golden.
 
         Raises:
-            CoEvoerError: no such weights, recipe or number of images, or a recipe without INT8.
+            CoEvoerError: unknown weights or recipe, too many images, or a recipe without INT8.
         """
         opened = QuantizationRecipe.open(recipe)
         if opened.precision != "w8a8":
@@ -108,11 +108,11 @@ class Request(NamedTuple):
         return cls(network, source, opened, calibration, Trial(network, golden))
 
     def heading(self) -> str:
-        """What was measured, in words."""
+        """A sentence that states what was measured."""
         trained = "" if self.checkpoint.trained else ", untrained"
         return (
             f"{self.checkpoint.model} ({self.checkpoint.source}{trained}), recipe `{self.recipe.name}`, "
-            f"{len(self.calibration)} calibration images, {len(self.trial.inputs)} others measured; "
+            f"{len(self.calibration)} calibration images, measured on {len(self.trial.inputs)} others; "
             "mean vertex distance from float, mm"
         )
 
@@ -120,7 +120,7 @@ class Request(NamedTuple):
 def shared_options(command: click.decorators.FC) -> click.decorators.FC:
     """Options that both commands take."""
     options = (
-        click.option("--checkpoint", type=click.Path(path_type=Path), help="Your own weights (.safetensors)."),
+        click.option("--checkpoint", type=click.Path(path_type=Path), help="Use your own weights (.safetensors)."),
         click.option("--model", help="coevoer-t (default), -s, -b or -l."),
         click.option("--recipe", default="w8a8", show_default=True, help="Name or .toml file of a w8a8 recipe."),
         click.option("--num-images", type=click.IntRange(min=1), default=32, show_default=True, help="To measure on."),

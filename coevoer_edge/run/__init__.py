@@ -21,7 +21,7 @@ __all__ = ["RunResult", "run"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a run."""
+    """The result of a run."""
 
     bundle: "Bundle"
     files: tuple[Path, ...]  # everything that was written
@@ -56,11 +56,12 @@ def run(
         source: an image, a folder of images, a video file, or "camera" ("camera:1" for the second one).
         output_dir: the folder for the results; docs/outputs.md describes them.
         body: your SMPLX_NEUTRAL.npz; None for the open body.
-        passes: images only: runs of the network; 1 looks at the whole frame, each further one at the body found before.
-        every: streams only: use each N-th frame.
+        passes: images only: how often the network runs; the first pass looks at the whole frame, each further one at
+            the body found by the one before.
+        every: streams only: use every N-th frame.
         max_frames: streams only: stop after that many frames.
-        smooth: streams only: False leaves every frame as the network gives it.
-        focal_px: streams only: focal length of the real lens in pixels of the frame, for places in the world; None
+        smooth: streams only: False disables temporal smoothing.
+        focal_px: streams only: focal length of the real lens in pixels of the frame, for positions in the world; None
             takes the frame's diagonal.
         view: streams only: True shows it in a viewer while it runs, and keeps the recording (.rrd).
         overlay: False writes no overlay picture or video.
@@ -72,8 +73,8 @@ def run(
         that breaks off is run as far as it goes: `stream.problem` says so. Ctrl-C ends a stream with complete files.
 
     Raises:
-        InputError: an unusable source, an option that it has no use for, or results that exist; before any work where
-            it can be known before.
+        InputError: an unusable source, an option that does not apply to it, or results that exist; raised before any
+            work where that is possible.
         BundleError: a bundle that cannot be opened.
         PlatformError: a bundle, a camera or an extra that does not run here.
     """

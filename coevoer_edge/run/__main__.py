@@ -1,7 +1,7 @@
 """`coevoer-edge run`: a bundle and a photograph, a video or a camera in; SMPL-X parameters, meshes and motion out.
 
-In: the command line. Out: what `run_images` and `run_stream` write. A folder stands for its images; a file is a video
-by its suffix, else an image.
+In: the command line. Out: what `run_images` and `run_stream` write. A folder stands for its images; a file with the
+suffix of a video is a video, any other an image.
 """
 
 import json
@@ -28,7 +28,7 @@ __all__ = ["UNTRAINED", "command", "is_stream", "run", "run_stream"]
 
 
 def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json: bool) -> None:
-    """Say what was written of images, on stdout; raise `CheckFailed` when some were left out."""
+    """Print which files were written for images; raise `CheckFailed` when some images were left out."""
     failed = [outcome for outcome in outcomes if outcome.error]
     if not bundle.manifest.trained:
         steps.result(UNTRAINED)
@@ -49,7 +49,7 @@ def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json
 
 
 def _refuse_misplaced(context: click.Context, stream: bool) -> None:
-    """Raise `InputError` for an option that the source has no use for."""
+    """Raise `InputError` for an option that does not apply to the source."""
     streams_only = ("every", "max_frames", "no_smoothing", "focal_px", "view")
     misplaced = ("passes",) if stream else streams_only
     for parameter in context.command.params:
@@ -64,16 +64,18 @@ def _refuse_misplaced(context: click.Context, stream: bool) -> None:
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("source", type=str)
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
-@click.option("--body", type=click.Path(path_type=Path), help="Your own SMPLX_NEUTRAL.npz instead of the open body.")
+@click.option(
+    "--body", type=click.Path(path_type=Path), help="Use your own SMPLX_NEUTRAL.npz instead of the open body."
+)
 @click.option(
     "--passes",
     type=click.IntRange(min=1),
     default=DEFAULT_PASSES,
     show_default=True,
-    help="Images: how often the network looks. The first look is at the whole frame, each further one at the body that "
-    "was found before.",
+    help="Images: how often the network runs. The first pass looks at the whole frame, each further one at the body "
+    "that the pass before found.",
 )
-@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Video: use each N-th frame.")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True, help="Video: use every N-th frame.")
 @click.option("--max-frames", type=click.IntRange(min=1), help="Video: stop after that many frames.")
 @click.option("--no-smoothing", is_flag=True, help="Video: disable temporal smoothing.")
 @click.option(

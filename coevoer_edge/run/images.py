@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one image: the files written, or the reason why none were."""
+    """The result for one image: the files written, or the reason why none were."""
 
     image: Path
     files: tuple[Path, ...]
@@ -74,13 +74,13 @@ def run_images(
 
 
 def _refuse_clashes(images: Sequence[Path], output_dir: Path, *, overlay: bool, overwrite: bool) -> None:
-    """Raise `InputError` for two images of one name and, without `overwrite`, for what is there already."""
+    """Raise `InputError` for two images with the same name and, without `overwrite`, for results that exist."""
     refuse_file(output_dir)
     by_stem: dict[str, Path] = {}
     for image in images:
         other = by_stem.setdefault(image.stem, image)
         if other != image:
             raise InputError(
-                f"{other.name} and {image.name} would both write {image.stem}.json; rename one, or run them apart."
+                f"{other.name} and {image.name} would both write {image.stem}.json; rename one, or run them separately."
             )
     refuse_existing([p for stem in by_stem for p in person_paths(output_dir, stem, overlay=overlay)], overwrite)

@@ -1,7 +1,7 @@
 """`coevoer-edge run` on a video or a camera.
 
 In: a bundle folder, a video file or `camera[:N]`. Out: the files of `stream_files`, and `StreamOutcome`. Ctrl-C ends it
-with all files complete up to there.
+and leaves all files complete up to that frame.
 """
 
 import signal
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StreamOptions:
-    """How a stream is run."""
+    """Options of a run on a stream."""
 
     every: int = 1  # use each N-th frame
     max_frames: int | None = None  # stop after that many used frames
@@ -44,11 +44,11 @@ class StreamOptions:
 
 @dataclass(frozen=True)
 class StreamOutcome:
-    """What became of a stream."""
+    """The result of a run on a stream."""
 
     source: str
     files: tuple[Path, ...]
-    frames: int  # that the network saw
+    frames: int  # that the network ran on
     found: int  # with a person
     skipped: int  # out of order, damaged, or passed over because the camera was faster
     seconds: float
@@ -57,7 +57,7 @@ class StreamOutcome:
 
     @property
     def fps(self) -> float:
-        """Frames per second, all work counted."""
+        """Frames per second, including all work."""
         return self.frames / self.seconds if self.seconds > 0 else 0.0
 
 
@@ -80,8 +80,8 @@ def run_stream(
 ) -> tuple["Bundle", StreamOutcome]:
     """Run a bundle on a stream and write the results.
 
-    A source that breaks off gives an outcome with its `problem`, and the files up to there. Raises `InputError` for
-    one that cannot be opened, and before any work when a result exists (unless `overwrite`).
+    A source that breaks off gives an outcome with its `problem`, and the files up to that point. Raises `InputError`
+    for one that cannot be opened, and before any work when a result exists (unless `overwrite`).
     """
     from coevoer_edge.bundle import Bundle
 
@@ -112,7 +112,7 @@ def run_stream(
 
 
 def open_source(source: str | Path) -> "FrameSource":
-    """A video file or a camera, opened. Raises `InputError` for what cannot be."""
+    """Open a video file or a camera. Raises `InputError` for one that cannot be opened."""
     number = camera_number(str(source))
     return VideoFile(source) if number is None else CameraDevice(number)
 
@@ -148,7 +148,7 @@ def _run(
                         viewer.add(frame.timestamp_ms, picture, tracked.person)
                     progress.advance(out.found)
             problem = frames.problem
-        finally:  # what was done is kept, whatever happened
+        finally:  # what was written is kept, whatever happened
             skipped = frames.count.unordered + frames.count.damaged
             written = out.close(
                 {
@@ -175,7 +175,7 @@ def _expected(frames: "FrameSource", options: StreamOptions) -> int | None:
 
 
 def _chosen(frames: "FrameSource", options: StreamOptions, stop: Callable[[], bool]) -> Iterator["Frame"]:
-    """Each N-th frame, until there are enough or Ctrl-C was pressed."""
+    """Every N-th frame, until there are enough or Ctrl-C is pressed."""
     used = 0
     for number, frame in enumerate(frames):
         if stop():
@@ -189,9 +189,9 @@ def _chosen(frames: "FrameSource", options: StreamOptions, stop: Callable[[], bo
 
 @contextmanager
 def until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C sets a flag instead of breaking off in the middle of a frame; pressed again, it breaks off at once."""
+    """Let Ctrl-C set a flag instead of interrupting in the middle of a frame; a second Ctrl-C interrupts at once."""
     pressed = False
-    if threading.current_thread() is not threading.main_thread():  # signals belong to the main thread
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield lambda: pressed
         return
     before = signal.getsignal(signal.SIGINT)
@@ -226,7 +226,7 @@ def stream_summary(bundle: "Bundle", outcome: StreamOutcome) -> dict[str, object
 
 
 def stream_lines(bundle: "Bundle", outcome: StreamOutcome) -> Sequence[str]:
-    """The same for people."""
+    """The same as lines of text."""
     lines = [] if bundle.manifest.trained else [UNTRAINED]
     lines.append(
         f"{outcome.frames} frames, a person in {outcome.found}, {outcome.skipped} skipped, {outcome.fps:.1f} frames/s"
@@ -237,7 +237,7 @@ def stream_lines(bundle: "Bundle", outcome: StreamOutcome) -> Sequence[str]:
 
 
 def refuse_problem(outcome: StreamOutcome) -> None:
-    """Raise `CheckFailed` when the source was not whole."""
+    """Raise `CheckFailed` when the source was incomplete."""
     if outcome.problem:
         kept = f"the {outcome.frames} frames before are kept" if outcome.frames else "nothing could be used"
         raise CheckFailed(f"{outcome.source}: {outcome.problem} What could be decoded was run; {kept}.")

@@ -1,1 +1,1 @@
-"""What the commands say on a terminal: steps, progress, errors."""
+"""What the commands print: steps, progress and errors."""

@@ -1,6 +1,6 @@
-"""Manners of the command line, shared by all commands: errors and exit codes, numbered steps, progress.
+"""The command line's conventions, shared by all commands: errors and exit codes, numbered steps, progress.
 
-In: our errors, titles, items. Out: `Error: ...` and exit code 2 (1 for a failed check); steps and progress on stderr,
+In: errors, titles, items. Out: `Error: ...` and exit code 2 (1 for a failed check); steps and progress on stderr,
 results on stdout, so that `--json` can be piped.
 """
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PLAIN_LINES = 20  # a longer list of items gets about this many lines where there is no progress bar
-_WAIT_S = 60  # between two signs of life where there is no terminal
+_WAIT_S = 60  # between two progress lines where there is no terminal
 
 
 HELP_OPTIONS = ["-h", "--help"]
 INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+"""Exit code after Ctrl-C, as in shells."""
 OWN_FAULT = 70
-"""Exit code after an error that is none of the user's (EX_SOFTWARE of sysexits.h): never 1, which is a failed check."""
+"""Exit code after an internal error (EX_SOFTWARE of sysexits.h); never 1, which means a failed check."""
 
 
 class Command(click.Command):
-    """A click command with our exit codes: 1 for `CheckFailed`, 2 for every other `CoEvoerError`, without traceback.
+    """A click command with exit code 1 for `CheckFailed` and 2 for every other `CoEvoerError`, without a traceback.
 
-    Ctrl-C ends with 130. An error that is a fault of ours ends with 70, its traceback, and where to report it.
+    Ctrl-C exits with 130. An internal error exits with 70, after its traceback and where to report it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class Command(click.Command):
         self.context_settings.setdefault("help_option_names", HELP_OPTIONS)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; click's own usage errors pass through (exit code 2)."""
+        """Run the command; click handles its own usage errors (exit code 2)."""
         try:
             return super().invoke(ctx)
         except CoEvoerError as error:
@@ -84,7 +84,7 @@ class _CheckFailure(click.ClickException):
 
 
 class Steps:
-    """Says what is being done: `[2/5] Title`, notes below it, a progress bar on a terminal, plain lines elsewhere.
+    """Reports what is being done: `[2/5] Title`, notes below it, a progress bar on a terminal, plain lines elsewhere.
 
     Silent when `quiet`. With `json_only`, results go to stderr as well, so that stdout holds the JSON alone. rich is
     imported only on a terminal.
@@ -103,11 +103,11 @@ class Steps:
         self._line(f"[{self._done}/{self.total}] {title}", style="bold")
 
     def note(self, text: str, *, style: str = "") -> None:
-        """Say something about the present step. `style` is rich's and shows on a terminal only."""
+        """Print a note on the current step. `style` is rich's and applies on a terminal only."""
         self._line(f"      {text}", style=style)
 
     def track(self, items: Sequence[T], label: Callable[[T], str] = str) -> Iterator[T]:
-        """Go through items, with progress."""
+        """Iterate over items and show progress."""
         if self.quiet:
             yield from items
         elif self._console is None:
@@ -128,15 +128,15 @@ class Steps:
                     progress.advance(task)
 
     def result(self, text: str) -> None:
-        """A line of the result, on stdout; on stderr where stdout is for JSON."""
+        """Print a line of the result on stdout, or on stderr where stdout is reserved for JSON."""
         if not self.quiet:
             click.echo(text, err=self._json_only)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Show, while the block runs, that work goes on and for how long: a running clock, or a line every minute.
+        """Show that work continues while the block runs, and for how long: a running clock, or a line every minute.
 
-        The clock has a stream of its own, because converters are run with stderr held back (see `quiet`).
+        The clock has a stream of its own, because converters run with stderr captured (see `quiet`).
         """
         if self.quiet:
             yield
@@ -155,7 +155,7 @@ class Steps:
 
             def tell() -> None:
                 while not done.wait(_WAIT_S):
-                    stream.write(f"      still at work after {time.monotonic() - began:.0f} s\n")
+                    stream.write(f"      still working after {time.monotonic() - began:.0f} s\n")
                     stream.flush()
 
             teller = threading.Thread(target=tell, daemon=True)
@@ -177,7 +177,7 @@ class Steps:
 
 @contextmanager
 def _own_stderr() -> Iterator[TextIO]:
-    """A stream to where stderr points now, whatever it is pointed to later; sys.stderr itself where it is no file."""
+    """A copy of the current stderr that later redirections do not affect; sys.stderr itself where it is not a file."""
     try:
         number = os.dup(sys.stderr.fileno())
     except (OSError, ValueError):  # a test's buffer

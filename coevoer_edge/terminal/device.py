@@ -1,20 +1,20 @@
-"""Where torch computes: one rule for every command that takes `--device`.
+"""The device that torch computes on: one rule for every command that takes `--device`.
 
-In: a name as the user gives it, or none. Out: the name of a device that is here.
+In: a name as the user gives it, or none. Out: the name of a device of this machine.
 """
 
 from coevoer_edge.errors import InputError, PlatformError
 
-DEVICE_HELP = "cpu, cuda, cuda:1, mps.  [default: cuda where there is one, else cpu]"
-"""What `--help` says of `--device`."""
+DEVICE_HELP = "cpu, cuda, cuda:1, mps.  [default: cuda if available, else cpu]"
+"""The help text of `--device`."""
 
 
 def find_device(name: str | None) -> str:
-    """A device that is here: `name`, or without one cuda where there is one, else cpu.
+    """The device `name`; without a name, cuda if available, else cpu.
 
     Raises:
         InputError: no such kind of device.
-        PlatformError: none of that kind and number here.
+        PlatformError: this machine has no device of that kind and number.
     """
     import torch
 

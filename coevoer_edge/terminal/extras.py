@@ -1,4 +1,4 @@
-"""What to install where a package is missing: the extra that brings it, in one sentence.
+"""Which extra to install where a package is missing, in one sentence.
 
 In: the error of an import. Out: a `PlatformError` with the command to type.
 """
@@ -24,7 +24,7 @@ _EXTRAS = {
     "torch": "executorch",
     "torchao": "export",
 }
-"""The smallest extra that brings a package."""
+"""The smallest extra that installs a package."""
 
 _COMMANDS = {
     "bench": "export",
@@ -34,7 +34,7 @@ _COMMANDS = {
     "parity": "export",
     "train": "train",
 }
-"""The extra that brings all that a command needs."""
+"""The extra that installs everything a command needs."""
 
 _BROUGHT = {
     "export": {"coremltools", "executorch", "onnx", "onnxscript", "torch", "torchao"},
@@ -43,7 +43,7 @@ _BROUGHT = {
 
 
 def missing_extra(error: ModuleNotFoundError, command: str) -> PlatformError | None:
-    """The sentence for a command whose import failed; None where the package is not one of our extras."""
+    """The error for a command whose import failed; None where the package is in none of our extras."""
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRAS:
         return None
@@ -56,7 +56,7 @@ def missing_extra(error: ModuleNotFoundError, command: str) -> PlatformError | N
 
 
 def names_its_extra(function: Callable[P, T]) -> Callable[P, T]:
-    """Turn the failed import of an extra's package into a `PlatformError`; the function has its command's name."""
+    """Turn the failed import of an extra's package into a `PlatformError`; the function is named after its command."""
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:

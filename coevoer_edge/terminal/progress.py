@@ -1,6 +1,6 @@
 """Progress over frames whose number may not be known: frames per second, how many had a person.
 
-In: one call a frame. Out: a bar on a terminal, a plain line now and then elsewhere, both on stderr.
+In: one call per frame. Out: a bar on a terminal, an occasional plain line elsewhere, both on stderr.
 """
 
 import sys
@@ -17,7 +17,7 @@ _PLAIN_EVERY = 100  # frames, where it is not
 
 
 class FrameProgress:
-    """Says how far a stream is, below the present step of `steps`; silent when that is quiet."""
+    """Reports how far a stream has come, below the current step of `steps`; silent when that is quiet."""
 
     def __init__(self, steps: Steps, total: int | None) -> None:
         self._steps, self._total, self._done = steps, total, 0

@@ -1,6 +1,6 @@
-"""Keep third-party packages from talking over our own progress.
+"""Keep the output of third-party packages out of our own progress.
 
-In: nothing. Out: a context in which stderr and logging are silent; what was said is shown if an exception leaves it.
+In: nothing. Out: a context in which stderr and logging are silent; captured output is shown if an exception leaves it.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Hold back stderr (native code included), warnings and logging up to WARNING."""
+    """Capture stderr (native code included), warnings and logging up to WARNING."""
     sys.stderr.flush()
     saved, disabled = os.dup(2), logging.root.manager.disable
     with tempfile.TemporaryFile() as held:

@@ -330,7 +330,7 @@ def test_other_input(sound: Path, change: dict[str, Any]) -> None:
 
 def test_manifest_names_an_artifact_that_is_not_there(sound: Path) -> None:
     edit_manifest(sound, lambda table: table.update(artifact="other.onnx"))
-    assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is not there."
+    assert refusal(sound) == f"{sound}: the manifest names other.onnx, which is missing; copy the bundle again, whole."
 
 
 def test_body_and_kit_must_be_there(sound: Path) -> None:
@@ -340,7 +340,7 @@ def test_body_and_kit_must_be_there(sound: Path) -> None:
     ):
         kept = (sound / bundle.MANIFEST).read_text()
         edit_manifest(sound, edit)
-        assert refusal(sound) == f"{sound}: the manifest names {name}, which is not there."
+        assert refusal(sound) == f"{sound}: the manifest names {name}, which is missing; copy the bundle again, whole."
         (sound / bundle.MANIFEST).write_text(kept)
 
 

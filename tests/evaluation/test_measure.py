@@ -178,7 +178,7 @@ def test_predictions_that_are_not_finite_are_refused(body, as_runtime):
 
     people = People(body)
     network = Knowing(people, spoil)
-    with pytest.raises(InputError, match=r"values in body_pose that are not finite; they cannot be measured"):
+    with pytest.raises(InputError, match=r"values in body_pose that are not finite and cannot be measured"):
         evaluate(KnowingRuntime(network) if as_runtime else network, people, [0], body)
 
 
@@ -186,7 +186,7 @@ def test_predictions_that_are_not_finite_are_refused(body, as_runtime):
     ("indices", "batch_size", "message"),
     [
         ([], 1, "No samples to evaluate on"),
-        ([0, 3], 1, "Indices 0 to 3 are asked for; the dataset has 3, counted from 0."),
+        ([0, 3], 1, "Indices 0 to 3 were requested; the dataset has 3 samples, counted from 0."),
         ([-1], 1, "Indices -1 to -1 are asked for"),
         ([0], 0, "The batch size is 0; give 1 or more."),
     ],
@@ -200,5 +200,7 @@ def test_bad_requests(body, indices, batch_size, message):
 def test_a_body_without_vertex_sets_is_refused():
     model = BodyModel.open()
     model.part_vertices = {"face": model.part_vertices["face"]}
-    with pytest.raises(InputError, match=r"does not tell the vertices of left_hand, right_hand.*MANO_SMPLX_vertex_ids"):
+    with pytest.raises(
+        InputError, match=r"does not identify the vertices of left_hand, right_hand.*MANO_SMPLX_vertex_ids"
+    ):
         MeasuringBody(model)

@@ -73,7 +73,7 @@ def test_a_cut_off_file_gives_what_it_has_and_says_so(tmp_path):
     frames, video = decoded(path)
     assert 3 < len(frames) < 18
     assert video.problem is not None
-    assert "of 0.8 s: it is cut off or damaged." in video.problem
+    assert "of 0.8 s: it is truncated or damaged." in video.problem
 
 
 def test_a_cut_off_mkv_does_too(tmp_path):

@@ -12,7 +12,7 @@ from coevoer_edge.media.source import refuse_unusable
         ("0", "There is no file 0; give camera number 0 as camera:0."),
         ("2", "There is no file 2; give camera number 2 as camera:2."),
         ("/dev/video1", "/dev/video1 is a camera; give it as camera:1."),
-        ("https://example.org/a.mp4", "https://example.org/a.mp4 is an address; `run` opens files and cameras of this"),
+        ("https://example.org/a.mp4", "https://example.org/a.mp4 is a URL; `run` opens files and cameras of this"),
         ("rtsp://10.0.0.2/live", "rtsp://10.0.0.2/live is an address; "),
     ],
 )

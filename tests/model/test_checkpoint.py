@@ -210,7 +210,7 @@ def test_the_checkpoint_of_a_run_folder_names_the_weights_beside_it(tmp_path: Pa
     torch.save({"step": 1}, path)
     weights.touch()
     assert refusal(path) == (
-        f"{path} is what --resume continues from, not weights; give {weights}, which lies beside it."
+        f"{path} is the state that --resume continues from, not weights; give {weights}, which is beside it."
     )
 
 
@@ -306,7 +306,7 @@ def test_file_contradicts_the_model(of: object, file: Path) -> None:
 
 def test_no_model_named(file: Path) -> None:
     rewrite(file, metadata={})
-    assert refusal(file) == f"{file} does not say which model it is for; add --model, one of {VALID}."
+    assert refusal(file) == f"{file} does not name its model; add --model, one of {VALID}."
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_people_of_streams_need_their_frame(tracked, tmp_path):
     with pytest.raises(InputError, match=re.escape("save(folder, overlay=False)")):
         person.save(tmp_path)
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InputError, match="The image is 30 x 20 px, and the person was found in one of 512 x"):
+    with pytest.raises(InputError, match="The image is 30 x 20 px, but the person was found in one of 512 x"):
         person.overlay(np.zeros((20, 30, 3), np.uint8))
     files = person.save(tmp_path, "frame", image=ASTRONAUT)
     np.testing.assert_array_equal(np.asarray(Image.open(files[3])), np.asarray(person.overlay(ASTRONAUT)))

@@ -89,7 +89,7 @@ def test_without_frames_nothing_is_written(estimator, tmp_path):
 def test_a_bad_frame_is_refused_and_the_recording_goes_on(estimator, tmp_path):
     with estimator.record(tmp_path, "walk", overlay=False) as recording:
         recording.add(FRAME, 0.0)
-        with pytest.raises(InputError, match="The frame is 20 x 10 px, and the first one was 64 x 48 px;"):
+        with pytest.raises(InputError, match="The frame is 20 x 10 px, but the first one was 64 x 48 px;"):
             recording.add(np.zeros((10, 20, 3), np.uint8), 40.0)
         with pytest.raises(InputError, match="timestamp"):
             recording.add(FRAME, 0.0)

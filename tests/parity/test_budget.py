@@ -134,7 +134,7 @@ reason = "x"
         ("= 1", "= nan", "Budget, lowering: mpvpe_mm.all: limit nan; give a number."),
         ("= 1", "= true", "Budget, lowering: mpvpe_mm.all: limit True; give a number."),
         ("= 1", '= "1"', "Budget, lowering: mpvpe_mm.all: limit '1'; give a number."),
-        ('"x"', '" "', "Budget, lowering: mpvpe_mm.all: reason ' '; say in a line where the limit is from."),
+        ('"x"', '" "', "Budget, lowering: mpvpe_mm.all: reason ' '; state in one line where the limit comes from."),
         ('reason = "x"\n', "", "Budget FILE: missing 'reason'; it takes figure, limit, reason, statistic, step"),
         ('"x"', '"x"\nunit = "mm"', "Budget FILE: unknown 'unit'; it takes figure, limit, precision, reason, "),
         ('"x"', '"x"\nprecision = ["int4"]', "Budget, lowering: mpvpe_mm.all: precision 'int4'; valid: w8a8, fp16, "),

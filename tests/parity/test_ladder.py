@@ -425,7 +425,7 @@ def test_bundles_of_two_programs(bundle: Bundle) -> None:
     other = Bundle(bundle.path.with_name("other"), replace(bundle.manifest, checkpoint=CheckpointEntry("x", "1")))
     assert refusal([bundle, other], of=rungs.one_program) == (
         "other and tiny-onnx-w8a8 are not of one quantized program: their checkpoint differ. "
-        "Export both in one run, or measure them apart."
+        "Export both in one run, or measure them separately."
     )
     assert refusal([bundle, bundle], of=rungs.one_program).startswith("tiny-onnx-w8a8 is given twice")
 
@@ -433,7 +433,7 @@ def test_bundles_of_two_programs(bundle: Bundle) -> None:
 def test_networks_that_do_not_give_the_golden_outputs(bundle: Bundle, weights: Path) -> None:
     student, _ = rungs.load_student(bundle, weights)
     with pytest.raises(
-        CheckFailed, match=r"^The quantized network made again is 0\.\S+ times as far from float as that of "
+        CheckFailed, match=r"^The rebuilt quantized network is 0\.\S+ times as far from float as that of "
     ):
         rungs.check_golden(bundle, student, student)
     student.body_head.out.bias.data[0] += 1

@@ -282,7 +282,7 @@ def test_a_pipe_stays_in_its_cell() -> None:
 @pytest.mark.parametrize("render", [report.as_text, report.as_junit, report.as_markdown, report.as_html])
 def test_an_interpreter_is_never_called_a_runtime(render: Any) -> None:
     text = render(INTERPRETED)
-    assert "coreml-reference (reference: interprets the file, is not what runs on a device)" in text
+    assert "coreml-reference (reference: an interpreter of the file, not the runtime of a device)" in text
     assert "(runtime)" not in text
     assert "(runtime)" in render(PASSING)
     assert document(INTERPRETED)["ladders"][0]["rungs"]["artifact"]["kind"] == "reference"
@@ -290,9 +290,9 @@ def test_an_interpreter_is_never_called_a_runtime(render: Any) -> None:
 
 @pytest.mark.parametrize("render", [report.as_text, report.as_markdown, report.as_html])
 def test_a_delegate_that_shows_no_layers_is_said_to(render: Any) -> None:
-    assert "runs as one delegate that shows no value from within" in one_line(render(DELEGATED))
+    assert "runs as one delegate that exposes no intermediate values" in one_line(render(DELEGATED))
     assert "ONNX Runtime, with the layers added" in one_line(render(FAILING))
-    assert "run by the reference interpreter, which is not what runs on a device" in one_line(render(INTERPRETED))
+    assert "run by the reference interpreter, which is not the runtime of a device" in one_line(render(INTERPRETED))
 
 
 LIMIT_OF_HAND = "mean 0.25, max 7.75"

@@ -210,7 +210,7 @@ def test_clashing_names_are_refused(world, photos, tmp_path):
     Image.new("RGB", (4, 4)).save(photos / "a.jpg")
     result = cli("bundle-x", photos, "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert result.stderr == "Error: a.jpg and a.png would both write a.json; rename one, or run them apart.\n"
+    assert result.stderr == "Error: a.jpg and a.png would both write a.json; rename one, or run them separately.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["--quiet"], ["--json"]])

@@ -62,7 +62,7 @@ def test_waiting_tells_that_work_goes_on(monkeypatch: pytest.MonkeyPatch) -> Non
         time.sleep(0.2)
     lines = said.getvalue().splitlines()
     assert len(lines) >= 2
-    assert all(line.startswith("      still at work after ") for line in lines)
+    assert all(line.startswith("      still working after ") for line in lines)
     with Steps(1, quiet=True).waiting():
         time.sleep(0.05)
     assert said.getvalue().splitlines() == lines

@@ -1,8 +1,8 @@
 """A motion as BVH, the text format that Blender, MotionBuilder, Maya and game engines import.
 
 In: a `Clip` and its body. Out: a .bvh file: 55 joints under SMPL-X's names, offsets in cm, y up, the rest pose a T-pose
-that faces +z; the root has its place in the world, every joint rotations in the order Z, X, Y (degrees):
-R = Rz Rx Ry. The frame time is even; see `motion.at_even_rate` for streams whose frames are not. BVH carries no shape,
+that faces +z; the root has its position in the world, and every joint has rotations in the order Z, X, Y (degrees): R =
+Rz Rx Ry. The frame time is constant; see `motion.at_even_rate` for streams with irregular frames. BVH carries no shape,
 no face and no mesh.
 """
 
@@ -79,8 +79,8 @@ def matrix_to_zxy(matrix: Float64Array) -> Float64Array:
 def _unwrapped_deg(angles: Float64Array) -> Float64Array:
     """The same rotations (N, 55, 3) with angles that do not jump from frame to frame.
 
-    (z, x, y) and (z + 180, 180 - x, y + 180) are one rotation; whichever is nearer to the frame before, full turns
-    added. Programs that blend angles between frames would otherwise spin a limb.
+    (z, x, y) and (z + 180, 180 - x, y + 180) are the same rotation; the one nearer to the previous frame is used, with
+    full turns added. Programs that interpolate angles between frames would otherwise spin a limb.
     """
     out = angles.copy()
     flip, sign = np.array((180.0, 180.0, 180.0)), np.array((1.0, -1.0, 1.0))
@@ -97,7 +97,7 @@ def _nearest_turn(angles: Float64Array, to: Float64Array) -> Float64Array:
 
 
 def _depth_first(joint: int) -> list[int]:
-    """Joints in the order in which the hierarchy names them, which is that of the channels."""
+    """Joints in the order of the hierarchy, which is also the order of the channels."""
     return [joint, *(below for child in _CHILDREN[joint] for below in _depth_first(child))]
 
 

@@ -1,7 +1,7 @@
 """One person's motion: the SMPL-X parameters of every frame of a stream.
 
-In: frames, one after the other (`ClipRecorder`). Out: `Clip`, which the writers of npz, BVH and GLB take. About 1 kB a
-frame; no pictures, no meshes.
+In: frames, one after the other (`ClipRecorder`). Out: `Clip`, which the writers of npz, BVH and GLB take. It holds
+about 1 kB per frame and neither pictures nor meshes.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_ang
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import PinholeCamera
 
-_EYES = np.tile(np.eye(3), (2, 1, 1))  # the network gives no gaze
+_EYES = np.tile(np.eye(3), (2, 1, 1))  # the network does not estimate gaze
 _AT = {name: i for i, name in enumerate(JOINT_NAMES)}
 POSE_SLICES = {
     "global_orient": slice(0, 1),
@@ -29,11 +29,11 @@ POSE_SLICES = {
     "left_hand_pose": slice(_AT["left_index1"], _AT["left_thumb3"] + 1),
     "right_hand_pose": slice(_AT["right_index1"], _AT["right_thumb3"] + 1),
 }
-"""Where SMPL-X's pose arguments lie among the 55 joints."""
+"""The 55 joints that each of SMPL-X's pose arguments covers."""
 
 
 def joint_rotations(parameters: SmplxParameters) -> Float64Array:
-    """(55, 3, 3) in SMPL-X's joint order, each joint to its parent; the eyes look straight ahead."""
+    """(55, 3, 3) in SMPL-X's joint order, each relative to its parent; the eyes look straight ahead."""
     p = parameters
     parts = (p.global_orient, p.body_pose, p.jaw_pose, _EYES, p.left_hand_pose, p.right_hand_pose)
     return np.concatenate(parts).astype(np.float64)
@@ -63,11 +63,11 @@ class Clip:
             if (given := getattr(self, name).shape) != shape:
                 raise InputError(f"{name} of the clip is {given}; {T} timestamps need {shape}.")
         if not np.isfinite(self.timestamps_ms).all() or (np.diff(self.timestamps_ms) <= 0).any():
-            raise InputError("The clip's timestamps do not grow; leave out frames that repeat or go back.")
+            raise InputError("The clip's timestamps must increase; leave out frames that repeat or go back.")
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """(T,): there is a person in the frame."""
+        """(T,): whether there is a person in the frame."""
         return np.asarray(np.isfinite(self.translation_m).all(1))
 
     @property
@@ -89,7 +89,7 @@ class Clip:
         )
 
     def shape(self) -> Float64Array:
-        """(10,): the betas of the whole clip, the median over its frames: bones do not change their length.
+        """(10,): the betas of the whole clip, the median over its frames, because bones do not change their length.
 
         Raises `InputError` for a clip without any person.
         """
@@ -142,7 +142,7 @@ class ClipRecorder:
         self._rows.append(row)
 
     def clip(self) -> Clip:
-        """What was collected so far. Raises `InputError` when that is nothing."""
+        """The clip collected so far. Raises `InputError` when it has no frames."""
         if not self._rows:
             raise InputError("The clip has no frames.")
         poses, betas, expression, translation, visibility = np.split(

@@ -4,9 +4,9 @@ In: a `Clip` and its body. Out: one .glb that Blender, Unity, Unreal, Godot and 
 the clip's camera at the origin, and a camera node with its field of view.
 
 Skinning has eight influences a vertex, in two sets, the largest four in the first. The open body has at most seven; on
-160 synthetic people eight differ from the body layer by less than 0.001 mm, four renormalised by up to 19 mm (0.04 mm
-mean). Programs that read the first set only (three.js) show the latter. Pose correctives of a user's own SMPL-X file
-have no place in glTF and are left out.
+160 synthetic people, eight influences differ from the body layer by less than 0.001 mm, and four, renormalised, by up
+to 19 mm (0.04 mm mean). Programs that read the first set only, such as three.js, show the latter. glTF cannot express
+the pose correctives of a user's own SMPL-X file, so they are left out.
 """
 
 import math
@@ -27,7 +27,7 @@ from coevoer_edge.output.animation.quaternions import continuous, matrix_to_quat
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF, DEFAULT_COLOR, ROUGHNESS, linear_colors, smooth_normals
 
 INFLUENCES = 8
-_MOVES_M = 1e-6  # a joint whose place in its parent changes by less than that has no track for it
+_MOVES_M = 1e-6  # a joint whose position in its parent changes by less than this gets no translation track
 
 
 def write_animated_glb(
@@ -40,10 +40,9 @@ def write_animated_glb(
 ) -> Path:
     """Write a clip; the same arguments give the same bytes.
 
-    The clip's shape (`Clip.shape`) is in the mesh. Keyframes lie at the frames' own times; frames without a person
-    have none, so viewers move straight across them. `focal_px` is the real lens in pixels of the frame
-    (`motion.real_camera` without it); `extras` goes into `asset.extras`. Raises `InputError` for a clip without any
-    person.
+    The clip's shape (`Clip.shape`) is in the mesh. Keyframes are at the frames' own times; frames without a person have
+    none, so viewers interpolate across them. `focal_px` is the real lens in pixels of the frame (`motion.real_camera`
+    without it); `extras` goes into `asset.extras`. Raises `InputError` for a clip without any person.
     """
     motion = motion_of(clip, body, focal_px)
     file = GltfFile(extras)
@@ -133,8 +132,8 @@ def _add_animation(file: GltfFile, body: BodyModel, motion: Motion, joints: list
 def _places(body: BodyModel, motion: Motion) -> Float64Array:
     """(N, 55, 3) of each joint in its parent, m, such that skinning with the rest skeleton is the body layer's.
 
-    The layer moves the joints at rest with the expression too (the jaw by up to a millimetre). It takes a vertex v to
-    G (v - j) + p, a glTF skin to G (v - j0) + t: so t = p + G (j0 - j), and in the parent's frame what is returned.
+    In the layer, the expression moves the joints at rest too (the jaw by up to a millimetre). It takes a vertex v to
+    G (v - j) + p, a glTF skin to G (v - j0) + t: so t = p + G (j0 - j), which is returned in the parent's frame.
     """
     moved = np.stack([rest_joints(body, motion.betas, e) for e in motion.expression])  # N 55 3
     lag = motion.joints_m - moved  # j0 - j

@@ -1,4 +1,4 @@
-"""A glTF 2.0 file being put together: its JSON tree and its one buffer.
+"""A glTF 2.0 file under construction: its JSON tree and its one buffer.
 
 In: arrays and glTF objects. Out: bytes of a .glb. trimesh, which writes our still meshes, writes no skins, morph
 targets or animations.
@@ -22,7 +22,7 @@ _JSON, _BINARY = 0x4E4F534A, 0x004E4942
 
 
 class GltfFile:
-    """Objects are added under their glTF collection and named by the index they get."""
+    """Objects are added to their glTF collection and referred to by their index in it."""
 
     def __init__(self, extras: dict[str, str] | None = None) -> None:
         asset: dict[str, Any] = {"version": "2.0", "generator": "coevoer-edge"}
@@ -63,7 +63,7 @@ class GltfFile:
         return self.add("accessors", accessor)
 
     def sparse(self, values: NDArray[Any]) -> Index:
-        """Store (V, 3) of which most are zero, as morph targets are: only the others take room."""
+        """Store a (V, 3) array that is mostly zero, such as a morph target: only the other rows take space."""
         array = np.asarray(values, np.float32)
         rows = np.flatnonzero(array.any(axis=1))
         accessor = {

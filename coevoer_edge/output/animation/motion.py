@@ -20,18 +20,18 @@ from coevoer_edge.pipeline.camera import PinholeCamera
 class Motion:
     """N frames with a person. World: glTF's (x right, y up, z towards the viewer), m, the camera at the origin."""
 
-    times_s: Float64Array  # N, from the clip's first frame on
-    rotations: Float64Array  # N 55 3 3, each joint to its parent; the root to the world
+    times_s: Float64Array  # N, counted from the clip's first frame
+    rotations: Float64Array  # N 55 3 3, each joint relative to its parent, the root relative to the world
     pelvis_m: Float64Array  # N 3, the pelvis joint in the world
     expression: Float64Array  # N 10
     betas: Float64Array  # 10, of the whole clip
     joints_m: Float64Array  # 55 3, at rest
-    camera: PinholeCamera  # the lens that the places are for
+    camera: PinholeCamera  # the lens that the positions are for
     frame_size_px: tuple[int, int]
     frames_per_second: float
 
     def world(self) -> tuple[Float64Array, Float64Array]:
-        """Rotations (N, 55, 3, 3) and places (N, 55, 3) of all joints in the world, the expression left out."""
+        """Rotations (N, 55, 3, 3) and positions (N, 55, 3) of all joints in the world, without the expression."""
         turns, places = np.empty_like(self.rotations), np.empty((len(self.times_s), NUM_JOINTS, 3))
         turns[:, 0], places[:, 0] = self.rotations[:, 0], self.pelvis_m
         for joint in range(1, NUM_JOINTS):
@@ -42,9 +42,10 @@ class Motion:
 
 
 def real_camera(frame_size_px: tuple[int, int], focal_px: float | None = None) -> PinholeCamera:
-    """The lens that places people in a world: the network's own is 5000 px over a crop, which puts them 30 m away.
+    """The lens that positions people in a world: the network's own is 5000 px over a crop, which puts them 30 m away.
 
-    Without a known focal length it is the frame's diagonal, as CLIFF assumes (Li et al. 2022): 53 degrees across it.
+    Without a known focal length it is the frame's diagonal, as CLIFF assumes (Li et al. 2022), which gives a diagonal
+    field of view of 53 degrees.
     """
     W, H = frame_size_px
     return PinholeCamera(float(np.hypot(W, H)) if focal_px is None else focal_px, (W / 2, H / 2))
@@ -53,8 +54,8 @@ def real_camera(frame_size_px: tuple[int, int], focal_px: float | None = None) -
 def motion_of(clip: Clip, body: BodyModel, focal_px: float | None = None) -> Motion:
     """The frames with a person, under the camera of `real_camera`.
 
-    A body keeps its place and size in the picture (`camera.convert_translation`, weak perspective). The rotations stay
-    as they are. Raises `InputError` for a clip without any person.
+    A body keeps its position and size in the picture (`camera.convert_translation`, weak perspective). Rotations are
+    unchanged. Raises `InputError` for a clip without any person.
     """
     betas = clip.shape()
     joints = rest_joints(body, betas)
@@ -81,8 +82,8 @@ def motion_of(clip: Clip, body: BodyModel, focal_px: float | None = None) -> Mot
 def at_even_rate(motion: Motion) -> Motion:
     """The same motion with a frame every 1 / rate seconds from 0 to the last, as BVH needs it.
 
-    Rotations go the shortest way between neighbours, everything else straight; before the first person and after the
-    last the pose is held. Frames that lie on the grid (to 0.1 % of a step) are kept as they are.
+    Rotations are interpolated the shortest way between neighbours, everything else linearly; before the first person
+    and after the last the pose is held. Frames that lie on the grid (to 0.1 % of a step) are kept as they are.
     """
     steps = motion.times_s * motion.frames_per_second
     grid = np.arange(int(np.floor(steps[-1] + 0.001)) + 1, dtype=np.float64)

@@ -17,7 +17,7 @@ def matrix_to_quaternion(matrix: ArrayLike) -> NDArray[np.float64]:
 
 
 def continuous(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, ..., 4) with signs such that neighbours along N lie on one side: players then take the short way."""
+    """(N, ..., 4) with signs chosen so that neighbours along N interpolate the short way."""
     turned = np.sum(quaternions[1:] * quaternions[:-1], axis=-1, keepdims=True) < 0
     signs = np.cumprod(np.where(turned, -1.0, 1.0), axis=0)
     return np.concatenate((quaternions[:1], quaternions[1:] * signs))

@@ -1,1 +1,1 @@
-"""What drives other people's avatars: ARKit blendshape weights and VRM humanoid poses."""
+"""Values that drive an avatar: ARKit blendshape weights and VRM humanoid poses."""

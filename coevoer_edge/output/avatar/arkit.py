@@ -1,8 +1,8 @@
-"""Expression and jaw as ARKit's 52 blendshape weights, which face rigs of many avatars take.
+"""Expression and jaw as ARKit's 52 blendshape weights, which the face rigs of many avatars use.
 
 In: expression coefficients of the open body's face and the jaw's rotation. Out: 52 weights in [0, 1] under ARKit's
-names. How they follow is in `arkit.json`, which `derive_arkit` fits; the README has it as a table. Coefficients of
-SMPL-X's own face space (FLAME's) mean other things and are not converted.
+names. The mapping is in `arkit.json`, which `python -m derive.arkit` fits; docs/guides/avatars.md describes it.
+Coefficients of SMPL-X's own face space (FLAME's) have other meanings and are not converted.
 """
 
 import json
@@ -45,7 +45,7 @@ ARKIT_NAMES = (
 
 @dataclass(frozen=True, eq=False)
 class ArkitMap:
-    """What `arkit.json` says."""
+    """The content of `arkit.json`."""
 
     expression: Float64Array  # 52 10: weight at one unit of each expression coefficient
     jaw: Float64Array  # 52 3: weight at one radian of the jaw about x (opens), y (to the left), z
@@ -71,9 +71,11 @@ def arkit_map() -> ArkitMap:
 def arkit_weights(expression: ArrayLike, jaw_pose: ArrayLike) -> Float64Array:
     """(52,) weights in [0, 1], in the order of ARKIT_NAMES.
 
-    `expression` (10,) are the open body's coefficients, 2 being a whole action; those below 0 are no anatomy and count
-    as 0. `jaw_pose` is the jaw's rotation to the head, (3, 3) or (1, 3, 3). Both sides of the face get the same weight:
-    the face space is symmetric. Shapes in `arkit_map().never` are always 0. Raises `InputError` for other shapes.
+    `expression` (10,) are the open body's coefficients, 2 being a whole action; negative ones are not anatomical and
+    count as 0. `jaw_pose` is the jaw's rotation relative to the head, (3, 3) or (1, 3, 3). Both sides of the face get
+    the same
+    weight: the face space is symmetric. Shapes in `arkit_map().never` are always 0. Raises `InputError` for other
+    shapes.
     """
     coefficients, rotation = np.asarray(expression, np.float64), np.asarray(jaw_pose, np.float64)
     if coefficients.shape != (NUM_EXPRESSION,) or rotation.shape not in ((3, 3), (1, 3, 3)):

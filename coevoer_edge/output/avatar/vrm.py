@@ -1,6 +1,6 @@
-"""SMPL-X poses as VRM 1.0 humanoid poses: what three-vrm, UniVRM and VRM animation files call normalised rotations.
+"""SMPL-X poses as VRM 1.0 humanoid poses, in the normalised rotations of three-vrm, UniVRM and VRM animation files.
 
-In: `SmplxParameters` and the body. Out: a quaternion for each of VRM's 55 humanoid bones, each bone to its parent.
+In: `SmplxParameters` and the body. Out: a quaternion for each of VRM's 55 humanoid bones, relative to its parent.
 World: y up, the character faces +z, its left is +x (glTF's axes); the camera looks along -z. In VRM's T-pose every
 rotation is the identity, arms and straight fingers lie along x, thumbs half way between x and z, legs along -y.
 Sources: https://github.com/vrm-c/vrm-specification, VRMC_vrm-1.0, humanoid and tpose.
@@ -79,9 +79,9 @@ class VrmRig:
 def vrm_rig(body: BodyModel, betas: Float64Array, tips: Float64Array | None = None) -> VrmRig:
     """Straighten a shape's rest pose into VRM's T-pose.
 
-    SMPL-X's own is one only nearly: fingers fan out, elbows and knees are off their line. Bones whose direction VRM
-    prescribes are turned the shortest way; the trunk, head, shoulders and feet stay. `tips` is
-    `joint_tips(body)`, for callers who make a rig for every frame.
+    SMPL-X's rest pose is close to a T-pose but not exactly one: fingers fan out, and elbows and knees are slightly
+    bent. Bones whose direction VRM prescribes are turned the shortest way; the trunk, head, shoulders and feet stay.
+    `tips` is `joint_tips(body)`, for callers who make a rig for every frame.
     """
     rest = rest_joints(body, betas)
     tips = joint_tips(body) if tips is None else tips
@@ -100,7 +100,7 @@ def vrm_rig(body: BodyModel, betas: Float64Array, tips: Float64Array | None = No
 
 
 def vrm_rotations(parameters: SmplxParameters, rig: VrmRig) -> Float64Array:
-    """(55, 4) quaternions x y z w of BONES, each bone to its parent, the hips to the world."""
+    """(55, 4) quaternions x y z w of BONES, each relative to its parent, the hips relative to the world."""
     local = joint_rotations(parameters)  # 55 3 3
     local[0] = CAMERA_TO_GLTF @ local[0]
     above = np.concatenate((np.eye(3)[None], rig.turns[list(PARENTS[1:])]))

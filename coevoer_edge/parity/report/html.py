@@ -1,6 +1,7 @@
-"""A parity run as one HTML file: nothing is loaded from elsewhere, pictures are in it, no script.
+"""A parity run as one HTML file with its pictures inside, no script, and nothing loaded from elsewhere.
 
-In: `Ladder`s, `PictureRow`s. Out: HTML; light or dark as the reader's system is, tables scroll on a phone.
+In: `Ladder`s, `PictureRow`s. Out: HTML that is light or dark like the reader's system and whose tables scroll on a
+phone.
 """
 
 import base64
@@ -54,7 +55,7 @@ def as_html(ladders: Ladders, pictures: Sequence[PictureRow] | Mapping[str, Sequ
 
     Args:
         ladders: one or several.
-        pictures: the worst images, of the one ladder or by the name of the bundle.
+        pictures: the worst images, of the single ladder or by the name of the bundle.
     """
     found = words.each(ladders)
     by_bundle = pictures if isinstance(pictures, Mapping) else {found[0].bundle: pictures} if pictures else {}
@@ -136,7 +137,7 @@ def _pictures(row: PictureRow) -> str:
 
 
 def _difference(before: Pixels, after: Pixels) -> Pixels:
-    """Amplified distance of two pictures (H, W, 3): black where they are the same."""
+    """The amplified difference of two pictures (H, W, 3), black where they are equal."""
     distance = np.abs(before.astype(np.int16) - after.astype(np.int16)) * _AMPLIFIED
     return distance.clip(0, 255).astype(np.uint8)
 
@@ -188,7 +189,7 @@ def _layers(ladder: Ladder) -> list[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[str]) -> str:
-    """A table that scrolls; a title with # ahead stands over numbers."""
+    """A scrolling table; a title that begins with # is the head of a column of numbers."""
     head = "".join(
         f'<th scope="col" class="n">{html.escape(title[1:])}</th>'
         if title.startswith("#")
@@ -200,7 +201,7 @@ def _table(titles: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _row(cells: Sequence[str], sentences: Sequence[str] = (), *, over: bool = False) -> str:
-    """Cells, those that look like numbers to the right, then cells of running text."""
+    """Cells, with those that look like numbers aligned right, then cells of running text."""
     plain = "".join(f"<td{_side(cell)}>{html.escape(cell)}</td>" for cell in cells)
     wrapped = "".join(f'<td class="wrap">{html.escape(sentence)}</td>' for sentence in sentences)
     mark = ' class="over"' if over else ""

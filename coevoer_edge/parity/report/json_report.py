@@ -63,7 +63,7 @@ def _figures(figures: Mapping[str, Statistics]) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Containers with lists for tuples and None for every number that JSON has no word for."""
+    """Containers with lists for tuples and None for every number that JSON cannot express."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
 """A parity run as JUnit XML, which GitHub, GitLab and Jenkins show. In: `Ladder`s. Out: XML.
 
-A suite is a bundle, a test case is a figure of a step. What is over budget is a failure.
+A suite is a bundle, and a test case is a figure of a step. A figure that is over budget is a failure.
 """
 
 import re
@@ -76,5 +76,5 @@ def _case(suite: Element, ladder: Ladder, step: str, figure: str, output: str) -
 
 
 def _clean(text: str) -> str:
-    """Without the characters that XML cannot hold."""
+    """Remove the characters that XML does not allow."""
     return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)

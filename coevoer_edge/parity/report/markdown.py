@@ -8,7 +8,7 @@ from coevoer_edge.parity.result import Ladder, Violation
 
 
 def as_markdown(ladders: Ladders) -> str:
-    """Verdicts and violations in sight, tables folded."""
+    """Verdicts and violations visible, tables folded."""
     found = words.each(ladders)
     lines = [f"# Parity: {words.verdict(found)}", ""]
     for ladder in found:
@@ -75,7 +75,7 @@ def _folded(title: str, lines: list[str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot end its cell, open a tag or become a link."""
+    """Escape text so that it cannot end its cell, open a tag or become a link."""
     for sign, spelled in (("&", "&amp;"), ("<", "&lt;"), ("|", "\\|"), ("`", "\\`"), ("*", "\\*"), ("[", "\\[")):
         text = text.replace(sign, spelled)
     return " ".join(text.split())

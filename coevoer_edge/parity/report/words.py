@@ -1,4 +1,4 @@
-"""What all reports say in the same words: verdicts, steps, who ran a rung, units and numbers.
+"""The wording that all reports share: verdicts, steps, what ran each rung, units and numbers.
 
 In: `Ladder`s. Out: strings, and the ladder's parts in the order of reports.
 """
@@ -12,7 +12,7 @@ Ladders = Ladder | Sequence[Ladder]
 
 STATISTICS = ("mean", "p50", "p95", "max")
 SHOWN_LAYERS = 12
-"""Layers in reports for people; JSON has all."""
+"""How many layers reports for people show; the JSON has all."""
 
 _UNITS = {
     "mpvpe_mm": "mm",
@@ -24,9 +24,9 @@ _UNITS = {
 }
 _ROLES = {
     "network": "network",
-    "stored": "stored outputs: they come with the package, the network was not run here",
+    "stored": "stored outputs that come with the package; the network was not run here",
     "runtime": "runtime",
-    "reference": "reference: interprets the file, is not what runs on a device",
+    "reference": "reference: an interpreter of the file, not the runtime of a device",
 }
 
 
@@ -42,14 +42,14 @@ def verdict(ladders: Ladders) -> str:
 
 
 def headline(ladder: Ladder) -> str:
-    """The verdict in a sentence."""
+    """The verdict as one line."""
     over = len(ladder.violations)
     found = "within budget" if not over else f"{over} figure{'' if over == 1 else 's'} over budget"
     return f"{ladder.verdict.upper()}: {ladder.bundle}, {found} {ladder.budget!r}"
 
 
 def circumstances(ladder: Ladder) -> str:
-    """What was run on what."""
+    """What was run, and on which images."""
     return f"{ladder.target} {ladder.precision}, {ladder.images} images ({ladder.data}), {ladder.seconds:.0f} s"
 
 
@@ -95,7 +95,7 @@ def values(figure: Statistics) -> list[str]:
 
 
 def violations(ladder: Ladder, step: str, figure: str) -> list[Violation]:
-    """What of one figure is over budget."""
+    """The violations of one figure."""
     return [violation for violation in ladder.violations if (violation.step, violation.figure) == (step, figure)]
 
 
@@ -131,7 +131,8 @@ RATIO_NOTE = (
 
 
 def rows(ladder: Ladder) -> Iterator[tuple[str, str, Statistics]]:
-    """Every step, figure and its statistics; figures that no image counts for are left out, unless over budget."""
+    """Every step, figure and its statistics, without figures that no image contributes to, unless they are over
+    budget."""
     for step, loss in steps(ladder).items():
         for name, figure in loss.figures.items():
             if figure.count or violations(ladder, step, name):
@@ -139,32 +140,32 @@ def rows(ladder: Ladder) -> Iterator[tuple[str, str, Statistics]]:
 
 
 def is_main(ladder: Ladder, step: str, figure: str) -> bool:
-    """Whether a short report shows a figure: mm and degrees, and all that is over budget."""
+    """Whether a short report shows a figure: those in mm and degrees, and all that are over budget."""
     return figure.startswith(("mpvpe_mm.", "geodesic_deg.", "worst_vertex_mm.")) or bool(
         violations(ladder, step, figure)
     )
 
 
 def layers(ladder: Ladder) -> dict[str, tuple[LayerLoss, ...]]:
-    """The layers' losses by step, where they were looked at."""
+    """The layers' losses by step, where they were measured."""
     found = {"quantization": ladder.quantization_layers, "lowering": ladder.lowering_layers}
     return {step: losses for step, losses in found.items() if losses}
 
 
 def layers_note(ladder: Ladder, step: str) -> str:
-    """How the layers of a step were seen, and what their figures mean."""
-    meaning = "worst first by what a layer adds itself, given the same inputs"
+    """How the layers of a step were observed, and what their figures mean."""
+    meaning = "sorted by the error that a layer adds itself, given the same inputs"
     if step == "quantization":
         return f"Quantized program against float, {meaning}."
     seen = {
         "onnx": "by ONNX Runtime, with the layers added to the file's outputs",
-        "coreml": "by the reference interpreter, which is not what runs on a device",
+        "coreml": "by the reference interpreter, which is not the runtime of a device",
     }
     if ladder.target in seen:
         return f"Artifact against quantized program, run {seen[ladder.target]}; {meaning}."
     return (
-        "Artifact against quantized program, outputs only: the network runs as one delegate that shows no value from "
-        "within. The same program lowered to ONNX can be looked into."
+        "Artifact against quantized program, outputs only: the network runs as one delegate that exposes no "
+        "intermediate values. Lower the same program to ONNX to compare its layers."
     )
 
 
@@ -173,6 +174,6 @@ def interpreted_note(ladder: Ladder) -> str:
     if not is_reference(ladder):
         return ""
     return (
-        "The artifact was interpreted, not run: its figures say what the file means, not what a device computes. "
-        "Run this on macOS for Core ML's own."
+        "The artifact was interpreted, not run: its figures show what the file defines, not what a device computes. "
+        "Run this on macOS to measure Core ML itself."
     )
