@@ -189,9 +189,9 @@ def test_bad_input_is_refused(body):
 def test_contract_breach_is_refused(body, image, name):
     whole = outputs_of()
     missing = {key: value for key, value in whole.items() if key != name}
-    with pytest.raises(BundleError, match=f"^Runtime fake gave {name} with shape None; the contract says"):
+    with pytest.raises(BundleError, match=f"^Runtime fake returned {name} with shape None; the contract says"):
         Estimator(FakeRuntime([missing]), body, trained=True)(image)
-    with pytest.raises(BundleError, match=f"^Runtime fake gave {name} with shape"):
+    with pytest.raises(BundleError, match=f"^Runtime fake returned {name} with shape"):
         Estimator(FakeRuntime([whole | {name: whole[name][0]}]), body, trained=True)(image)
     spoiled = whole[name].copy()
     spoiled.flat[-1] = np.nan

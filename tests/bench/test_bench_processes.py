@@ -108,7 +108,7 @@ def test_no_such_python(stream: Path) -> None:
 def test_a_process_that_dies_says_how(python: Python) -> None:
     path = python("echo first >&2; echo out of memory >&2; exit 9")
     assert refusal(CoEvoerError, {"do": "mesh"}, path) == (
-        "the row: its process ended with exit code 9. It said: first / out of memory."
+        "the row: its process ended with exit code 9. Its last output: first / out of memory."
     )
 
 

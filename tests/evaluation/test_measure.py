@@ -185,9 +185,9 @@ def test_predictions_that_are_not_finite_are_refused(body, as_runtime):
 @pytest.mark.parametrize(
     ("indices", "batch_size", "message"),
     [
-        ([], 1, "No samples to evaluate on"),
+        ([], 1, "There are no samples to evaluate on"),
         ([0, 3], 1, "Indices 0 to 3 were requested; the dataset has 3 samples, counted from 0."),
-        ([-1], 1, "Indices -1 to -1 are asked for"),
+        ([-1], 1, "Indices -1 to -1 were requested"),
         ([0], 0, "The batch size is 0; give 1 or more."),
     ],
 )

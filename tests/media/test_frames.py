@@ -82,7 +82,7 @@ def test_a_cut_off_mkv_does_too(tmp_path):
     frames, video = decoded(path)
     assert 10 < len(frames) < 65
     assert video.problem is not None
-    assert "cut off or damaged" in video.problem
+    assert "truncated or damaged" in video.problem
 
 
 def test_damage_in_the_middle_is_counted(tmp_path):
@@ -120,7 +120,7 @@ def test_an_unfinished_recording_is_refused(tmp_path):
     path = write_clip(tmp_path / "a.mp4", EVEN_S)
     data = path.read_bytes()
     path.write_bytes(data[: data.index(b"moov") - 4] + data[data.index(b"mdat") - 4 :])
-    with pytest.raises(InputError, match="cut off, damaged or of another kind"):
+    with pytest.raises(InputError, match="truncated, damaged or not a video"):
         VideoFile(path)
 
 

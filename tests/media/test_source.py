@@ -13,7 +13,7 @@ from coevoer_edge.media.source import refuse_unusable
         ("2", "There is no file 2; give camera number 2 as camera:2."),
         ("/dev/video1", "/dev/video1 is a camera; give it as camera:1."),
         ("https://example.org/a.mp4", "https://example.org/a.mp4 is a URL; `run` opens files and cameras of this"),
-        ("rtsp://10.0.0.2/live", "rtsp://10.0.0.2/live is an address; "),
+        ("rtsp://10.0.0.2/live", "rtsp://10.0.0.2/live is a URL; "),
     ],
 )
 def test_what_to_do_instead(source: str, message: str) -> None:

@@ -51,7 +51,7 @@ def test_nothing_written_can_be_closed(tmp_path):
 def test_it_is_complete_when_closed_twice_and_after_an_error(tmp_path):
     writer = VideoWriter(tmp_path / "a.mp4", (96, 64), 25)
     writer.write(corners(), 0.0)
-    with pytest.raises(InputError, match="is not after the last one's"):
+    with pytest.raises(InputError, match="not after the previous frame's"):
         writer.write(corners(), 0.0)
     with pytest.raises(InputError, match=r"this video takes uint8 \(64, 96, 3\)"):
         writer.write(corners((48, 32)), 40.0)

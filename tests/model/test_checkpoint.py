@@ -182,7 +182,7 @@ def test_pickle_is_never_unpickled_and_told_how_to_convert(name: str, tmp_path: 
     first = f"{path} is a PyTorch checkpoint, which can run code when it is opened. Convert it once, in Python:"
     assert found.splitlines()[0] == first
     assert f'torch.load("{path}", map_location="cpu", weights_only=True)' in found
-    assert found.endswith("the names of its tensors as keys; then give the new file.")
+    assert found.endswith("the keys by the names of its tensors; then give the new file.")
 
 
 def test_pickle_of_an_older_torch(network: CoEvoer, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_saving_again_needs_overwrite_or_another_name(person, tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a/b", "a/", "."])
 def test_a_name_with_a_folder_is_refused(person, tmp_path, name):
-    with pytest.raises(InputError, match=re.escape(f"The name {name!r} is no name of a file")):
+    with pytest.raises(InputError, match=re.escape(f"{name!r} is not a file name")):
         person.save(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
 
@@ -127,7 +127,7 @@ def test_a_notebook_shows_a_small_overlay(body):
 def test_people_of_streams_need_their_frame(tracked, tmp_path):
     person = tracked.person
     assert person._repr_png_() is None
-    with pytest.raises(InputError, match="one of a stream, which does not keep its frames; give the frame"):
+    with pytest.raises(InputError, match="comes from a stream, which does not keep its frames; give the frame"):
         person.overlay()
     with pytest.raises(InputError, match=re.escape("save(folder, overlay=False)")):
         person.save(tmp_path)
@@ -144,7 +144,7 @@ def test_a_person_without_an_estimator_says_so(body):
     person = embody(decode(outputs_of(), Crop.whole_frame(9, 9), "x"), body, trained=True)
     assert person._repr_png_() is None
     for use in (person.to_dict, person.overlay, lambda: person.save("x")):
-        with pytest.raises(CoEvoerError, match="put together without an Estimator"):
+        with pytest.raises(CoEvoerError, match="was made without an Estimator"):
             use()
 
 

@@ -301,7 +301,7 @@ def test_a_closed_estimator_and_a_broken_network(body):
         FakeRuntime([outputs_of(CENTRED), broken, outputs_of(CENTRED)]), body, trained=True, pipeline=ANYBODY
     )
     assert estimator.detect_for_video(BLACK, 0.0).person is not None
-    with pytest.raises(BundleError, match="gave camera with shape None"):
+    with pytest.raises(BundleError, match="returned camera with shape None"):
         estimator.detect_for_video(BLACK, 33.0)
     assert estimator.detect_for_video(BLACK, 66.0).person is not None
     estimator.close()

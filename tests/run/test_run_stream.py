@@ -247,9 +247,11 @@ def test_a_cut_off_video_is_run_as_far_as_it_goes_and_fails(truth, clip, tmp_pat
     assert result.exit_code == 1
     frames = len(lines_of(tmp_path / "o" / "walk.jsonl"))
     assert 1 < frames < FRAMES
-    assert f"cut off or damaged. What could be decoded was run; the {frames} frames before are kept.\n" in result.stderr
+    assert (
+        f"truncated or damaged. What could be decoded was run; the {frames} frames before are kept.\n" in result.stderr
+    )
     assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES}
-    assert "cut off" in json.loads(result.stdout)["problem"]
+    assert "truncated" in json.loads(result.stdout)["problem"]
     assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == frames
 
 

@@ -41,7 +41,7 @@ def test_frames_without_a_person_are_marked():
 def test_refusals():
     with pytest.raises(InputError, match="no frames"):
         ClipRecorder(SIZE_PX, trained=True).clip()
-    with pytest.raises(InputError, match="do not grow"):
+    with pytest.raises(InputError, match="must increase"):
         replace(moving_clip(), timestamps_ms=np.zeros(16))
     with pytest.raises(InputError, match=r"betas of the clip is \(16, 9\); 16 timestamps need \(16, 10\)"):
         replace(moving_clip(), betas=np.zeros((16, 9), np.float32))
