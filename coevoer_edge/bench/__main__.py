@@ -4,14 +4,13 @@ In: bundle folders. Out: a table of times, memory and sizes, ratios, JSON. `repo
 describes what each row times.
 """
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from coevoer_edge.bench import PEERS
-from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.console import JSON_OPTION, Command, Steps, print_json
 
 
 @click.command(cls=Command, name="bench")
@@ -45,7 +44,7 @@ from coevoer_edge.terminal.console import Command, Steps
     help="Number of process starts for each cold-start time.",
 )
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print no progress.")
 def command(
     bundles: tuple[Path, ...],
@@ -78,7 +77,7 @@ def command(
     if not (as_json and quiet):
         click.echo((as_markdown if markdown else as_text)(report), err=as_json)
     if as_json:
-        click.echo(json.dumps(as_table(report)))
+        print_json(as_table(report))
 
 
 if __name__ == "__main__":

@@ -3,19 +3,18 @@
 In: a bundle, or nothing for the package's own kit. Out: a line for each kind of case; exit code 1 if a case fails.
 """
 
-import json
 from pathlib import Path
 
 import click
 
 from coevoer_edge.conformance import conformance
 from coevoer_edge.errors import CheckFailed
-from coevoer_edge.terminal.console import Command
+from coevoer_edge.terminal.console import JSON_OPTION, Command, print_json
 
 
 @click.command(cls=Command, name="conformance")
 @click.argument("bundle", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(bundle: Path | None, as_json: bool, quiet: bool) -> None:
     """Check the Python pipeline against the conformance kit of BUNDLE.
@@ -38,7 +37,7 @@ def command(bundle: Path | None, as_json: bool, quiet: bool) -> None:
             )
     faults = [fault for verdict in verdicts for fault in verdict.faults]
     if as_json:
-        click.echo(json.dumps({"kinds": rows, "faults": faults}, indent=1))
+        print_json({"kinds": rows, "faults": faults})
     if faults:
         raise CheckFailed("\n".join(faults))
 

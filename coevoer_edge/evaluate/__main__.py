@@ -3,13 +3,12 @@
 In: weights or a bundle, a dataset. Out: the paper's Table 1 with the figures measured here, JSON, figures.
 """
 
-import json
 from pathlib import Path
 
 import click
 
 from coevoer_edge.evaluate.evaluator import SYNTHETIC
-from coevoer_edge.terminal.console import Command
+from coevoer_edge.terminal.console import JSON_OPTION, Command, print_json
 from coevoer_edge.terminal.device import DEVICE_HELP
 
 
@@ -44,7 +43,7 @@ from coevoer_edge.terminal.device import DEVICE_HELP
     help="Further weights to show in the figures. May be repeated.",
 )
 @click.option("--photographs", type=click.Path(path_type=Path), help="Folder of photos to show in the figures.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
     model: str | None,
@@ -89,7 +88,7 @@ def command(
         for file in found.pictures:
             click.echo(f"Wrote {file}", err=as_json)
     if as_json:
-        click.echo(json.dumps(found.table, allow_nan=False))
+        print_json(found.table)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Sequence:
     focal_in_heights: float
 
 
-def drawn_noise(seed: int, number: int, seconds: float, model: BodyModel, noise: float = 1.0) -> Sequence:
+def with_sampled_errors(seed: int, number: int, seconds: float, model: BodyModel, noise: float = 1.0) -> Sequence:
     """Sample a person who gestures and sways or walks; errors are `noise` times those of a network of this kind."""
     rng = np.random.default_rng((seed, number))
     motion = SyntheticMotion(rng, seconds)

@@ -6,7 +6,6 @@ difference of second differences, predicted and true, mm per frame^2 (times 0.9 
 the regression of the change that smoothing makes on the true velocity, in frames.
 """
 
-import json
 from collections.abc import Sequence as Frames
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,7 +20,7 @@ from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.constants import PIPELINE, SmoothingRules
 from coevoer_edge.pipeline.image import CROP_RULE
-from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.console import JSON_OPTION, Command, Steps, print_json
 
 if TYPE_CHECKING:
     from coevoer_edge.evaluation.sequences import Sequence
@@ -146,7 +145,7 @@ def report(rows: Frames[Steadiness]) -> str:
 @click.option("--seconds", default=8.0, show_default=True, help="Length of each sequence in seconds.")
 @click.option("--noise", default=1.0, show_default=True, help="Factor on the sampled errors; not valid with --bundle.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print results only.")
 def main(
     bundle: Path | None, sequences: int, seconds: float, noise: float, seed: int, as_json: bool, quiet: bool
@@ -159,7 +158,7 @@ def main(
             f"--noise {noise:g}; give a number above 0, and leave it out with --bundle, whose errors are its own."
         )
     from coevoer_edge.bundle import Bundle
-    from coevoer_edge.evaluation.sequences import drawn_noise, seen_by
+    from coevoer_edge.evaluation.sequences import seen_by, with_sampled_errors
     from coevoer_edge.runtime import open_runtime
 
     steps, tracks, triples = Steps(1, quiet=quiet or as_json), Tracks(), []
@@ -173,12 +172,15 @@ def main(
     steps.step(f"Smooth {sequences} sequences of {seconds:g} s")
     for number in steps.track(range(sequences), lambda i: f"sequence {i}"):
         if runtime is None:
-            sequence = drawn_noise(seed, number, seconds, tracks.model, noise)
+            sequence = with_sampled_errors(seed, number, seconds, tracks.model, noise)
         else:
             sequence = seen_by(runtime, seed, number, seconds, tracks.model)
         triples.append(tracks.of(sequence, rules))
     rows = steadiness_of(triples)
-    click.echo(json.dumps([asdict(row) | {"less": row.less} for row in rows], indent=1) if as_json else report(rows))
+    if as_json:
+        print_json([asdict(row) | {"less": row.less} for row in rows])
+    else:
+        click.echo(report(rows))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Only the command line is here; `coevoer_edge.export.exporter.export` does the work and can be called from Python.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ from coevoer_edge.errors import InputError
 from coevoer_edge.export.request import recipe_of, targets_of
 from coevoer_edge.lowering.recipe import ALIASES, BACKENDS, DEPLOYMENT_TARGETS, TARGETS
 from coevoer_edge.quantization.recipe import PRECISIONS
-from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.console import JSON_OPTION, Command, Steps, print_json
 from coevoer_edge.terminal.quiet import quietly
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--skip-parity", is_flag=True, help="Skip both accuracy checks; the manifest and the model card record that."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def command(
     targets: tuple[str, ...],
@@ -104,7 +103,7 @@ def command(
     bundles = export(request, steps)
     _report(bundles, backend, steps)
     if as_json:
-        click.echo(json.dumps([_summary(bundle) for bundle in bundles], indent=1))
+        print_json([_summary(bundle) for bundle in bundles])
 
 
 def _summary(bundle: "Bundle") -> dict[str, object]:

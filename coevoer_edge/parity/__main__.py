@@ -3,14 +3,13 @@
 In: bundles of one quantized program, images, a budget. Out: a table, reports; exit code 1 for figures over budget.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from coevoer_edge.errors import CheckFailed
-from coevoer_edge.terminal.console import Command, Steps
+from coevoer_edge.terminal.console import JSON_OPTION, Command, Steps, print_json
 from coevoer_edge.terminal.quiet import quietly
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _MOST = 12  # violations in the error; the reports list all of them
 @click.option("--layers", is_flag=True, help="Compare layer by layer, even if everything is within budget.")
 @click.option("-o", "--output-dir", type=click.Path(path_type=Path), help="Folder for JSON, JUnit, Markdown and HTML.")
 @click.option("--overwrite", is_flag=True, help="Replace reports that exist.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print only errors and the JSON.")
 def command(
     bundles: tuple[Path, ...],
@@ -92,7 +91,7 @@ def command(
     for ladder in found.ladders:
         steps.result(f"Parity {ladder.verdict}: {ladder.bundle}, {ladder.images} images, budget {ladder.budget}")
     if as_json:
-        click.echo(json.dumps(as_dict(found.ladders), allow_nan=False))
+        print_json(as_dict(found.ladders))
     _refuse(found)
 
 

@@ -4,7 +4,6 @@ In: the command line. Out: what `run_images` and `run_stream` write. A folder st
 suffix of a video is a video, any other an image.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from coevoer_edge.output.results import UNTRAINED
 from coevoer_edge.run.images import Outcome
 from coevoer_edge.run.images import run_images as run
 from coevoer_edge.run.stream import StreamOptions, is_stream, refuse_problem, run_stream, stream_lines, stream_summary
-from coevoer_edge.terminal.console import INTERRUPTED, Command, Steps
+from coevoer_edge.terminal.console import INTERRUPTED, JSON_OPTION, Command, Steps, print_json
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
@@ -41,7 +40,7 @@ def _report(bundle: "Bundle", outcomes: Sequence[Outcome], steps: Steps, as_json
             "written": [{"image": str(o.image), "files": [str(f) for f in o.files]} for o in outcomes if not o.error],
             "failed": [{"image": str(o.image), "error": o.error} for o in failed],
         }
-        click.echo(json.dumps(summary, indent=1))
+        print_json(summary)
     if failed:
         raise CheckFailed(
             f"{len(failed)} of {len(outcomes)} images could not be used: {', '.join(o.image.name for o in failed)}."
@@ -91,7 +90,7 @@ def _refuse_misplaced(context: click.Context, stream: bool) -> None:
 )
 @click.option("--no-overlay", is_flag=True, help="Write no overlay picture or video.")
 @click.option("--overwrite", is_flag=True, help="Replace existing results.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON document on stdout, and nothing else there.")
+@JSON_OPTION
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @click.pass_context
 def command(
@@ -139,7 +138,7 @@ def command(
     for line in stream_lines(opened, outcome):
         steps.result(line)
     if as_json:
-        click.echo(json.dumps(stream_summary(opened, outcome), indent=1))
+        print_json(stream_summary(opened, outcome))
     refuse_problem(outcome)
     if outcome.interrupted and camera_number(source) is None:
         context.exit(INTERRUPTED)

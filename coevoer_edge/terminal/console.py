@@ -4,6 +4,7 @@ In: errors, titles, items. Out: `Error: ...` and exit code 2 (1 for a failed che
 results on stdout, so that `--json` can be piped.
 """
 
+import json
 import os
 import sys
 import threading
@@ -33,6 +34,10 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
 OWN_FAULT = 70
 """Exit code after an internal error (EX_SOFTWARE of sysexits.h); never 1, which means a failed check."""
+
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print only a JSON document on stdout.")
+"""The option of every command that can print its result for scripts; `print_json` prints it."""
 
 
 class Command(click.Command):
@@ -81,6 +86,11 @@ class _UserError(click.ClickException):
 
 class _CheckFailure(click.ClickException):
     exit_code = 1
+
+
+def print_json(document: Any) -> None:
+    """Print a JSON document as one line on stdout."""
+    click.echo(json.dumps(document, allow_nan=False))
 
 
 class Steps:

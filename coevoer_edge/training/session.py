@@ -3,7 +3,6 @@
 In: the command line's values. Out: `Settings`, the recipe, a launched `Fabric`, the last lines of output.
 """
 
-import json
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from coevoer_edge.errors import InputError, PlatformError
-from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.console import JSON_OPTION, Steps, print_json
 from coevoer_edge.terminal.device import DEVICE_HELP, find_device
 from coevoer_edge.training.recipe import Augmentation, TrainingRecipe, names
 
@@ -126,7 +125,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Stop after this time, with a checkpoint.",
         ),
         click.option("--compile", is_flag=True, help="Compile the network (torch.compile)."),
-        click.option("--json", "as_json", is_flag=True, help="Print only a JSON document on stdout."),
+        JSON_OPTION,
         click.option("--quiet", is_flag=True, help="Print errors only."),
     )
     for option in reversed(options):
@@ -220,4 +219,4 @@ def report(
         steps.result(f"Next: python -m coevoer_edge.evaluate --checkpoint {weights}")
     if settings.as_json and is_first_process():
         losses: dict[str, Any] = next((line for line in reversed(folder.lines()) if "total" in line), {})
-        click.echo(json.dumps({"output": str(folder.path), "step": reached, "steps": recipe.steps, "last": losses}))
+        print_json({"output": str(folder.path), "step": reached, "steps": recipe.steps, "last": losses})

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from coevoer_edge.body.rotations import geodesic_deg
 from coevoer_edge.evaluation import steadiness
-from coevoer_edge.evaluation.sequences import drawn_noise
+from coevoer_edge.evaluation.sequences import with_sampled_errors
 from coevoer_edge.evaluation.steadiness import STEADINESS_PARTS, Tracks, steadiness_of
 from coevoer_edge.pipeline.constants import PIPELINE
 
@@ -43,14 +43,14 @@ def test_white_noise_is_measured_as_jitter():
 
 def test_smoothing_takes_more_than_half_the_jitter_for_less_than_a_frame(tracks):
     """The page's figures are of 16 longer sequences; these few vary by some percent."""
-    triples = [tracks.of(drawn_noise(3, i, 4.0, tracks.model), PIPELINE.smoothing) for i in range(3)]
+    triples = [tracks.of(with_sampled_errors(3, i, 4.0, tracks.model), PIPELINE.smoothing) for i in range(3)]
     for row in steadiness_of(triples):
         assert row.less > 0.55, row
         assert row.lag < 1.2, row
 
 
 def test_sequences_move_like_people_and_stay_the_same(tracks):
-    one, again = (drawn_noise(5, 1, 2.0, tracks.model) for _ in range(2))
+    one, again = (with_sampled_errors(5, 1, 2.0, tracks.model) for _ in range(2))
     np.testing.assert_array_equal(one.raw.body_pose, again.raw.body_pose)
     assert one.truth.body_pose.shape == (60, 21, 3, 3)
     np.testing.assert_array_equal(one.truth.betas, np.tile(one.truth.betas[0], (60, 1)))
