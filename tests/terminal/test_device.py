@@ -60,5 +60,5 @@ def test_training_takes_the_same_devices(two_gpus: None) -> None:
     with pytest.raises(InputError) as error:
         _accelerator(Settings(device="cuda:1", devices=2))
     assert str(error.value) == (
-        "--device cuda:1 is one device, and --devices asks for 2 processes; leave --devices out, or give --device cuda."
+        "--device cuda:1 is one device, but --devices requests 2 processes; omit --devices, or give --device cuda."
     )
