@@ -1,4 +1,4 @@
-"""The command `bench`: bundles and peers side by side in one run.
+"""The command `bench`: time bundles and peers side by side in one run.
 
 `coevoer_edge.bench(...)` does from Python what the command does.
 """
@@ -31,7 +31,7 @@ def bench(
     starts: int = 3,
     quiet: bool = True,
 ) -> "Report":
-    """Time bundles side by side: the network alone, and the whole pipeline from a video's frame to a mesh.
+    """Time bundles side by side: the network alone, and the whole pipeline from a video frame to a mesh.
 
         report = coevoer_edge.bench(["artifacts/coevoer-t-onnx-w8a8", "artifacts/coevoer-t-onnx-fp32"])
         for row in report.rows:
@@ -47,13 +47,13 @@ def bench(
         quiet: False prints steps and progress on stderr.
 
     Returns:
-        A row for each subject: times in ms, memory and sizes in MB, ratios to the first row of its kind.
+        A report with a row for each subject: times in ms, memory and sizes in MB, ratios to the first row of its kind.
         `coevoer_edge.bench.table.as_text(report)` is the table that the command prints.
 
     Raises:
         InputError: an unknown peer, or a number below 1.
         BundleError: a bundle that cannot be opened or loaded.
-        PlatformError: a Core ML bundle anywhere but on macOS, or a peer that is not installed.
+        PlatformError: a Core ML bundle on a system other than macOS, or a peer that is not installed.
     """
     from coevoer_edge.bench.report import BenchRequest
     from coevoer_edge.bench.report import bench as run

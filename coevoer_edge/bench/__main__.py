@@ -1,4 +1,4 @@
-"""`coevoer-edge bench`: bundles and peers side by side in one run, the network alone and the whole pipeline.
+"""`coevoer-edge bench`: time bundles and peers side by side in one run, the network alone and the whole pipeline.
 
 In: bundle folders. Out: a table of times, memory and sizes, ratios, JSON. `report.bench` does the same from Python and
 describes what each row times.
@@ -57,7 +57,7 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Time bundles side by side: the network alone, and the whole pipeline from a video's frame to a mesh.
+    """Time bundles side by side: the network alone, and the whole pipeline from a video frame to a mesh.
 
     Every row runs in a process of its own, and the processes take turns, so that background load affects all rows
     equally. The first row of each kind is the baseline of the ratios. Compare ratios: times depend on the machine.

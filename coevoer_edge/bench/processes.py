@@ -19,7 +19,7 @@ from coevoer_edge.errors import CoEvoerError, PlatformError
 _SCRIPT = Path(__file__).with_name("worker.py")
 _SHOWN = 5  # lines of a process's output before it died
 _HOLISTIC = (
-    "{python} has no MediaPipe Holistic ({what}). The last mediapipe that has it, with its models inside, is 0.10.21. "
+    "{python} has no MediaPipe Holistic ({what}). The last mediapipe that includes it and its models is 0.10.21. "
     "It needs numpy below 2, so it cannot be installed beside coevoer-edge. Give it an environment of its own, with "
     "Python 3.9 to 3.12:  python3.11 -m venv holistic && holistic/bin/pip install mediapipe==0.10.21  "
     "Then add  --mediapipe-python holistic/bin/python"
@@ -46,17 +46,19 @@ class Worker:
             )
         except OSError as error:
             self._said.close()
-            raise PlatformError(f"Cannot start {self._python} ({error}); give the path of a Python.") from error
+            raise PlatformError(
+                f"Cannot start {self._python} ({error}); give the path of a Python interpreter."
+            ) from error
         try:
             self._read()
         except BaseException:
             self._end()
             raise
         self.start_ms = (time.perf_counter() - begin) * 1000
-        """From the start of the process to its first result."""
+        """Milliseconds from the start of the process to its first result."""
 
     def turn(self) -> float:
-        """Milliseconds of one turn."""
+        """Run one turn and return its milliseconds."""
         self._write(b"\n")
         return float(self._read()["ms"])
 
@@ -83,7 +85,7 @@ class Worker:
             self._process.stdin.write(line)
             self._process.stdin.flush()
         except BrokenPipeError:
-            self._read()  # says why
+            self._read()  # raises the reason
             raise
 
     def _read(self) -> dict[str, Any]:

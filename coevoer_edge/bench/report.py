@@ -1,13 +1,13 @@
 """Time bundles and peers side by side.
 
-In: `BenchRequest`. Out: `Report`: a `Row` each, and `Comparison`s between them.
+In: `BenchRequest`. Out: `Report`: a `Row` for each subject, and `Comparison`s between rows.
 
 | kind | what a turn is |
 |---|---|
 | network | a crop (256, 192, 3) to the contract's outputs |
 | pipeline | a frame of 640 x 480 px to a smoothed person with a mesh: `Estimator.detect_for_video` and `mesh()` |
 | mesh | SMPL-X parameters to the open body's vertices |
-| gemm | one large INT8 product: the machine's own peak |
+| gemm | one large INT8 matrix product, which gives the machine's peak |
 
 Pipelines get the same frames of one synthetic person (stream.py). The network runs on each and is timed, but the rest
 of the pipeline continues with the true outputs, because a network that finds nobody, such as an untrained one, would
@@ -37,7 +37,7 @@ BENCH_SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What to time. `peers` are names of `coevoer_edge.bench.PEERS`."""
+    """What to time. `peers` are names from `coevoer_edge.bench.PEERS`."""
 
     bundles: Sequence[Path]
     rounds: int = 100
@@ -64,15 +64,15 @@ class Row:
     peak_mb: float | None
     megabytes: float | None  # of the network's file, or of all files
     gmacs_per_s: float | None
-    share_of_peak: float | None  # its multiply-accumulates a second over the GEMM's; INT8 networks only
-    found: dict[str, float] = field(default_factory=dict)  # MediaPipe: share of turns by what it found
+    share_of_peak: float | None  # multiply-accumulates per second relative to the GEMM's; INT8 networks only
+    found: dict[str, float] = field(default_factory=dict)  # MediaPipe: share of turns in which it found each part
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One comparison between rows of a run."""
 
-    what: str  # "int8_speed": times faster than FP32; "time_of_mediapipe": share of its time
+    what: str  # "int8_speed": times faster than FP32; "time_of_mediapipe": fraction of MediaPipe's time
     name: str
     against: str
     value: float
@@ -80,7 +80,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole run."""
+    """The result of a run."""
 
     rounds: int
     threads: int | None
@@ -96,7 +96,7 @@ def bench(request: BenchRequest, steps: Steps | None = None) -> Report:
 
     Raises:
         BundleError: a bundle that cannot be opened or loaded.
-        PlatformError: a Core ML bundle anywhere but on macOS; a peer that is not installed.
+        PlatformError: a Core ML bundle on a system other than macOS, or a peer that is not installed.
     """
     from coevoer_edge.bench.processes import Worker
     from coevoer_edge.bench.stream import draw_stream
@@ -173,7 +173,7 @@ def sum_up(
 
 
 def compare(rows: Sequence[Row]) -> list[Comparison]:
-    """INT8 networks against FP32 ones of the same model and target; pipelines against MediaPipe's."""
+    """Compare INT8 networks with FP32 ones of the same model and target, and pipelines with MediaPipe's."""
     floats = {(r.model, r.target): r for r in rows if r.kind == "network" and r.precision == "fp32"}
     peer = next((row for row in rows if row.name == HOLISTIC), None)
     found = []
@@ -188,7 +188,7 @@ def compare(rows: Sequence[Row]) -> list[Comparison]:
 
 
 def as_table(report: Report) -> dict[str, Any]:
-    """For JSON: the fields of `Report`, and the schema's version. Fields may be added, none changes its meaning."""
+    """The fields of `Report` and the schema version, for JSON. Fields may be added; none changes its meaning."""
     return {"schema_version": BENCH_SCHEMA_VERSION, **asdict(report)}
 
 

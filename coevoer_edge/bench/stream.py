@@ -35,7 +35,7 @@ _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """T frames (T, 480, 640, 3) uint8 RGB at 30 a second, and the contract's outputs for each, (T, ...) float32."""
+    """T frames (T, 480, 640, 3) uint8 RGB at 30 per second, and the contract's outputs for each, (T, ...) float32."""
 
     frames: NDArray[np.uint8]
     answers: Outputs

@@ -1,6 +1,6 @@
 """The subjects of a benchmark run: one row each, with the job that a worker process does for it.
 
-In: opened bundles, peers. Out: `Subject`s, the rows of one kind together.
+In: opened bundles, peers. Out: `Subject`s, grouped by kind.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Subject:
     precision: str = ""
     megabytes: float | None = None
     macs: int | None = None  # multiply-accumulates of one turn, where known
-    python: Path | None = None  # None: this one
+    python: Path | None = None  # None: this interpreter
 
     @property
     def starts(self) -> bool:
@@ -48,7 +48,7 @@ def subjects(
     stream: Path,
     mediapipe_python: Path,
 ) -> list[Subject]:
-    """All rows of a run. `stream` is a folder of `Stream.save`; checkpoints of eager peers are written into it."""
+    """All subjects of a run. `Stream.save` wrote the folder `stream`; checkpoints of eager peers are written to it."""
     networks, pipelines = [], []
     models: dict[tuple[str, int], CoEvoer | None] = {}
     for bundle in bundles:
@@ -93,7 +93,7 @@ def subjects(
 def network_of(manifest: Manifest) -> "CoEvoer | None":
     """A bundle's network with any weights: the variant (Table 4) of its model that the manifest names.
 
-    None for a model of another name, and for bundles of version 0.1, which do not name the variant.
+    None for an unknown model, and for bundles of version 0.1, whose manifest does not name the variant.
     """
     from coevoer_edge.model import MODEL_NAMES
     from coevoer_edge.model.build import blank

@@ -12,7 +12,7 @@ TITLES: dict[SubjectKind, str] = {
     "gemm": "INT8 peak",
 }
 HEAD = ("runtime", "median ms", "p90 ms", "speed", "cold start s", "peak MB", "file MB", "of INT8 peak")
-_LEFT = 1  # columns of HEAD that are words
+_LEFT = 1  # number of text columns in HEAD
 _GAP = 2
 
 
@@ -65,11 +65,11 @@ def _closing(report: Report) -> list[str]:
     lines = [_sentence(comparison) for comparison in report.comparisons]
     for row in report.rows:
         if row.kind == "gemm" and row.gmacs_per_s is not None:
-            lines.append(f"INT8 peak of this machine, by a plain product: {row.gmacs_per_s:.0f} GMACs/s")
+            lines.append(f"INT8 peak of this machine, measured with a matrix product: {row.gmacs_per_s:.0f} GMACs/s")
         if row.found:
             shares = ", ".join(f"{part.replace('_', ' ')} {share:.0%}" for part, share in row.found.items())
-            lines.append(f"{row.name} found in its frames: {shares}")
-    threads = f"--threads {report.threads}" if report.threads else "threads as each runtime chooses"
+            lines.append(f"{row.name}, share of frames with a detection: {shares}")
+    threads = f"--threads {report.threads}" if report.threads else "threads chosen by each runtime"
     lines.append(f"{report.cpu}, {report.cores} cores, {threads}; medians of {report.rounds} rounds")
     return lines
 

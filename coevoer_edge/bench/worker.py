@@ -108,7 +108,7 @@ def mesh(job: dict[str, Any]) -> tuple[Turn, About]:
 
 
 def gemm(job: dict[str, Any]) -> tuple[Turn, About]:
-    """One plain INT8 product in ONNX Runtime, uint8 by int8 to int32, `size` cubed; the weights are packed before."""
+    """One INT8 matrix product in ONNX Runtime, uint8 by int8 to int32, `size` cubed, with weights packed beforehand."""
     import numpy as np
     import onnx
     import onnxruntime
@@ -157,7 +157,7 @@ def eager(job: dict[str, Any]) -> tuple[Turn, About]:
 
 
 def holistic(job: dict[str, Any]) -> tuple[Turn, About]:
-    """MediaPipe Holistic on the stream's frames, as a video: complexity 1, refined face, threads of its own choice."""
+    """MediaPipe Holistic on the stream's frames, as a video: complexity 1, refined face, its own choice of threads."""
     from importlib import import_module
 
     solution = import_module("mediapipe.python.solutions.holistic")
@@ -224,7 +224,8 @@ def _say(value: dict[str, Any]) -> None:
 
 
 def _open(job: dict[str, Any]) -> tuple[Turn, About]:
-    # This folder's modules have short names; our own Python may need the package's folder, MediaPipe's must not see it.
+    # Remove this folder, whose modules have generic names. Our own Python may need the package's folder instead;
+    # MediaPipe's must not see it.
     sys.path[0:1] = [] if job["do"] == "holistic" else [str(Path(__file__).parents[2])]
     jobs = (network, pipeline, mesh, gemm, eager, holistic)
     return {do.__name__: do for do in jobs}[job["do"]](job)

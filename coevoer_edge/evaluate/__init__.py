@@ -42,7 +42,8 @@ def evaluate(
     Args:
         model: the embedded model to measure; None for the default.
         checkpoint: your own weights (.safetensors).
-        bundle: an exported artifact. With `model` or `checkpoint`, its float parent is measured too, and the loss.
+        bundle: an exported bundle. With `model` or `checkpoint`, its float parent is measured too, and the loss between
+            them.
         data: the test data.
         limit: the number of samples, an equal share from each domain; None for all.
         batch_size: samples in each batch.

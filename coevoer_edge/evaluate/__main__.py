@@ -1,6 +1,6 @@
-"""`coevoer-edge evaluate`: MPVPE and PA-MPVPE of a network or an exported artifact, beside the paper's table.
+"""`coevoer-edge evaluate`: MPVPE and PA-MPVPE of a network or an exported artifact, next to the paper's.
 
-In: weights or a bundle, a dataset. Out: the paper's Table 1 with the figures measured here, JSON, figures.
+In: weights or a bundle, a dataset. Out: the paper's Table 1 with the figures measured here, JSON, pictures.
 """
 
 from pathlib import Path
@@ -63,7 +63,7 @@ def command(
     """Measure body, hands and face of a network against a dataset.
 
     Without options, the embedded network is measured on the synthetic test split, which has two domains: the look of
-    the training images, and a look that training never saw. MPVPE and PA-MPVPE are aligned as in OSX.
+    the training images, and a look that was held out from training. MPVPE and PA-MPVPE are aligned as in OSX.
     """
     from coevoer_edge.evaluate.evaluator import EvaluateRequest, evaluate
 

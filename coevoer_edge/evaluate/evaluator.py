@@ -1,6 +1,6 @@
 """MPVPE and PA-MPVPE of a network, of an exported artifact, or of both side by side.
 
-In: `EvaluateRequest`. Out: `Evaluation`: figures as a table for JSON, the same as text beside the paper's, pictures.
+In: `EvaluateRequest`. Out: `Evaluation`: figures as a table for JSON, the same as text below the paper's, pictures.
 """
 
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ class EvaluateRequest:
 
     model: str | None = None  # None: the checkpoint's model, else the default
     checkpoint: Path | None = None  # None: the embedded weights
-    bundle: Path | None = None  # an exported artifact; with a model or checkpoint, its float parent is measured too
+    bundle: Path | None = None  # an exported bundle; with a model or checkpoint, its float parent is measured too
     data: str = SYNTHETIC
     limit: int | None = None  # samples; None: all
     batch_size: int = 32
-    device: str | None = None  # None: cuda where there is one, else cpu
+    device: str | None = None  # None: cuda if there is one, else cpu
     body: Path | None = None  # the user's SMPL-X; None: the open body
     figures: Path | None = None  # folder for pictures
-    beside: Sequence[Path] = ()  # further weights, in the pictures only
+    beside: Sequence[Path] = ()  # other weights, in the pictures only
     photographs: Path | None = None  # folder of photos, in the pictures only
 
 
@@ -88,7 +88,7 @@ def evaluate(request: EvaluateRequest, *, quiet: bool = True) -> Evaluation:
     place, figures = find_device(request.device), request.figures
     _check_folder(figures)
     if figures is None and (request.beside or request.photographs):
-        raise InputError("--beside and --photographs are for pictures; add --figures FOLDER.")
+        raise InputError("--beside and --photographs affect only the pictures; add --figures FOLDER.")
     photos = [] if request.photographs is None else image_files(request.photographs)
     body, without_float64 = BodyModel.open(request.body), place == "mps"
     measuring = MeasuringBody(body).to("cpu" if without_float64 else place)
@@ -138,8 +138,8 @@ def _subjects(model: str | None, checkpoint: Path | None, bundle: Path | None, d
         if opened is not None and opened.manifest.checkpoint.sha256 != subject.facts["sha256"]:
             raise InputError(
                 f"{opened.path} was exported from {opened.manifest.checkpoint.source}, not from "
-                f"{subject.facts['source']} (their sha256 differ); give its own weights, or leave --model and "
-                "--checkpoint out."
+                f"{subject.facts['source']} (their sha256 differ); give the bundle's own weights, or omit --model "
+                "and --checkpoint."
             )
         subjects.append(subject)
     if opened is not None:
@@ -240,7 +240,7 @@ def _draw(
     body: "BodyModel",
     photos: list[Path],
 ) -> list[Path]:
-    """The first and the worst samples of each domain, and photographs."""
+    """Render the first and the worst samples of each domain, and the photographs."""
     from PIL import Image
 
     from coevoer_edge.evaluation.figures import comparison, photographs

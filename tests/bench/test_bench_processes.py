@@ -1,4 +1,4 @@
-"""Workers: what they say, and what the user hears of one that fails."""
+"""Workers: their reports, and the message that the user gets when one fails."""
 
 import sys
 from collections.abc import Callable
@@ -18,7 +18,7 @@ Python = Callable[[str], Path]
 
 @pytest.fixture
 def python(tmp_path: Path) -> Python:
-    """`python(words)`: an interpreter that is started so; {} is this one."""
+    """`python(words)` makes an interpreter that is started by this shell command; {} stands for the current one."""
 
     def make(words: str) -> Path:
         path = tmp_path / "python"
@@ -54,8 +54,8 @@ def test_memory_is_its_own_and_not_that_of_whoever_started_it(stream: Path) -> N
 def test_missing_mediapipe(python: Python, stream: Path) -> None:
     path = python('exec {} -S "$@"')
     assert refusal(PlatformError, {"do": "holistic", "stream": str(stream)}, path) == (
-        f"{path} has no MediaPipe Holistic (No module named 'mediapipe'). The last mediapipe that has it, with its "
-        "models inside, is 0.10.21. It needs numpy below 2, so it cannot be installed beside coevoer-edge. Give it an "
+        f"{path} has no MediaPipe Holistic (No module named 'mediapipe'). The last mediapipe that includes it and "
+        "its models is 0.10.21. It needs numpy below 2, so it cannot be installed beside coevoer-edge. Give it an "
         "environment of its own, with Python 3.9 to 3.12:  python3.11 -m venv holistic && "
         "holistic/bin/pip install mediapipe==0.10.21  Then add  --mediapipe-python holistic/bin/python"
     )
@@ -102,7 +102,7 @@ def test_mediapipe_s_part_with_a_stand_in(python: Python, stream: Path, tmp_path
 def test_no_such_python(stream: Path) -> None:
     message = refusal(PlatformError, {"do": "holistic", "stream": str(stream)}, Path("nowhere/python"))
     assert message.startswith("Cannot start nowhere/python (")
-    assert message.endswith("); give the path of a Python.")
+    assert message.endswith("); give the path of a Python interpreter.")
 
 
 def test_a_process_that_dies_says_how(python: Python) -> None:

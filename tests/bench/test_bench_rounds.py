@@ -9,7 +9,7 @@ ROUNDS = 40
 
 
 def taken(seed: int = 0) -> tuple[list[int], np.ndarray]:
-    """Who had a turn when, and the times; turn n of subject s takes 100 s + n ms."""
+    """The order of the turns, and their times; turn n of subject s takes 100 s + n ms."""
     order: list[int] = []
 
     def turn(subject: int) -> float:

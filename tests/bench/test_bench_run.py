@@ -48,7 +48,7 @@ def test_two_bundles_side_by_side(bundles: list[Bundle]) -> None:
     assert all(0 < row["median_ms"] <= row["p90_ms"] for row in rows)
     assert all(row["cold_start_ms"] > 0 and row["peak_mb"] > 0 for row in rows[:4])
     assert [row["megabytes"] for row in rows[:4]] == [b.manifest.artifact_bytes / 1e6 for b in bundles] * 2
-    assert [row["share_of_peak"] for row in rows] == [None] * 6  # nobody knows the tiny network's work
+    assert [row["share_of_peak"] for row in rows] == [None] * 6  # the tiny network's work is unknown
     assert [(c["what"], c["name"], c["against"]) for c in table["comparisons"]] == [
         ("int8_speed", "tiny-onnx-w8a8", "tiny-onnx-fp32")
     ]
@@ -89,7 +89,7 @@ def test_a_network_of_another_name_or_of_an_older_bundle_is_unknown(model: str, 
 
 
 def test_eager_peers(bundles: list[Bundle], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for each network among the bundles, with the checkpoint that its worker loads."""
+    """There is one peer for each network among the bundles, with the checkpoint that its worker loads."""
     assert "coevoer-t" in embedded_models()
     network = build("coevoer-t").eval()
     monkeypatch.setattr("coevoer_edge.bench.subjects.network_of", lambda manifest: network)

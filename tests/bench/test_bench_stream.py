@@ -1,4 +1,4 @@
-"""The frames and answers that every pipeline gets."""
+"""The frames and network outputs that every pipeline processes."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_frames_and_answers_have_the_contract_s_shapes(stream: Stream) -> None:
 
 
 def test_the_person_is_followed_in_every_frame_of_every_round(stream: Stream) -> None:
-    """Whatever the network says: each pipeline crops, decodes, smooths and poses in every frame."""
+    """Each pipeline crops, decodes, smooths and poses in every frame, whatever the network returns."""
     with Estimator(Answering(stream), BodyModel.open(), trained=False) as estimator:
         for _ in range(2):
             estimator.start_stream()
@@ -55,7 +55,7 @@ def test_the_person_is_followed_in_every_frame_of_every_round(stream: Stream) ->
 
 
 def test_the_answers_are_about_the_person_in_the_picture(stream: Stream) -> None:
-    """The crop that follows from them holds what moves: outside it the picture does not change but for noise."""
+    """The crop that results from them contains all motion: outside it, the image changes only by noise."""
     with Estimator(Answering(stream), BodyModel.open(), trained=False, smooth=False) as estimator:
         person = estimator.detect_for_video(stream.frames[0], 0).person
     assert person is not None

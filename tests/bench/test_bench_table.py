@@ -1,4 +1,4 @@
-"""From times to rows, ratios and text, with numbers that can be checked by hand."""
+"""Conversion of times to rows, ratios and text, with numbers that can be checked by hand."""
 
 import json
 from dataclasses import fields
@@ -32,7 +32,7 @@ SAID: list[dict[str, Any]] = [
 
 @pytest.fixture
 def rows() -> list[Row]:
-    """Eleven rounds each: ten at 0.5 to 1.5 of the median and one outlier that neither median nor p90 sees."""
+    """Eleven rounds each: ten at 0.5 to 1.4 of the median, and one outlier that affects neither median nor p90."""
     shape = np.array([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 99.0])
     times_ms = np.array(MEDIANS)[:, None] * shape
     starts, peaks = [[900.0, 500.0, 700.0]] * len(SUBJECTS), [[3e8, 1e8, 2e8]] * len(SUBJECTS)
@@ -65,7 +65,7 @@ def test_sizes_come_from_the_manifest_or_from_the_peer(rows: list[Row]) -> None:
 
 
 def test_comparisons(rows: list[Row]) -> None:
-    """INT8 only against FP32 of the same model and target; pipelines against MediaPipe."""
+    """INT8 networks are compared only with FP32 ones of the same model and target, pipelines with MediaPipe."""
     assert compare(rows) == [
         Comparison("int8_speed", "t-w8a8", "t-fp32", 3.0),
         Comparison("time_of_mediapipe", "t-w8a8", HOLISTIC, pytest.approx(0.35)),
@@ -97,9 +97,9 @@ GEMM                onnxruntime         8.00    11.2   1.00x             -      
 
 t-w8a8: 3.00x as fast as t-fp32
 t-w8a8, whole pipeline: 0.35x the time of MediaPipe Holistic
-MediaPipe Holistic found in its frames: pose 100%, left hand 50%
-INT8 peak of this machine, by a plain product: 250 GMACs/s
-A processor, 2 cores, threads as each runtime chooses; medians of 11 rounds"""
+MediaPipe Holistic, share of frames with a detection: pose 100%, left hand 50%
+INT8 peak of this machine, measured with a matrix product: 250 GMACs/s
+A processor, 2 cores, threads chosen by each runtime; medians of 11 rounds"""
 
 
 def test_text(report: Report) -> None:
@@ -107,7 +107,7 @@ def test_text(report: Report) -> None:
 
 
 def test_markdown_says_the_same(report: Report) -> None:
-    """A table of equal rows; its words, and the lines below it, are those of the text."""
+    """The table's words, and the lines below it, are the same as in the text; all rows have the same length."""
     lines = as_markdown(report).splitlines()
     table, below = lines[: lines.index("")], lines[lines.index("") + 1 :]
     assert {line.count("|") for line in table} == {10}
