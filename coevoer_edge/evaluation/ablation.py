@@ -1,6 +1,7 @@
 """`python -m coevoer_edge.evaluation.ablation`: the paper's Table 4 from runs of `evaluate --json`.
 
-In: results of the full network and of its variants, on the same samples. Out: the table, published rows beside ours.
+In: results of the full network and of its variants, on the same samples. Out: the table, with our rows below the
+published ones.
 """
 
 import json
@@ -22,10 +23,10 @@ _WRITE_ONE = "Write one with `python -m coevoer_edge.evaluate --checkpoint FILE 
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """The last line of a file that `evaluate --json` wrote.
+    """Parse the last line of a file that `evaluate --json` wrote.
 
     Raises:
-        InputError: no file, no JSON in its last line, or not a result of a float network.
+        InputError: there is no file, its last line is not JSON, or it is not the result of a float network.
     """
     if not path.is_file():
         raise InputError(f"There is no result at {path}. {_WRITE_ONE}")
@@ -41,7 +42,7 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def ablation(results: Sequence[Mapping[str, Any]]) -> list[Section]:
-    """Table 4: the published rows, and ours in their order.
+    """Build Table 4: the published rows, and ours in the same order.
 
     Raises:
         InputError: no full network, no variant, two results of the same variant, one that lacks both modules, or
@@ -83,7 +84,7 @@ def command(results: tuple[Path, ...], markdown: bool) -> None:
     """Print Table 4 from RESULTS, files written by `evaluate --json`: the full network and its variants."""
     sections = ablation([read_result(path) for path in results])
     click.echo(as_markdown(sections) if markdown else as_text(sections))
-    click.echo("\nCompare the differences within a block only: the blocks are on different data.")
+    click.echo("\nCompare differences only within a block: the blocks were measured on different data.")
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ def choose(sources: Sequence[tuple[str, RecordSource]], limit: int | None) -> li
     domains.
 
     Raises:
-        InputError: there are fewer than `limit`.
+        InputError: there are fewer than `limit` samples.
     """
     total = sum(len(source) for _, source in sources)
     if limit is not None and limit > total:
-        raise InputError(f"--limit {limit} is more than the {total} samples there are; leave it out for all of them.")
+        raise InputError(f"--limit {limit} exceeds the {total} available samples; omit it to use them all.")
     left, open_, counts = total if limit is None else limit, list(range(len(sources))), [0] * len(sources)
     while left:
         open_ = [i for i in open_ if counts[i] < len(sources[i][1])]

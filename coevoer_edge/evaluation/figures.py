@@ -27,7 +27,7 @@ SECOND_VIEW_DEG = 60.0
 UNTRAINED_STAMP = "untrained"
 TRUTH = "ground truth"
 TRUTH_COLOR: Color = (176, 222, 164)
-_ENLARGED = 2  # tiles are this many times the crop
+_ENLARGED = 2  # size of a tile relative to the crop
 _BACKGROUND = 236
 _PHOTO_PX = 480  # longest side of a photograph's tile
 
@@ -80,7 +80,7 @@ def mesh_views(image: Pixels, vertices_cam: Float64Array, body: BodyModel, color
 def second_view(
     vertices_cam: Float64Array, camera: PinholeCamera, size_px: tuple[int, int], angle_deg: float = SECOND_VIEW_DEG
 ) -> Float64Array:
-    """Turn a mesh (V, 3) about the vertical through the middle of what the image shows of it, and centre that.
+    """Rotate a mesh (V, 3) about the vertical axis through the middle of its visible part, and centre that part.
 
     The middle keeps its depth, so the scale does not change. Of a mesh that is wholly outside the image, all vertices
     count.

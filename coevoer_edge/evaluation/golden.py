@@ -1,4 +1,4 @@
-"""Measure the distance of quantized program and artifact from the float network, over the golden images.
+"""Measure the distance of the quantized program and the artifact from the float network over the golden images.
 
 In: outputs of the three on the same images. Out: `GoldenParity`: errors by output, and mean vertex distance by part.
 
@@ -58,13 +58,13 @@ class GoldenParity:
 
     images: int
     runtime: str  # backend that ran the artifact
-    kind: Literal["runtime", "reference"]  # "reference" where the real one does not run
+    kind: Literal["runtime", "reference"]  # "reference" if the real one does not run here
     quantized_error: dict[str, float]  # root mean square over elements, mean over images
     artifact_error: dict[str, float]
-    ratio: dict[str, Ratio]  # artifact error over quantized error; "all" outputs, too
+    ratio: dict[str, Ratio]  # artifact error over quantized error; also for "all"
     self_check: float  # `self_check_ratio` over the images of the bundle
-    scale: dict[str, float]  # size of the float output itself, as the errors
-    quantized_vertices_mm: dict[str, float]  # mean vertex distance, pelvis at the same place
+    scale: dict[str, float]  # size of the float output, computed like the errors
+    quantized_vertices_mm: dict[str, float]  # mean vertex distance, aligned at the pelvis
     artifact_vertices_mm: dict[str, float]
 
     def faults(self, recipe: QuantizationRecipe) -> list[str]:
@@ -95,7 +95,7 @@ class GoldenParity:
         return _check(self.quantized_vertices_mm["all"], "mm", quantization_limit_mm())
 
     def entry(self, recipe: QuantizationRecipe) -> ParityEntry:
-        """For the manifest; ratios where there is a quantized program."""
+        """The manifest's entry, with ratios if there is a quantized program."""
         ratio, spread, self_check = None, None, None
         if recipe.precision == "w8a8":
             ratio = _rounded({name: ratio.value for name, ratio in self.ratio.items()})
@@ -129,7 +129,7 @@ def _check(figure: float, unit: str, limit: float) -> CheckEntry:
 
 
 def over(error: float, unit: float, both_zero: float) -> float:
-    """Error in units of another; infinite where only the unit is 0."""
+    """An error relative to `unit`; infinite if only the unit is 0, and `both_zero` if both are."""
     if unit:
         return error / unit
     return math.inf if error else both_zero
@@ -189,7 +189,7 @@ def error_ratio(
 ) -> dict[str, Ratio]:
     """The artifact's distance from float over the quantized program's, by output; 1 where both are exact.
 
-    `all`: the outputs together, each in units of the quantized program's mean error.
+    `all` combines the outputs, each in units of the quantized program's mean error.
     """
     found, allowed = _rms(artifact, exact), _rms(quantized, exact)
     ratios = {name: _ratio(errors, allowed[name]) for name, errors in found.items()}
@@ -224,7 +224,7 @@ def sizes(outputs: Sequence[Outputs]) -> dict[str, float]:
 
 
 def _mesh(outputs: Outputs, body: BodyModel) -> NDArray[np.floating]:
-    """Vertices (V, 3), m, in the root's frame moved to the pelvis: pose, shape and expression, not the camera."""
+    """Vertices (V, 3), m, relative to the pelvis: they show pose, shape and expression, but not the camera."""
     posed = body.pose(SmplxParameters.from_outputs(outputs))
     return posed.vertices - posed.joints[:1]
 

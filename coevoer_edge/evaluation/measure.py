@@ -71,7 +71,7 @@ class Result:
     seconds: float  # including the time to load the samples
 
     def summary(self) -> dict[str, float]:
-        """Means over the samples that count, and the median and 95th percentile of the angles; NaN without any."""
+        """Means over the samples that count, and median and 95th percentile of the angles; NaN if there are none."""
         means = {name: float(mean_of_known(values)) for name, values in self.values.items()}
         for part, angles in self.angles.items():
             counted = angles[~angles.isnan()]
@@ -85,13 +85,13 @@ class Result:
         return {name: int((~self.values[f"mpvpe_mm.{name}"].isnan()).sum()) for name in SETS}
 
     def worst(self, count: int) -> list[int]:
-        """Indices of the largest MPVPE, the worst first."""
+        """Indices of the samples with the largest MPVPE, the worst first."""
         errors = self.values[MAIN]
         order = torch.argsort(errors.nan_to_num(-1), descending=True, stable=True).tolist()
         return [self.indices[i] for i in order if not errors[i].isnan()][:count]
 
     def table(self) -> dict[str, Any]:
-        """For JSON: the summary nested by the dots of its names, None for what has no samples."""
+        """For JSON: the summary nested by the dots of its names, None for figures without samples."""
         nested: dict[str, Any] = {}
         for name, value in self.summary().items():
             *path, last = name.split(".")
@@ -122,18 +122,19 @@ def evaluate(
     batch_size: int = 32,
     steps: Steps | None = None,
 ) -> Result:
-    """Measure a network on samples of a dataset. The network's training mode is as before afterwards.
+    """Measure a network on samples of a dataset. The network's training mode is restored afterwards.
 
     Args:
-        network: runs where its weights are; the measuring is done where `body` is.
+        network: runs on the device of its weights; measures are computed on the device of `body`.
         source: the dataset.
-        indices: its samples.
-        body: poses prediction and truth.
-        batch_size: samples at a time.
+        indices: indices of the samples.
+        body: poses prediction and ground truth.
+        batch_size: number of samples per batch.
         steps: shows progress.
 
     Raises:
-        InputError: no indices, an index beyond the dataset, a batch size below 1, or predictions that are not finite.
+        InputError: there are no indices, one is outside the dataset, the batch size is below 1, or a prediction is not
+            finite.
     """
     _check(source, indices, batch_size)
     steps = steps or Steps(1, quiet=True)
@@ -162,13 +163,13 @@ def measure_batch(
 ) -> dict[str, Tensor]:
     """Every measure of a batch except the angles: (B,) each, NaN where a sample does not count.
 
-    `vertices` (B, V, 3), m, are the true meshes where the dataset has them; otherwise its parameters are posed.
+    `vertices` (B, V, 3), m, are the true meshes if the dataset has them; otherwise its parameters are posed.
     """
     predicted, truth = body(outputs), body(record)
     if vertices is not None:
         joints = truth.keypoints[:, : len(JOINT_NAMES)]
         meshes = body.of_vertices(vertices, joints)
-        # `record.camera` starts from the pelvis of the body layer, the dataset's camera from its own origin.
+        # `record.camera` is relative to the body layer's pelvis, the dataset's camera to its own origin.
         truth = body.of_vertices(vertices + (joints[:, :1] - meshes.anchors[:, :1]), joints)
         placed = record.keypoints_3d_weight[:, PELVIS] > 0  # EHF has meshes and no parameters
         record = record._replace(known=torch.where(placed[:, None], 1.0, record.known))

@@ -1,4 +1,4 @@
-"""The body that evaluation measures on: posed meshes with their points of alignment, vertex sets and keypoints.
+"""The body that evaluation measures on: posed meshes with their alignment points, vertex sets and keypoints.
 
 In: a `BodyModel`, SMPL-X parameters of a batch. Out: `Meshes`, and which vertices belong to which part.
 """
@@ -31,8 +31,8 @@ class Meshes(NamedTuple):
 class MeasuringBody(nn.Module):
     """Poses bodies for measurement.
 
-    The anchors are regressed from the posed mesh (J_regressor times vertices), as OSX does: a few mm from the joints
-    that forward kinematics gives.
+    The anchors are regressed from the posed mesh (J_regressor times vertices), as OSX does; they differ by a few mm
+    from the joints of forward kinematics.
 
     Raises:
         InputError: the file does not identify the vertices of face and hands, or has no face landmarks.

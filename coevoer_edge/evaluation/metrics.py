@@ -1,4 +1,4 @@
-"""The measures, one batched function each: distances, Procrustes alignment, angles, boxes.
+"""Batched metrics, one function each: distances, Procrustes alignment, angles, boxes.
 
 In: float tensors of a batch. Out: one number per sample (B,), NaN where a sample does not count. Distances keep the
 unit of their input.
@@ -29,8 +29,8 @@ def move_to(points: Tensor, anchor: Tensor, target_anchor: Tensor) -> Tensor:
 def procrustes(source: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Scale, turn and translate `source` (B, N, 3) onto `target`, least squares weighted by (B, N); float64.
 
-    A proper rotation: a mirror image is not turned inside out. OSX common/utils/transforms.py: rigid_align. Points
-    that all coincide are moved to the target's centre.
+    The rotation is proper: reflections are excluded. OSX common/utils/transforms.py: rigid_align. If all points
+    coincide, they are moved to the target's centre.
     """
     source, target = source.double(), target.double()
     share = torch.ones_like(source[..., 0]) if weight is None else weight.double()
@@ -83,5 +83,5 @@ def in_crop(points_px: Tensor) -> Tensor:
 
 
 def mean_of_known(values: Tensor) -> Tensor:
-    """Mean over the last axis without NaN, (..., n) to (...); NaN where all are."""
+    """Mean over the last axis, ignoring NaN, (..., n) to (...); NaN if all values are NaN."""
     return torch.nanmean(values, dim=-1)

@@ -6,7 +6,7 @@ In: nothing. Out: `TABLE_1` to `TABLE_4`. Source: CoEvoer (AAAI-26), tables 1 to
 from dataclasses import dataclass
 
 Triple = tuple[float | None, float | None, float | None]
-"""All, hand, face; mm. None where nothing is given."""
+"""All, hand, face; mm. None if the paper gives no value."""
 
 PAPER = "CoEvoer (AAAI-26)"
 

@@ -1,6 +1,6 @@
 """One way to run a network or an exported artifact.
 
-In: images (B, 3, 256, 192) uint8 RGB. Out: `CoEvoerOutputs`, finite, on the CPU or where the network is.
+In: images (B, 3, 256, 192) uint8 RGB. Out: finite `CoEvoerOutputs`, on the CPU or on the network's device.
 """
 
 import numpy as np

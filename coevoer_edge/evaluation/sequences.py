@@ -25,9 +25,9 @@ WIDTH_PX, HEIGHT_PX = 1280, 720
 DRIFT_S = 0.5
 """Time constant of the drifting part of the errors, which is as large as the independent part."""
 COEFFICIENT_NOISE = 0.1  # standard deviations of shape and expression
-_TORSO = 0.22  # of the frame's height
-_CAMERA_NOISE = 2.0  # of 255, from frame to frame, on rendered images
-_CROP_PX = _TORSO * HEIGHT_PX / 50  # px of the frame to one of the crop around such a torso
+_TORSO = 0.22  # its length in frame heights
+_CAMERA_NOISE = 2.0  # standard deviation of pixel noise on rendered images, of 255
+_CROP_PX = _TORSO * HEIGHT_PX / 50  # frame px per px of the crop around such a torso
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParamet
     for entry in _FIELDS:
         value = np.asarray(getattr(truth, entry.name), np.float64)
         if entry.name in NOISE_DEG:
-            sigma = noise * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # of each axis
+            sigma = noise * np.radians(NOISE_DEG[entry.name]) / np.sqrt(3)  # per axis
             values[entry.name] = value @ axis_angle_to_matrix(sigma * _noise(rng, value.shape[:-1]))
         else:
             values[entry.name] = value + noise * COEFFICIENT_NOISE * _noise(rng, value.shape)

@@ -31,7 +31,7 @@ STEADINESS_PARTS = ("body", "hands", "face", "place", "depth")
 UNITS = {"body": "mm", "hands": "mm", "face": "mm", "place": "mm", "depth": "1/1000 of z"}
 _FIELDS = fields(SmplxParameters)
 _BODY = [i for i, n in enumerate(JOINT_NAMES) if n in CROP_RULE.next_crop_joints and n in BODY_JOINT_NAMES[1:]]
-_FINGERS = slice(len(BODY_JOINT_NAMES) + len(FACE_JOINT_NAMES), NUM_JOINTS + 10)  # with their tips
+_FINGERS = slice(len(BODY_JOINT_NAMES) + len(FACE_JOINT_NAMES), NUM_JOINTS + 10)  # including fingertips
 _FACE = slice(NUM_JOINTS + 10, None)
 _FIRST = 10  # frames before the filters have settled are not counted
 _ROWS = "{part:6} {raw:8.2f} {smoothed:9.2f} {less:7.0%} {lag:8.2f}   {raw_error:7.2f} {smoothed_error:9.2f}   {unit}"
@@ -56,7 +56,7 @@ class Steadiness:
 
 
 def steadiness_of(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadiness]:
-    """Points over time (T, n, 3) of each part: true, raw, smoothed; one triple for each sequence."""
+    """Measure points over time (T, n, 3) of each part, given as one triple (true, raw, smoothed) for each sequence."""
     rows = []
     for part in STEADINESS_PARTS:
         jitter: list[list[Float64Array]] = [[], []]
@@ -75,7 +75,7 @@ def steadiness_of(tracks: Frames[tuple[Points, Points, Points]]) -> list[Steadin
 
 
 class Tracks:
-    """Turns sequences into points over time.
+    """Converts sequences to points over time.
 
     The body's joints relative to the pelvis, fingers with the arm at rest, face landmarks with the head at rest and the
     position across the view at the person's depth are in mm, and the depth is in 1/1000.
@@ -89,7 +89,7 @@ class Tracks:
         self._layer = KeypointLayer(self.model)
 
     def of(self, sequence: "Sequence", rules: SmoothingRules) -> tuple[Points, Points, Points]:
-        """True, raw and smoothed."""
+        """True, raw and smoothed points."""
         from coevoer_edge.evaluation.sequences import FRAME_RATE_HZ, stacked
         from coevoer_edge.pipeline.smoothing import PersonSmoother
 
@@ -134,13 +134,13 @@ class Tracks:
 
 
 def report(rows: Frames[Steadiness]) -> str:
-    """A table."""
+    """Format the rows as a table."""
     head = "part        raw  smoothed    less      lag   err raw  err smth   unit (jitter: per frame^2)"
     return "\n".join([head, *[_ROWS.format(**asdict(row), less=row.less) for row in rows]])
 
 
 @click.command(cls=Command)
-@click.option("--bundle", type=click.Path(path_type=Path), help="Smooth this network's results for rendered images.")
+@click.option("--bundle", type=click.Path(path_type=Path), help="Smooth this network's outputs for rendered images.")
 @click.option("--sequences", default=16, show_default=True, help="Number of synthetic sequences.")
 @click.option("--seconds", default=8.0, show_default=True, help="Length of each sequence in seconds.")
 @click.option("--noise", default=1.0, show_default=True, help="Factor on the sampled errors; not valid with --bundle.")

@@ -1,4 +1,4 @@
-"""Tables in the paper's form: sections of rows, published and measured, as terminal text and as Markdown.
+"""Format tables as in the paper: sections of published and measured rows, as terminal text and as Markdown.
 
 In: `Section`s of `PublishedRow`s. Out: text.
 """
@@ -23,7 +23,7 @@ class Section:
 
 
 def row_of(name: str, table: Mapping[str, Any], suffix: str = "") -> PublishedRow:
-    """A row of a result's JSON table; `suffix` "_in_crop" takes the figures over vertices within the crop."""
+    """A row from a result's JSON table; `suffix` "_in_crop" uses the figures over vertices within the crop."""
 
     def triple(key: str) -> Triple:
         all_, hand, face = (table[key][part] for part in _SETS)

@@ -1,4 +1,4 @@
-"""The command `evaluate` on three known people: what it prints, its JSON, its figures, what it refuses."""
+"""The command `evaluate` on three known people: its text, JSON, pictures and errors."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def body():
 
 @pytest.fixture
 def world(monkeypatch, body):
-    """Two domains of three people; the embedded weights know them, a bundle knows them less well."""
+    """Two domains of three people; the embedded weights predict them exactly, a bundle less exactly."""
     people = People(body)
     state = SimpleNamespace(people=people, network=Knowing(people), sha256="s", asked=[])
 
@@ -144,7 +144,7 @@ def test_figures(world, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--limit", 7], "--limit 7 is more than the 6 samples there are"),
+        (["--limit", 7], "--limit 7 exceeds the 6 available samples"),
         (["--device", "tpu"], "Unknown device 'tpu'; valid: cpu, cuda, cuda:1, mps."),
         (["--device", "cpu:1"], "Unknown device 'cpu:1'"),
         (["--device", "cuda:99"], "This machine has no device cuda:99"),

@@ -1,4 +1,4 @@
-"""Sheets: their size, what is drawn where, and the second view."""
+"""Sheets: their size and contents, and the second view."""
 
 import numpy as np
 import pytest
@@ -71,7 +71,7 @@ def test_second_view_turns_about_the_vertical_and_is_centred():
     assert np.ptp(half, axis=0) == pytest.approx(
         (0.4 * 0.5 + 0.2 * np.sqrt(0.75), 0.6, 0.4 * np.sqrt(0.75) + 0.2 * 0.5)
     )
-    away = second_view(np.add(box, (50, 0, 0)), VIRTUAL_CAMERA, (192, 256), 90)  # out of the image: taken whole
+    away = second_view(np.add(box, (50, 0, 0)), VIRTUAL_CAMERA, (192, 256), 90)  # outside the image
     assert away == pytest.approx(turned)
 
 

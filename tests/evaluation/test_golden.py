@@ -1,4 +1,4 @@
-"""The measure itself, on outputs made by hand whose distances are known."""
+"""The parity measure, on hand-made outputs with known distances."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def body() -> BodyModel:
 
 
 def rest() -> Outputs:
-    """T-pose of the mean shape, everything else 1."""
+    """The T-pose of the mean shape, with all other outputs 1."""
     outputs = {output.name: np.ones(output.shape, np.float32) for output in contract.OUTPUTS}
     for output in contract.OUTPUTS:
         if output.shape[-2:] == (3, 3):
@@ -100,7 +100,7 @@ def test_int8_is_held_to_the_quantized_program(body: BodyModel, error: float, pa
 
 @pytest.mark.parametrize(("error", "passes"), [(0.12, True), (0.14, False)])
 def test_the_self_check_is_held_to_a_limit_of_its_own(body: BodyModel, error: float, passes: bool) -> None:
-    """Every output off by as much, in the images of the bundle only."""
+    """Every output has the same error, in the images of the bundle only."""
     quantized, artifact = rest(), rest()
     for name in contract.OUTPUT_NAMES:
         quantized[name], artifact[name] = quantized[name] + np.float32(0.1), artifact[name] + np.float32(error)
@@ -178,7 +178,7 @@ def turned(joint: str, angle_rad: float) -> Outputs:
 
 
 def weight_below(joint: int) -> np.ndarray:
-    """How much of each vertex hangs on a joint or on one that follows it."""
+    """Each vertex's total weight on a joint and its descendants."""
     below = {joint}
     for child, parent in enumerate(PARENTS):
         if parent in below:
@@ -188,7 +188,7 @@ def weight_below(joint: int) -> np.ndarray:
 
 @pytest.mark.parametrize("joint", ["pelvis", "jaw", "left_wrist", "right_elbow"])
 def test_rotation_about_one_joint(body: BodyModel, joint: str) -> None:
-    """A vertex at distance r of the axis moves by 2 r sin(angle / 2), as much as it hangs on the joint."""
+    """A vertex at distance r from the axis moves by 2 r sin(angle / 2), times its weight on the joint."""
     angle_rad, index = 0.1, JOINT_NAMES.index(joint)
     still = body.pose(SmplxParameters.rest())
     r = np.linalg.norm((still.vertices - still.joints[index])[:, 1:], axis=1)
@@ -235,14 +235,14 @@ def test_entry(body: BodyModel) -> None:
 
 
 def test_two_checks_with_two_limits(body: BodyModel) -> None:
-    """A file as good as the quantized program passes the one, whatever the quantized program is worth."""
+    """A file as good as the quantized program passes the lowering check, however bad the quantized program is."""
     tilted = turned("spine1", 0.1)
     entry = parity(body, [tilted], [tilted]).entry(W8A8)
     assert entry.lowering == CheckEntry(1.0, "times the quantized program's error", 1.1, "pass")
     assert entry.quantization is not None
     assert (entry.quantization.unit, entry.quantization.limit, entry.quantization.verdict) == ("mm", 0.5, "over")
     assert entry.quantization.figure > 10
-    assert entry.verdict == "pass"  # of the lowering: a bundle is written
+    assert entry.verdict == "pass"  # on the lowering, so a bundle is written
     near = parity(body, [rest()], [rest()]).entry(W8A8)
     assert near.quantization == CheckEntry(0.0, "mm", 0.5, "pass")
 
@@ -257,7 +257,7 @@ def test_the_limit_of_quantization_is_the_default_budgets() -> None:
 
 
 def test_a_float_format_has_no_ratios(body: BodyModel) -> None:
-    """Its quantized program is the float network, and an error over 0 is no JSON."""
+    """Its quantized program is the float network, and a ratio to 0 cannot be written as JSON."""
     entry = parity(body, [rest()], [shifted(1e-4)]).entry(QuantizationRecipe.open("fp16"))
     table = to_table(entry)
     assert list(table["rms_error"]) == ["quantized", "artifact"]

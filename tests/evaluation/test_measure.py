@@ -1,4 +1,4 @@
-"""`evaluate` on three people whose truth is known."""
+"""`evaluate` on three people with known ground truth."""
 
 import numpy as np
 import pytest
@@ -124,7 +124,7 @@ def test_in_crop_leaves_out_what_the_crop_does_not_show(body):
     def bend_knees(values):
         values["body_pose"][:, 3:5] = values["body_pose"][:, 3:5] @ torch.linalg.matrix_power(TEN_DEG, 4)
 
-    camera = torch.tensor((0.0, 0.6, 12.0)).repeat(3, 1)  # close: the legs are out of the crop
+    camera = torch.tensor((0.0, 0.6, 12.0)).repeat(3, 1)  # close: the legs are outside the crop
     people = People(body, camera=camera)
     found = evaluate(Knowing(people, bend_knees), people, range(3), body).summary()
     assert found["mpvpe_mm.all"] > 10

@@ -29,7 +29,7 @@ TURN = torch.from_numpy(axis_angle_to_matrix((0.4, -0.9, 1.3)))
 
 
 def cloud(count: int = 1) -> Meshes:
-    """Points of about 10 cm; the anchors are apart from them."""
+    """Points within about 10 cm; the anchors are separate points."""
     random = torch.Generator().manual_seed(0)
     vertices = torch.randn(count, 40, 3, generator=random, dtype=torch.float64) * 0.1
     anchors = torch.randn(count, 4, 3, generator=random, dtype=torch.float64) * 0.1

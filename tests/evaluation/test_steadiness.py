@@ -1,4 +1,4 @@
-"""Jitter and lag are measured right, and the defaults keep their promise."""
+"""Jitter and lag are measured correctly, and the default smoothing reaches the published figures."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_sequences_move_like_people_and_stay_the_same(tracks):
     np.testing.assert_array_equal(one.truth.betas, np.tile(one.truth.betas[0], (60, 1)))
     turns = geodesic_deg(one.truth.body_pose[1:], one.truth.body_pose[:-1])
     assert 0.05 < turns.mean() < 3
-    assert turns.max() < 40  # a frame: nobody jumps
+    assert turns.max() < 40  # per frame: nobody jumps
     error = geodesic_deg(one.raw.body_pose, one.truth.body_pose)
     assert 1.0 < error.mean() < 4.0
 
