@@ -1,7 +1,7 @@
-"""The running chain put together: a photograph or a stream of frames in, a person out.
+"""The complete running chain: it takes a photograph or a stream of frames and returns a person.
 
-In: images, a runtime, a body. Out: `Person`, and for streams `TrackedFrame`. docs/pipeline.md is the definition.
-No torch, so that it runs where only a runtime is installed.
+In: images, a runtime, a body. Out: `Person`, and for streams `TrackedFrame`. docs/pipeline.md defines the steps.
+It does not need torch, so it runs where only a runtime is installed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,16 +34,18 @@ DEFAULT_PASSES = 2
 
 
 class Estimator:
-    """Finds the person in an image, or follows one person through a stream.
+    """Estimates the person in an image, or tracks one person through a stream.
 
-    Single images: the first crop is the whole frame; the next ones follow the predicted body. `passes` counts runs of
-    the network on one image: 1 looks at the whole frame only, 2 (the default) once more at the crop around the upper
-    body it found there. Where that body cannot guide a crop (see `tracking.next_crop`), the last crop is kept.
+    Single images: the first crop is the whole frame; the next ones follow the predicted body. `passes` is the number of
+    runs of the network on one image: 1 uses the whole frame only, 2 (the default) adds a run on the crop around the
+    upper body that the first run found. If that body cannot guide a crop (see `tracking.next_crop`), the last crop is
+    kept.
 
-    Streams: one crop per frame, which follows the person of the previous frame. One estimator holds one stream;
-    `smooth` turns the smoothing of its parameters on or off. Give `trained=False` with random weights, so that every
-    `Person` says so; `pipeline` holds the constants of tracking and smoothing, by default those of docs/pipeline.md.
-    `bundle` is what the runtime was opened from, if it is known, for the provenance in results.
+    Streams: the network runs on one crop per frame, which follows the person of the previous frame. An estimator
+    handles one stream at a time; `smooth` turns the smoothing of its parameters on or off. Pass `trained=False` for
+    random weights, so that every `Person` is marked as untrained. `pipeline` contains the constants of tracking and
+    smoothing, by default those of docs/pipeline.md. `bundle` is the bundle that the runtime was opened from, if there
+    is one; results name it.
     """
 
     def __init__(
@@ -97,13 +99,13 @@ class Estimator:
         Args:
             bundle_path: the folder that an export wrote.
             body: your own SMPLX_NEUTRAL.npz; None for the open body, which comes with the package.
-            passes: for single images, how often the network runs: 1 looks at the whole frame only.
+            passes: for single images, the number of runs of the network; 1 uses the whole frame only.
             smooth: for streams, False disables temporal smoothing.
 
         Raises:
-            BundleError: a folder that is no bundle, or one that is incomplete or altered.
-            InputError: a body that cannot be used, or `passes` below 1.
-            PlatformError: a network that does not run on this machine or with what is installed.
+            BundleError: the folder is not a bundle, or is incomplete or altered.
+            InputError: the body cannot be used, or `passes` is below 1.
+            PlatformError: the network cannot run on this machine or with the installed packages.
         """
         from coevoer_edge.bundle import Bundle
 
@@ -136,9 +138,9 @@ class Estimator:
         )
 
     def __call__(self, image: ImageSource) -> Person:
-        """Estimate the person in a path, a PIL image or a uint8 RGB array (H, W, 3).
+        """Estimate the person in an image: a path, a PIL image or a uint8 RGB array (H, W, 3).
 
-        Raises `InputError` for an unusable image, `BundleError` when the network breaks its contract.
+        Raises `InputError` if the image is unusable, `BundleError` if the network's outputs violate the contract.
         """
         self._refuse_closed()
         pixels = read_image(image)
@@ -178,7 +180,7 @@ class Estimator:
         return TrackedFrame(index, timestamp_ms, self._tracker.state, crop, person)
 
     def track(self, frames: Iterable[tuple[ImageSource, float]]) -> Iterator[TrackedFrame]:
-        """Follow one person through frames with their times in milliseconds; begins a new stream.
+        """Track one person through frames with timestamps in milliseconds; this starts a new stream.
 
         A frame whose timestamp is not later than the previous one is skipped: nothing is yielded for it, and the next
         `index` is one higher.
@@ -203,7 +205,7 @@ class Estimator:
         overlay: bool = True,
         overwrite: bool = False,
     ) -> "StreamRecording":
-        """Begin a new stream whose frames are followed and saved, with the same files as `run` writes for a video.
+        """Start a new stream that is tracked and saved in the same files that `run` writes for a video.
 
             with estimator.record("out", "walk") as recording:
                 for frame, timestamp_ms in frames:
@@ -212,17 +214,17 @@ class Estimator:
 
         Args:
             folder: where to write the files; it is created if it does not exist.
-            name: what they are called, without a suffix.
-            frames_per_second: nominal rate of the overlay video; the frames' own times decide when each is shown.
-            focal_px: focal length of the real lens in pixels of the frame, for places in the world (BVH, GLB, VRM);
-                None takes the frame's diagonal.
-            source: what the `.json` names as the source; None for `name`.
-            overlay: False writes no `.overlay.mp4`, which alone needs the extra [video].
-            overwrite: replace files that exist.
+            name: the base name of the files, without a suffix.
+            frames_per_second: nominal rate of the overlay video; the frames' timestamps determine when each is shown.
+            focal_px: focal length of the real lens in pixels of the frame, for positions in the world (BVH, GLB, VRM);
+                None uses the frame's diagonal.
+            source: the source that the `.json` names; None for `name`.
+            overlay: False omits `.overlay.mp4`, the only file that needs the extra [video].
+            overwrite: replace existing files.
 
         Raises:
-            InputError: a file that exists, a name with a folder in it, a rate or a lens that is not above 0.
-            PlatformError: an overlay without the extra [video].
+            InputError: a file exists, the name contains a folder, or the rate or focal length is not above 0.
+            PlatformError: an overlay is requested without the extra [video].
         """
         from coevoer_edge.output.stream_recording import StreamRecording
 
@@ -256,7 +258,7 @@ class Estimator:
         overlay: bool = True,
         overwrite: bool = False,
     ) -> tuple[Path, ...]:
-        """Follow one person through frames, as `track` does, and save them as `run` does; returns the files.
+        """Track one person through frames, as `track` does, save the results as `run` does, and return the files.
 
         For a video file or a camera, `coevoer_edge.run` does the same. See `record` for the arguments and the errors.
         """
@@ -333,6 +335,6 @@ class Estimator:
 
 
 def _file_name(image: ImageSource) -> str | None:
-    """The name of the file that an image comes from; Pillow keeps it for images that it has opened."""
+    """The name of the file that an image comes from; Pillow stores it in images that it has opened."""
     path = image if isinstance(image, str | Path) else getattr(image, "filename", "")
     return Path(path).name or None

@@ -1,4 +1,4 @@
-"""The documentation: it builds, its links lead somewhere, and what it says of commands is what they say."""
+"""The documentation: it builds, its links have targets, and its pages on commands match their help."""
 
 import re
 import shutil

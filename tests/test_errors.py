@@ -1,7 +1,7 @@
 """Structural: every message to the user has one form.
 
 A message begins with a capital letter, or with what was given (a value, an `--option`, a name in code) and is one
-sentence or several: it ends with a full stop, a question mark, or a placeholder that holds sentences of its own.
+sentence or several: it ends with a full stop, a question mark, or a placeholder that contains complete sentences.
 """
 
 import ast
@@ -102,6 +102,6 @@ def test_all_messages_have_the_form() -> None:
 
 
 def test_the_messages_are_many() -> None:
-    """That the check sees what it is for: most of our errors are raised with a message written in place."""
+    """The check covers most of our errors: they are raised with a message that is written in the call."""
     calls = sum(path.read_text("utf-8").count("raise InputError(") for path in PACKAGE.rglob("*.py"))
     assert calls > 150

@@ -1,4 +1,4 @@
-"""The running chain on a fake runtime: crops, cameras, projections, what is followed and what is refused."""
+"""The running chain with a fake runtime: crops, cameras, projections, tracking and errors."""
 
 import re
 import subprocess
@@ -58,7 +58,7 @@ def test_joints_mesh_and_boxes_are_in_the_full_image(body, image):
     np.testing.assert_allclose(person.visibility, (0.9, 0.8, 0.2, 0.1), atol=1e-6)
     head, pelvis = person.joints_px[15], person.joints_px[0]
     assert head[1] < pelvis[1]  # upright
-    assert person.joints_px[16][0] > person.joints_px[17][0]  # facing us: the left shoulder is on the right
+    assert person.joints_px[16][0] > person.joints_px[17][0]  # facing the camera: the left shoulder is on the right
 
 
 def test_second_pass_follows_the_body(body, image):
@@ -85,7 +85,7 @@ def test_useless_body_is_not_followed(body, image, translation):
 
 
 def seen(joints_px, translation_m=(0, 0, 1), joints_cam=None):
-    """As much of a person as a next crop follows from."""
+    """The part of a person that the next crop depends on."""
     joints_cam = np.ones((55, 3)) if joints_cam is None else joints_cam
     return SimpleNamespace(translation_m=np.array(translation_m, float), joints_cam=joints_cam, joints_px=joints_px)
 
@@ -112,7 +112,7 @@ def test_an_image_whose_body_has_its_origin_behind_the_camera_gets_no_second_loo
 
 
 def test_an_image_follows_the_bundles_own_rule(body, image):
-    """`smallest_overlap` and `smallest_crop` are the manifest's, for images as for streams."""
+    """`smallest_overlap` and `smallest_crop` come from the manifest, for images and for streams."""
     strict = replace(PIPELINE, smallest_crop=0.99)
     runtime = FakeRuntime([outputs_of((0.3, 0.1, 60.0))])
     Estimator(runtime, body, trained=True, pipeline=strict)(image)

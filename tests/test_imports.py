@@ -1,4 +1,4 @@
-"""The shape of the code: what imports what, what an import costs, how long files are, what they must not contain."""
+"""The structure of the code: the order of imports, their cost, the length of files, and forbidden content."""
 
 import ast
 import re
@@ -53,7 +53,7 @@ BUILDING = (
 """Checkpoint -> exported program -> quantized program -> lowered file -> bundle -> runtime -> parity."""
 
 ORDER = (*RUNNING, *BUILDING, "coevoer_edge")
-"""The package itself comes last: its public names are those of its modules, imported when they are asked for."""
+"""The package itself comes last: its public names are those of its modules, imported when they are used."""
 
 COMMANDS = ("run", "export", "parity", "bench", "train", "distill", "evaluate")
 MAX_FLAT_MODULES = 8

@@ -1,4 +1,4 @@
-"""What a wheel and an sdist hold, and that each is enough: built by hatchling, without a registry."""
+"""The contents of a wheel and an sdist, and that each is sufficient: built by hatchling, without a registry."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The public API: what `coevoer_edge` offers, that it is light and typed, and that commands are callable."""
+"""The public API: the names of `coevoer_edge`, that it is light and typed, and that commands are callable."""
 
 import ast
 import importlib
@@ -79,7 +79,7 @@ def test_the_estimator_and_bundles_load_nothing_that_they_need_later():
 def test_the_estimator_and_bundles_cost_at_most_half_of_numpy_more():
     """Processor time of the imports alone, in fresh processes that take turns; the smallest of each round.
 
-    The best of three rounds counts: load of the machine adds to both, and not alike.
+    The best of three rounds counts, because background load slows both, by different amounts.
     """
     program = "import time; begin = time.process_time(); {}; print(time.process_time() - begin)"
     statements = ("import numpy", "from coevoer_edge import Estimator, Bundle")
@@ -110,7 +110,7 @@ def test_the_quick_start_runs(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     shown = []
-    for statement in ast.parse(program).body:  # as a notebook does, one after the other
+    for statement in ast.parse(program).body:  # one after the other, as a notebook does
         if isinstance(statement, ast.Expr):
             shown.append(eval(ast.unparse(statement), names))
         else:
@@ -140,7 +140,7 @@ def test_commands_are_packages_and_callable(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_of_a_command_is_an_argument(name):
-    """Under the same name, but for switches that are about the terminal."""
+    """The names are the same, except for switches that concern the terminal."""
     renamed = {"targets": "target", "no_smoothing": "smooth", "no_overlay": "overlay"}
     terminal_only = {"as_json", "markdown", "help"}
     if name == "conformance":  # the function prints nothing

@@ -46,7 +46,7 @@ def test_a_copy_of_a_shipped_recipe_opens_as_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), SHIPPED)
 def test_every_shipped_value_has_its_reason_beside_or_above_it(kind: str, name: str) -> None:
-    """A comment on its line or at the head of its paragraph."""
+    """A comment on its line or at the start of its paragraph."""
     text = (recipes.folder(kind) / f"{name}.toml").read_text()
     for paragraph in text.split("\n\n"):
         lines = paragraph.strip().splitlines()

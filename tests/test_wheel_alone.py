@@ -43,13 +43,13 @@ class Installation:
     folder: Path
 
     def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess:
-        """Run `python ARGUMENTS` in the folder, without the paths of whoever runs the tests."""
+        """Run `python ARGUMENTS` in the folder, without the paths of the tests' own environment."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_"))}
         command = [str(self.python), *map(str, arguments)]
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def succeed(self, *arguments: str | Path) -> str:
-        """Its standard output; the test fails where the command does."""
+        """Return its standard output; the test fails if the command does."""
         done = self(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -58,7 +58,7 @@ class Installation:
         return Path(self.succeed("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
 
     def size_mb(self) -> float:
-        """Of everything in site-packages, pip and byte code included."""
+        """The size of everything in site-packages, including pip and byte code."""
         files = (path for path in self.site_packages().rglob("*") if path.is_file())
         return sum(path.stat().st_size for path in files) / 1e6
 
@@ -93,7 +93,7 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation
 
 @pytest.fixture(scope="module")
 def bundle(full: Installation) -> Path:
-    """Of few calibration images and without the check of accuracy, which the export's own tests cover."""
+    """An export from few calibration images and without the accuracy check, which the export's own tests cover."""
     command = ("-m", "coevoer_edge.export", "--target", "onnx", "--num-calibration-samples", "4", "--skip-parity")
     full.succeed(*command, "--quiet")
     return full.folder / "artifacts" / "coevoer-t-onnx-w8a8"

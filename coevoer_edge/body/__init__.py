@@ -1,1 +1,1 @@
-"""The body: SMPL-X joint names, the open body, and a light numpy layer that poses either."""
+"""The body: SMPL-X joint names, the open body, and layers that pose it or an SMPL-X model."""

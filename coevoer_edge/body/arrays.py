@@ -1,4 +1,4 @@
-"""Names of numpy arrays by their number type; shapes are given where they are used."""
+"""Names of numpy array types by element type; shapes are given where they are used."""
 
 from typing import Any
 

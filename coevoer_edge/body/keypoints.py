@@ -1,6 +1,6 @@
-"""The keypoints that supervise training: 55 joints, ten fingertips, 51 face landmarks; and how a mirror swaps them.
+"""The keypoints that supervise training: 55 joints, ten fingertips, 51 face landmarks; and their mirrored order.
 
-In: a `BodyModel`. Out: `Keypoints`. The landmarks are iBUG's 68 without the jaw line, as SMPL-X files carry them.
+In: a `BodyModel`. Out: `Keypoints`. The landmarks are iBUG's 68 without the jaw line, as in SMPL-X files.
 """
 
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ MIRRORED_KEYPOINTS = tuple(KEYPOINT_NAMES.index(_mirrored_name(name)) for name i
 
 @dataclass(frozen=True)
 class Keypoints:
-    """Where the fingertips and landmarks lie on a body's surface, each as a weighted mean of three vertices."""
+    """The fingertips and landmarks on a body's surface, each as a weighted mean of three vertices."""
 
     corners: NDArray[np.int64]  # 61 3, vertices
     shares: NDArray[np.float64]  # 61 3, sum 1
@@ -59,8 +59,8 @@ class Keypoints:
         """
         if not {"lmk_faces_idx", "lmk_bary_coords"} <= model.extras.keys():
             raise InputError(
-                f"{model.name} has no lmk_faces_idx and lmk_bary_coords; training needs the face landmarks that "
-                "SMPLX_NEUTRAL.npz (v1.1) carries."
+                f"{model.name} has no lmk_faces_idx and lmk_bary_coords; training needs these face landmarks. "
+                "Give SMPLX_NEUTRAL.npz v1.1, which contains them."
             )
         tips = np.array([_fingertip(model, f"{n.removesuffix('_tip')}3") for n in FINGERTIP_NAMES], np.int64)
         landmarks = model.faces[np.asarray(model.extras["lmk_faces_idx"], np.int64)].astype(np.int64)  # 51 3
@@ -70,7 +70,7 @@ class Keypoints:
 
 
 def _fingertip(model: BodyModel, bone: str) -> int:
-    """The vertex that lies farthest along a finger's last bone, among the vertices that this bone moves most."""
+    """The vertex farthest along a finger's last bone, among the vertices that this bone moves most."""
     joint = JOINT_NAMES.index(bone)
     own = np.flatnonzero(model.file.weights.argmax(1) == joint)
     direction = model.joint_template[joint] - model.joint_template[joint - 1]

@@ -170,7 +170,7 @@ class BodyLayer(nn.Module):
 
 
 class KeypointLayer(nn.Module):
-    """The keypoints of a batch of bodies: 55 joints, ten fingertips, 51 face landmarks (`Keypoints.names`)."""
+    """The keypoints of a batch of bodies: 55 joints, ten fingertips, 51 face landmarks (`KEYPOINT_NAMES`)."""
 
     corners: Tensor
     shares: Tensor

@@ -1,6 +1,7 @@
 """The body layer in numpy: SMPL-X parameters to a mesh.
 
-In: `SmplxParameters`. Out: `PosedBody`. No torch and no smplx; the same sums as smplx/lbs.py, in float32.
+In: `SmplxParameters`. Out: `PosedBody`. It needs neither torch nor smplx, and computes the same sums as smplx/lbs.py in
+float32.
 """
 
 from collections.abc import Mapping
@@ -49,11 +50,11 @@ class PosedBody:
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """A body before its skin, in `PosedBody`'s frame: what a tracker needs, at a tenth of the mesh's work."""
+    """A posed body without its skin, in `PosedBody`'s frame: enough for a tracker, at a tenth of the mesh's cost."""
 
     coefficients: Float32Array  # 20: betas, then expression
     rotations: Float32Array  # 55 3 3, each joint to its parent
-    transforms: Float32Array  # 55 3 4, a rest point to its posed place
+    transforms: Float32Array  # 55 3 4, from rest position to posed position
     joints: NDArray[np.float64]  # 55 3
 
 
@@ -114,7 +115,7 @@ class BodyModel:
         posed += blended[:, :, 3].swapaxes(0, 1)
         return posed.reshape(3, -1)[:, : self.num_vertices]
 
-    # The constant factor of each product, laid out once, on first use: vertices on the last axis, in C blocks of n.
+    # The constant factor of each product is arranged once, on first use: vertices on the last axis, in C blocks of n.
 
     @cached_property
     def _directions(self) -> Float32Array:
@@ -172,11 +173,12 @@ def _all_rotations(p: SmplxParameters) -> Float32Array:
 def _forward_kinematics(rotations: Float32Array, joints: Float32Array) -> tuple[Float32Array, NDArray[np.float64]]:
     """Rotations (55, 3, 3) and rest joints (55, 3) to skinning transforms (55, 3, 4) and posed joints (55, 3).
 
-    smplx/lbs.py: batch_rigid_transform. Each joint's own transform turns rest points about its rest place; a chain's is
-    their product, here by doubling: four products over all joints instead of one for each. In float64, so that the
+    smplx/lbs.py: batch_rigid_transform. Each joint's own transform rotates rest points about its rest position. The
+    transform of a chain is the product of those of its joints, computed here by doubling: four products over all joints
+    instead of one for each. In float64, so that the
     order of the products does not affect the result.
     """
-    chained = np.zeros((NUM_JOINTS + 1, 4, 4))  # the last one is a parent of the root and is the identity
+    chained = np.zeros((NUM_JOINTS + 1, 4, 4))  # the last one, the identity, is the root's parent
     chained[:, range(4), range(4)] = 1
     chained[:-1, :3, :3] = rotations
     chained[:-1, :3, 3] = joints - (rotations @ joints[:, :, None])[..., 0]

@@ -1,4 +1,4 @@
-"""Read a body model file in SMPL-X's schema, and explain what is wrong with one that cannot be used.
+"""Read a body model file in SMPL-X's schema, or report why it cannot be used.
 
 In: a path. Out: `ModelFile`, the checked arrays. No torch.
 """
@@ -79,7 +79,7 @@ def _read_npz(path: Path) -> Arrays:
     if not path.is_file():
         raise InputError(f"There is no body model file at {path}. {_GET_IT}")
     if not zipfile.is_zipfile(path):
-        raise InputError(f"{path} is not an npz archive. {_GET_IT} A .pkl edition is not read.")
+        raise InputError(f"{path} is not an npz archive. {_GET_IT} The .pkl edition cannot be used.")
     try:
         with zipfile.ZipFile(path) as archive:
             shapes, plain = _headers(archive)
@@ -100,7 +100,7 @@ def _read_npz(path: Path) -> Arrays:
 def _headers(archive: zipfile.ZipFile) -> tuple[dict[str, tuple[int, ...]], set[str]]:
     """Shape of each array, and the names of those that are plain.
 
-    Published files carry object arrays too; nothing here needs them, and unpickling them could run code.
+    Published files contain object arrays too; they are not needed here, and unpickling them could run code.
     """
     shapes, plain = {}, set()
     for member in archive.namelist():
@@ -138,7 +138,7 @@ def _check(path: Path, shape: Mapping[str, tuple[int, ...]]) -> None:
         )
         if not fits:
             words = " x ".join("any" if size is None else str(size) for size in wanted)
-            raise InputError(f"{path}: {key} is {shape[key]}, SMPL-X has {words}. {_GET_IT}")
+            raise InputError(f"{path}: {key} has shape {shape[key]}; SMPL-X has {words}. {_GET_IT}")
     if shape["shapedirs"][-1] < NUM_BETAS + NUM_EXPRESSION:
         raise InputError(
             f"{path}: shapedirs has {shape['shapedirs'][-1]} directions; at least 20 are needed. {_GET_IT}"
@@ -162,14 +162,17 @@ def _part_vertices(path: Path, num_vertices: int, arrays: Arrays) -> dict[str, I
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """A pickle of numpy arrays in a dict, and nothing that could run code."""
+    """Loads a pickle of numpy arrays in a dict, and refuses anything that could run code."""
 
     _ALLOWED = frozenset(("_reconstruct", "ndarray", "dtype", "scalar", "encode", "OrderedDict"))
 
     def find_class(self, module: str, name: str) -> object:
-        """Refuse all but what rebuilds arrays."""
+        """Allow only what is needed to rebuild arrays."""
         if name not in self._ALLOWED or module.split(".")[0] not in ("numpy", "_codecs", "collections"):
-            raise InputError(f"{_HANDS_FILE} holds {module}.{name}; as published it holds two numpy arrays only.")
+            raise InputError(
+                f"{_HANDS_FILE} contains {module}.{name}, but the published file has only numpy arrays; "
+                "download it again."
+            )
         return super().find_class(module, name)
 
 

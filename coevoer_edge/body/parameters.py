@@ -24,8 +24,8 @@ _ROWS = dict(zip(ROTATIONS, pairwise(accumulate((_SHAPES[name][0] for name in RO
 class SmplxParameters:
     """Pose, shape and expression of one body; rotations are matrices from each joint's frame to its parent's.
 
-    Shapes are those of `contract.OUTPUTS` without the batch axis. Hand rotations are absolute: they are what
-    `smplx.SMPLXLayer` takes, with no mean pose added (the `flat_hand_mean=True` convention).
+    Shapes are those of `contract.OUTPUTS` without the batch axis. Hand rotations are absolute, as `smplx.SMPLXLayer`
+    expects them, with no mean pose added (the `flat_hand_mean=True` convention).
     """
 
     global_orient: FloatArray  # 1 3 3

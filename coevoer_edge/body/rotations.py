@@ -1,4 +1,4 @@
-"""Rotations in the forms SMPL-X users meet: matrix, axis-angle, 6D. No torch.
+"""Rotations in the forms that SMPL-X uses: matrix, axis-angle, 6D. No torch.
 
 In and out: numpy arrays batched over any leading axes. A rotation matrix maps column vectors, child frame to parent
 frame. All maps are computed in float64.
@@ -69,7 +69,7 @@ def matrix_to_sixd(matrix: ArrayLike) -> Float64Array:
 def geodesic_deg(a: ArrayLike, b: ArrayLike) -> Float64Array:
     """Angle in degrees, [0, 180], of the rotation from a to b; (..., 3, 3) each, to (...).
 
-    From sine and cosine together, so that small angles and those near 180 keep the precision that arccos loses.
+    It is computed from sine and cosine together, because arccos loses precision at small angles and near 180.
     """
     between = np.swapaxes(np.asarray(a, np.float64), -1, -2) @ np.asarray(b, np.float64)
     sine = np.linalg.norm(_vee(between), axis=-1) / 2

@@ -1,4 +1,4 @@
-"""The CoEvoer network (AAAI-26), built so that it exports well: parts handed to constructors, sizes in `build`."""
+"""The CoEvoer network (AAAI-26), designed for export: constructors take its parts, and `build` has the sizes."""
 
 from coevoer_edge.model.build import MODEL_NAMES, build
 from coevoer_edge.model.coevoer import CoEvoer, CoEvoerOutputs

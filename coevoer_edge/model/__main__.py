@@ -9,7 +9,7 @@ from coevoer_edge.model.sizes import count_macs, parameters_by_part
 @click.command()
 @click.option("--parts", is_flag=True, help="Also print the parameters of each part.")
 def command(parts: bool) -> None:
-    """Print parameter count and MACs of every model."""
+    """Print the parameter count and the multiply-accumulates (MACs) of every model."""
     click.echo(f"{'model':<12}{'parameters':>14}{'GMACs':>9}")
     for name in MODEL_NAMES:
         model = blank(name)

@@ -14,7 +14,7 @@ from coevoer_edge.model.attention import Mlp
 from coevoer_edge.model.embedding import GRID
 
 ROI_SIZE = 8
-"""Rows and columns of each part's feature crop. OSX main/config.py: output_face_hm_shape (its hands have 16)."""
+"""Rows and columns of each part's feature crop. OSX main/config.py: output_face_hm_shape (16 for its hands)."""
 
 
 class BoxNet(nn.Module):
@@ -35,8 +35,8 @@ class RoIAlign(nn.Module):
     """Bilinear RoIAlign (one sample in the middle of each bin) as one matrix product with hat weights.
 
     For axis-aligned boxes the bilinear weights are separable: w(y, i) = relu(1 - |y - i|) for rows times the same for
-    columns. Exact, differentiable, and free of gathers. Samples outside the map take the value at its border. Views
-    instead of unsqueeze, and a sum instead of `1 - x`: XNNPACK would not delegate those.
+    columns. Exact, differentiable, and free of gathers. Samples outside the map take the value at its border. The code
+    uses views instead of unsqueeze, and a sum instead of `1 - x`, because XNNPACK would not delegate those.
     """
 
     rows: Tensor
@@ -46,7 +46,7 @@ class RoIAlign(nn.Module):
     def __init__(self, grid: tuple[int, int] = GRID, size: int = ROI_SIZE) -> None:
         super().__init__()
         self.grid, self.size = grid, size
-        # Buffers, not arange in forward: an int tensor that meets a quantized op breaks the Core ML conversion.
+        # Buffers, not arange in forward: an int tensor as the input of a quantized op breaks the Core ML conversion.
         self.register_buffer("rows", torch.arange(grid[0], dtype=torch.float32).view(1, 1, grid[0]), persistent=False)
         self.register_buffer(
             "columns", torch.arange(grid[1], dtype=torch.float32).view(1, 1, grid[1]), persistent=False

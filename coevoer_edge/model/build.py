@@ -27,10 +27,10 @@ _SEGMENT_TOKENS = 16  # in each torso segment
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers in which the models differ: encoder width, depth, heads; decoder width; regression heads.
+    """The numbers that differ between models: encoder width, depth, heads; decoder width; regression heads.
 
-    `trunk`: patches are embedded by BlazePose's pretrained trunk (the hybrid ViT). The large ones are the published
-    network's and take ViTPose's weights.
+    `trunk`: patches are embedded by BlazePose's pretrained trunk (the hybrid ViT). The models without it follow the
+    published network and fit ViTPose's weights.
     """
 
     trunk: bool
@@ -52,7 +52,7 @@ MODEL_NAMES = tuple(_SIZES)
 
 
 def refuse_unknown(name: str) -> None:
-    """Raise `InputError` for a name that is none of `MODEL_NAMES`."""
+    """Raise `InputError` for a name that is not in `MODEL_NAMES`."""
     if name not in _SIZES:
         raise InputError(f"Unknown model {name!r}; valid: {', '.join(MODEL_NAMES)}.")
 
@@ -78,7 +78,8 @@ def build(name: str, *, enhancer: bool = True, foreground: bool = True, seed: in
 
 
 def blank(name: str, *, enhancer: bool = True, foreground: bool = True) -> CoEvoer:
-    """The network of `build` for weights that are loaded next: not initialised, which takes seconds in the large sizes.
+    """The network of `build` without its initialisation, which takes seconds in the large sizes; weights are loaded
+    next.
 
     Raises:
         InputError: unknown name.
@@ -115,7 +116,7 @@ def _assemble(name: str, s: Sizes, *, enhancer: bool, foreground: bool) -> CoEvo
 
 
 def _initialise(model: CoEvoer) -> None:
-    """ViT's initialisation, the trunk pretrained; heads start at a person who faces the camera with hanging arms."""
+    """Initialise as a ViT, with a pretrained trunk; heads start at a person who faces the camera with arms hanging."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
             nn.init.trunc_normal_(module.weight, std=0.02)
@@ -153,9 +154,9 @@ def _logit(p: float) -> float:
 def _look_around(attention: Attention) -> None:
     """Start like trained attention: each token attends to similar tokens, its neighbours first.
 
-    Query times key is near the identity, so that tokens attend to those of like content and place; value times output
-    is near minus the identity. Trockman and Kolter 2023, Mimetic Initialization of Self-Attention Layers
-    (arXiv:2305.09828), whose numbers these are.
+    Query times key is near the identity, so that tokens attend to those of similar content and place; value times
+    output is near minus the identity. The numbers are those of Trockman and Kolter 2023, Mimetic Initialization of
+    Self-Attention Layers (arXiv:2305.09828).
     """
     dim = attention.query.weight.shape[0]
     noise = dim**-0.5
@@ -172,7 +173,8 @@ def _look_around(attention: Attention) -> None:
 def _sines(rows: int, columns: int, dim: int) -> torch.Tensor:
     """Sines and cosines of row and column, (1, rows * columns, dim), the initial value of a learned embedding.
 
-    Fixed as in MAE (He et al. 2022): from random values, a ViT first has to learn which patches are neighbours.
+    The values are those of MAE (He et al. 2022). From random values, a ViT would first have to learn which patches are
+    neighbours.
     """
     rates = 10000.0 ** -(torch.arange(dim // 4) / (dim // 4))
     place = torch.stack(torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij"), dim=-1)

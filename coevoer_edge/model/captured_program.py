@@ -26,7 +26,7 @@ class _Exportable(nn.Module):
 
 
 def capture(network: CoEvoer) -> ExportedProgram:
-    """Export the network at batch 1, in eval mode, its attentions and norms kept whole."""
+    """Export the network at batch 1, in eval mode, with attentions and norms as single ops."""
     training = network.training
     try:
         return torch.export.export(_Exportable(network).eval(), (example_input(),))
@@ -40,5 +40,5 @@ def example_input() -> Tensor:
 
 
 def count_attentions(program: ExportedProgram) -> int:
-    """How many attentions the program holds: what every lowered file has to hold as fused ops."""
+    """The number of attentions in the program; every lowered file must contain as many fused ops."""
     return sum(node.target is ATTENTION for node in program.graph.nodes)

@@ -1,10 +1,10 @@
-"""Weights on disk: fp16 safetensors with a little metadata.
+"""Weights on disk: fp16 safetensors with some metadata.
 
 In: a file, or the name of an embedded model. Out: `CoEvoer` in eval mode, and a `Checkpoint` that describes its origin.
 
-Metadata keys: `model` (a name of `MODEL_NAMES`), `trained`, `enhancer`, `foreground` ("true" or "false"; the last two
-identify Table 4's ablation variants). All but `model` are optional in a user's own file, and `--model` may replace
-that.
+Metadata keys: `model` (a name in `MODEL_NAMES`), `trained`, `enhancer`, `foreground` ("true" or "false"; the last two
+identify Table 4's ablation variants). All are optional in a user's own file; `--model` names the model if the file does
+not.
 """
 
 import hashlib
@@ -51,8 +51,8 @@ def load_embedded(model: str = DEFAULT_MODEL) -> tuple[CoEvoer, Checkpoint]:
     """Load the weights that come with the package.
 
     Raises:
-        CheckpointError: none for that model.
-        InputError: no such model.
+        CheckpointError: no weights for that model come with the package.
+        InputError: there is no such model.
     """
     refuse_unembedded(model)
     return load(_embedded(model))
@@ -75,14 +75,15 @@ def untrained(model: str, seed: int = 0) -> tuple[CoEvoer, Checkpoint]:
 
 
 def load(path: str | Path, model: str | None = None) -> tuple[CoEvoer, Checkpoint]:
-    """Load a user's own weights, strictly: every key of the network, no other key, and every shape equal.
+    """Load a user's own weights strictly: keys and shapes must be exactly those of the network.
 
     Args:
         path: a .safetensors file in fp16, bf16 or fp32.
-        model: the model's name; needed only where the file does not say it.
+        model: the model's name; needed only if the file does not contain it.
 
     Raises:
-        CheckpointError: missing or unreadable file, unknown or contradicting model, keys or shapes that do not fit.
+        CheckpointError: the file is missing or unreadable, the model is unknown or contradicts the file, or keys or
+            shapes do not fit.
     """
     path = Path(path)
     checkpoint = _describe(path, _metadata(path), model)
@@ -97,8 +98,8 @@ def load_named(name_or_file: str | Path) -> tuple[CoEvoer, Checkpoint]:
     """Load a file, or the weights of the model of that name that come with the package.
 
     Raises:
-        CheckpointError: as `load`; no weights of that model come with the package.
-        InputError: neither a file nor a model.
+        CheckpointError: as in `load`, or no weights for that model come with the package.
+        InputError: the argument is neither a file nor a model.
     """
     if is_file(name_or_file):
         return load(name_or_file)
@@ -122,7 +123,7 @@ def peek(path: str | Path, model: str | None = None) -> str:
     """Name of the model a file is for, without reading its weights.
 
     Raises:
-        CheckpointError: as `load`.
+        CheckpointError: as in `load`.
     """
     return _describe(Path(path), _metadata(Path(path)), model).model
 

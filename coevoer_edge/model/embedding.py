@@ -1,4 +1,4 @@
-"""How an image becomes patch tokens: a ViT's own projection, or a pretrained trunk's features (the hybrid ViT).
+"""Embed an image as patches: by a ViT's own projection, or from a pretrained trunk's features (the hybrid ViT).
 
 In: image (B, 3, 256, 192), RGB in [0, 1]. Out: (B, C, 16, 12), one vector for each 16 x 16 px.
 
@@ -37,7 +37,7 @@ class PatchEmbedding(nn.Module):
 
 
 class TrunkEmbedding(nn.Module):
-    """A Linear over the trunk's features in and around each patch: 4 x 4 of stride 4, 2 x 2 of stride 8, 1, and above.
+    """A Linear over the trunk's features in and around each patch, at strides 4 (4 x 4 of them), 8 (2 x 2), 16 and 32.
 
     BlazePose adds its laterals, coarse to fine, and reads keypoints from the sum with one Linear. This sum is linear
     too, with its own weights at every position, so the trunk's keypoint features are available from the start. Stride

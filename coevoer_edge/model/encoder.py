@@ -4,8 +4,8 @@ In: image (B, 3, 256, 192), RGB in [0, 1]. Out: patch tokens (B, 192, C) and tas
 
 Source: OSX main/transformer_utils/mmpose/models/backbones/vit.py (ViTPose's ViT with learned task tokens before the
 patches). OSX has 31 task tokens: shape, camera, 2 expression/jaw, 2 hands, 25 body joints. Ours are the 28 below: one
-for each body rotation, and one for each part that BoxNet and the visibility head look for. Their count is the only
-difference.
+for each body rotation, betas and camera, and one for the person and each part that the visibility head and BoxNet look
+for. Their number is the only difference.
 """
 
 import torch

@@ -3,10 +3,10 @@
 In: part features Z (three of (B, 64, d)) and torso segments T (three of (B, n, d)). Out: both, corrected; RefineNet
 turns the corrected segments into torso tokens (B, n, d).
 
-Source: equations (1) to (3). F_corr = FC(Attn(Q, K, V)) is `Attention`, whose output projection is the FC. Where the
-paper is silent: the correction is added to what it corrects and its inputs are normalised first, as in every
-transformer layer; without the sum a part's own features would reach its head only as attention weights. Nothing is
-shared between the six attentions.
+Source: equations (1) to (3). F_corr = FC(Attn(Q, K, V)) is `Attention`, whose output projection is the FC. The paper
+does not specify the rest: here the correction is added to its query, and both inputs are normalised first, as in every
+transformer layer; without the sum, a part's own features would reach its head only as attention weights. The six
+attentions share no weights.
 """
 
 import torch
@@ -39,7 +39,7 @@ class CollaborativeEvolutionEnhancer(nn.Module):
         self.torso_from_part = nn.ModuleList(Correction(dim, heads) for _ in contract.PARTS)
 
     def forward(self, parts: list[Tensor], segments: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Both directions start from the uncorrected features, as equations (1) and (2) are written."""
+        """Both directions start from the uncorrected features, as in equations (1) and (2)."""
         corrected = [f(z, t) for f, z, t in zip(self.part_from_torso, parts, segments, strict=True)]
         refined = [f(t, z) for f, z, t in zip(self.torso_from_part, parts, segments, strict=True)]
         return corrected, refined

@@ -2,11 +2,11 @@
 
 In: patch tokens (B, 192, C). Out: three segments (B, n, d), one for each part.
 
-Source: the paper's section "Portrait Foreground Extraction" and what it builds on, the rectangular self-calibration of
-Ni et al. 2024 (CGRSeg). Where the paper is silent:
+Source: the paper's section "Portrait Foreground Extraction" and the work it builds on, the rectangular self-calibration
+of Ni et al. 2024 (CGRSeg). Where the paper gives no details:
 - "a convolutional encoder" is applied to the shared feature map, not to the image: the method is one-stage with a
   single encoder, and the segments are called "globally contextualized".
-- Strip convolutions are depth-wise, 11 long, with a ReLU between them and a sigmoid behind: the gate of CGRSeg. No
+- Strip convolutions are depth-wise, 11 long, with a ReLU between them and a sigmoid after them: the gate of CGRSeg. No
   batch norm, so nothing has to be folded before quantization.
 - The learned queries need no projection of their own (a projected parameter is a parameter); each part has its own
   set: slicing one set in three is not lowered to XNNPACK once the tokens are int8.

@@ -1,4 +1,4 @@
-"""Files given as weights that are something else: each is refused with what it is and what to do.
+"""Refuse files that are given as weights but are something else, and say what they are and what to do.
 
 In: a path. Out: nothing, or a `CheckpointError`. A file is recognised by its first bytes, and by its suffix where those
 are not enough.
@@ -11,14 +11,15 @@ from coevoer_edge.errors import CheckpointError
 _PICKLES = (".pth", ".pt", ".ckpt", ".bin", ".tar", ".pkl")
 _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")  # torch.save: a zip, or before 1.6
 _EXPORTED = (".onnx", ".pte", ".mlpackage", ".mlmodel", ".mlmodelc", ".aimodel", ".tflite", ".pt2")
-_HEAD = 512  # bytes that are looked at
+_HEAD = 512  # bytes to inspect
 
 
 def refuse_foreign(path: Path) -> None:
     """Refuse files that are known not to be in safetensors format. Nothing is unpickled.
 
     Raises:
-        CheckpointError: no file, a folder, an exported file, a PyTorch checkpoint, a Git LFS pointer, a web page.
+        CheckpointError: the path is missing, a folder, an exported network, a PyTorch checkpoint, a Git LFS pointer or
+            a web page.
     """
     if path.suffix.lower() in _EXPORTED and path.exists():
         raise CheckpointError(
@@ -33,11 +34,11 @@ def refuse_foreign(path: Path) -> None:
         head = file.read(_HEAD)
     if head.startswith(b"version https://git-lfs.github.com"):
         raise CheckpointError(
-            f"{path} is a pointer of Git LFS, not the weights themselves; fetch them with: git lfs pull."
+            f"{path} is a Git LFS pointer, not the weights themselves; fetch them with: git lfs pull."
         )
     if head.lstrip().lower().startswith((b"<!doctype html", b"<html", b"<?xml")):
         raise CheckpointError(
-            f"{path} is a web page, not weights: the download saved a page in place of the file. "
+            f"{path} is a web page, not weights: the download saved a page instead of the file. "
             "Open the link in a browser, and download the file itself."
         )
     if head.startswith(_PICKLE_STARTS) or path.suffix.lower() in _PICKLES:
@@ -53,10 +54,10 @@ def _advice_on(folder: Path) -> str:
 
 
 def _convert(path: Path) -> str:
-    """How to make a safetensors file of a PyTorch checkpoint."""
+    """How to make a safetensors file from a PyTorch checkpoint."""
     beside = path.with_name("weights.safetensors")
     if path.stem.startswith("checkpoint") and beside.is_file():  # a run folder of `train`
-        return f"{path} is the state that --resume continues from, not weights; give {beside}, which is beside it."
+        return f"{path} is the state that --resume continues from, not weights; give {beside} instead."
     return "\n".join(
         (
             f"{path} is a PyTorch checkpoint, which can run code when it is opened. Convert it once, in Python:",
@@ -65,10 +66,10 @@ def _convert(path: Path) -> str:
             "    from safetensors.torch import save_file",
             "",
             f'    state = torch.load("{path.as_posix()}", map_location="cpu", weights_only=True)',
-            '    state = state.get("state_dict", state.get("model", state))  # where the weights lie inside',
+            '    state = state.get("state_dict", state.get("model", state))  # unpack nested weights',
             "    weights = {key: value.half().contiguous() for key, value in state.items()}",
             f'    save_file(weights, "{path.with_suffix(".safetensors").as_posix()}", {{"model": "coevoer-t"}})',
             "",
-            "Replace the model's name by your own, and the keys by the names of its tensors; then give the new file.",
+            "Replace coevoer-t by the name of your model, rename the keys to match its tensors, and give the new file.",
         )
     )

@@ -16,7 +16,7 @@ MAX_DEPTH_M = (
     * contract.CAMERA_3D_SIZE_M
     / math.sqrt(contract.IMAGE_HEIGHT_PX * contract.IMAGE_WIDTH_PX)
 )
-"""Depth at which a sigmoid of 1 puts the body, 56.4 m. OSX main/OSX.py get_camera_trans: k_value."""
+"""The body's depth for a sigmoid of 1, 56.4 m. OSX main/OSX.py get_camera_trans: k_value."""
 
 
 class TokenHead(nn.Module):

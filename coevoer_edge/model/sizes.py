@@ -1,4 +1,4 @@
-"""How large a network is: parameters by part and multiply-accumulates.
+"""The size of a network: parameters by part, and multiply-accumulates.
 
 In: a `CoEvoer`. Out: counts.
 """

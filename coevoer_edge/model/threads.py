@@ -2,8 +2,9 @@
 
 In: nothing. Out: a context in which torch computes on the calling thread.
 
-A quantized program run eagerly is a thousand tiny operations an image. Two threads gain nothing there, and where
-another process occupies a core they wait for each other at each one: 16 images took 0.14 s on one thread, 11 s on two.
+A quantized program run eagerly performs a thousand tiny operations per image. Two threads gain nothing there, and if
+another process occupies a core, they wait for each other at each operation: 16 images took 0.14 s on one thread, 11 s
+on two.
 """
 
 import contextlib
@@ -14,7 +15,7 @@ import torch
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Restrict torch to one thread, and give the threads back afterwards."""
+    """Restrict torch to one thread, and restore the number of threads afterwards."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

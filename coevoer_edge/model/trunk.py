@@ -3,9 +3,9 @@
 In: image (B, 3, H, W), RGB in [0, 1], H and W multiples of 32. Out: feature maps at strides 4, 8, 16 and 32.
 
 Source: the encoder of BlazePose GHUM full (Bazarevsky et al. 2020, arXiv:2006.10204), a MobileNetV2 with 48-channel
-laterals whose sum its keypoint heatmaps are read from. The published network starts from ViTPose's weights, which may
-not be shipped freely; these may (Apache-2.0), and they were also trained to find people's joints in photographs.
-`derive/trunk.py` extracts them from MediaPipe's wheel.
+laterals, from whose sum its keypoint heatmaps are computed. The published network starts from ViTPose's weights, which
+may not be redistributed freely; these may (Apache-2.0), and they were also trained to find people's joints in
+photographs. `derive/trunk.py` extracts them from MediaPipe's wheel.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 LATERAL_CHANNELS = 48
 _FILE = Path(__file__).parent.parent / "weights" / "blazepose-trunk.safetensors"
 
-# (expanded channels, kernel, stride, channels out) of each inverted residual, a tuple a stride.
+# (expanded channels, kernel, stride, channels out) of each inverted residual; one tuple per stride.
 _STAGES = (
     ((64, 3, 2, 24), (144, 3, 1, 24)),  # stride 4
     ((144, 5, 2, 32), (192, 5, 1, 32)),  # stride 8

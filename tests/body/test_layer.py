@@ -1,4 +1,4 @@
-"""The torch body layer against the numpy one, and the keypoints on it."""
+"""The torch body layer compared with the numpy one, and its keypoints."""
 
 import numpy as np
 import pytest

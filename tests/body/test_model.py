@@ -1,4 +1,4 @@
-"""Our layer against smplx 0.1.28, on the open body and on a made-up file in the published SMPL-X form."""
+"""Our layer compared with smplx 0.1.28, on the open body and on a synthetic file in the published SMPL-X format."""
 
 import dataclasses
 import pickle
@@ -57,7 +57,7 @@ def smplx_arrays(num_directions: int = 400) -> dict[str, np.ndarray]:
 @pytest.fixture(scope="module")
 def published_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("smplx") / "SMPLX_NEUTRAL.npz"
-    # Published files carry object arrays as well, which numpy can only unpickle.
+    # Published files contain object arrays as well, which numpy can only unpickle.
     np.savez(path, **smplx_arrays(), part2num=np.array({"head": 15}, dtype=object))
     return path
 
@@ -177,7 +177,7 @@ def without(key: str) -> dict[str, np.ndarray]:
         ({"v_template": np.zeros((6890, 3)), "kintree_table": np.zeros((2, 52))}, r"SMPL-H file \(6890 vertices, 52"),
         ({"v_template": np.zeros((10475, 3)), "kintree_table": np.zeros((2, 55))}, "lacks f, weights, J_regressor"),
         ({"image": np.zeros(3)}, "lacks v_template"),
-        (without("nothing"), "v_template is"),
+        (without("nothing"), "v_template has shape"),
     ],
 )
 def test_says_what_is_wrong_with_an_archive(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:

@@ -1,4 +1,4 @@
-"""The open body is a plausible, symmetric person whose joints bend where a person's do."""
+"""The open body is a plausible, symmetric person whose joints are where a person's are."""
 
 import dataclasses
 import importlib.util
@@ -105,7 +105,7 @@ def test_joints_lie_inside_the_mesh() -> None:
 
 
 def _winding(triangles: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Generalised winding number (Jacobson et al. 2013); the mesh has openings, so rays would not do."""
+    """Generalised winding number (Jacobson et al. 2013); the mesh has openings, so ray casting would not work."""
     a, b, c = (triangles[None, :, i] - points[:, None] for i in range(3))
     la, lb, lc = (np.linalg.norm(x, axis=-1) for x in (a, b, c))
     numerator = np.einsum("pfx,pfx->pf", a, np.cross(b, c))

@@ -1,4 +1,4 @@
-"""Invariants of the rotation maps: there and back, orthonormal, smooth at 0, right at pi, fast against naive."""
+"""Invariants of the rotation maps: round trips, orthonormality, smoothness at 0, correctness at pi, naive versions."""
 
 import math
 
@@ -11,7 +11,7 @@ TOLERANCE = 1e-12
 
 
 def some_axis_angles(count: int = 500) -> np.ndarray:
-    """Axes everywhere; angles with many near 0 and near pi."""
+    """Axes in all directions, with many angles near 0 and near pi."""
     rng = np.random.default_rng(0)
     axes = rng.normal(size=(count, 3))
     axes /= np.linalg.norm(axes, axis=-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The portable body: the page's formulas on its tensors give the body layer's joints and vertices."""
+"""The portable body: the formulas of docs/pipeline.md on its tensors give the body layer's joints and vertices."""
 
 import json
 from dataclasses import replace
@@ -23,7 +23,7 @@ def body() -> BodyModel:
 
 
 def pose_by_the_page(t, p):
-    """docs/pipeline.md, section 5, word for word, in float64."""
+    """A literal implementation of docs/pipeline.md, section 5, in float64."""
     c = np.concatenate((p.betas, p.expression))
     v = t["v_template"] + np.tensordot(c, t["shapedirs"].astype(np.float64), 1)
     j = t["joint_template"] + np.tensordot(c, t["joint_directions"].astype(np.float64), 1)
@@ -94,7 +94,7 @@ def test_the_same_bytes_again(body, tmp_path):
 
 
 def spread(body: BodyModel, share: float) -> BodyModel:
-    """One vertex follows twelve joints, the four least of them with `share` in all."""
+    """One vertex follows twelve joints, of which the four with the smallest weights have `share` in total."""
     weights = body.file.weights.copy()
     weights[7] = 0
     weights[7, :8], weights[7, 8:12] = (1 - share) / 8, share / 4

@@ -1,4 +1,4 @@
-"""A bundle is complete, unaltered and true to the contract, or it is refused with what is wrong."""
+"""A bundle is complete and unaltered and follows the contract, or it is refused with the reason."""
 
 import hashlib
 import json
@@ -89,14 +89,14 @@ def remake_sums(folder: Path) -> None:
 
 
 def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
-    """Change the manifest and make the digests fit it."""
+    """Change the manifest and update the digests."""
     table = json.loads((folder / bundle.MANIFEST).read_text())
     edit(table)
     (folder / bundle.MANIFEST).write_text(json.dumps(table))
     remake_sums(folder)
 
 
-# A sound one.
+# A valid bundle.
 
 
 def test_opens(sound: Path) -> None:
@@ -112,7 +112,7 @@ def test_opens(sound: Path) -> None:
 
 
 def test_everything_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
-    """Core ML's converter leaves a folder that only its owner can read."""
+    """Core ML's converter creates a folder that only its owner can read."""
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with bundle.writing(tmp_path / NAME, overwrite=False) as unfinished:
@@ -176,7 +176,7 @@ def test_digests_are_those_that_sha256sum_checks(sound: Path) -> None:
         assert result.stdout.splitlines() == [f"{line.partition('  ')[2]}: OK" for line in lines]
 
 
-# Refused.
+# Refused bundles.
 
 
 def test_no_folder(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_all_faults_are_told_at_once(sound: Path) -> None:
     assert refusal(sound) == unmatched(sound, f"golden.npz is missing; more is not listed; {ARTIFACT} was altered")
 
 
-# Refused although the digests fit.
+# Bundles that are refused although their digests match.
 
 
 def test_manifest_that_is_not_json(sound: Path) -> None:

@@ -1,4 +1,4 @@
-"""The kit: the Python pipeline passes it, it is derived again alike, and an implementation that errs does not pass."""
+"""The kit: the Python pipeline passes it, deriving it again gives the same kit, and wrong implementations fail it."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -52,8 +52,8 @@ def test_it_is_derived_again_alike(kit, body):
         assert ours.tensors.keys() == theirs.tensors.keys()
         for name, value in ours.tensors.items():
             assert value.dtype == theirs.tensors[name].dtype, (ours.prefix, name)
-            # Crops may round otherwise, by the rule. Of the rest a hundredth of what the kit allows: pixels follow from
-            # float32, whose last bit is the machine's.
+            # Crops may round differently, as the rule allows. The rest must be within a hundredth of the kit's
+            # tolerances: pixels depend on float32, whose last bit differs between machines.
             allowed = TOLERANCES.get(name, (0.0, 0.0))[0]
             atol = allowed if name == "tensor" else max(2e-5, allowed / 100)
             np.testing.assert_allclose(
@@ -72,7 +72,7 @@ def test_size_and_constants(kit):
 def test_what_the_track_cases_cover(kit):
     walk, passing, faults, black, times, near = (case.tensors for case in kit.of("track")[:6])
     changes = lambda tensors: np.flatnonzero(np.diff(tensors["states"])).size  # noqa: E731
-    assert changes(walk) >= 5  # found, lost while covered, found, lost, found
+    assert changes(walk) >= 5  # found, lost while occluded, found, lost, found
     covered = (walk["accepted"] == 0) & (walk["states"] == 1)
     assert covered.any()
     assert passing["states"].all()
@@ -98,7 +98,7 @@ def test_decode_cases_have_reflections(kit):
 
 
 def test_decoded_bodies_are_near_the_truth(body):
-    """The oracle's noise, through rounding and projection, stays what it was."""
+    """The oracle's noise keeps its size through rounding and projection."""
     rng = np.random.default_rng(0)
     people = stage.Stage(
         [stage.Actor(lambda t: answers.SmplxParameters.rest(), lambda t: stage.Place(0.5, 0.6, 0.2))], body
@@ -112,7 +112,7 @@ def test_decoded_bodies_are_near_the_truth(body):
 
 
 def faulty_answers(kit: Kit, body: BodyModel, kind: str, rule: Pipeline = PIPELINE) -> int:
-    """How many of a kind's cases fail."""
+    """The number of failing cases of one kind."""
     return sum(bool(compare(case, answer(case, body, rule), kit.tolerances).faults) for case in kit.of(kind))
 
 

@@ -1,9 +1,9 @@
 """The kit fails an implementation that lacks a rule of docs/pipeline.md: each rule is broken once, in Python.
 
-A mutation replaces one piece of a function's source, which has to stand there exactly once, so that the table follows
-the code.
+A mutation replaces one piece of a function's source, which must occur there exactly once, so that the table stays in
+step with the code.
 
-Rules that no case can show, and why:
+Rules that no case can test, and why:
 
 - 2, rounding of a half: the kit allows crops to differ by 1 of 255.
 - 4, pose-dependent corrections of the body: the open body, with which the kit was made, has none.
@@ -41,14 +41,14 @@ TRACKING, SMOOTHING, BODY, ESTIMATOR = "pipeline.tracking", "pipeline.smoothing"
 
 @dataclass(frozen=True)
 class Mutation:
-    """One rule broken: in a function's source, one piece replaced."""
+    """One broken rule: a function's source with one piece replaced."""
 
     section: str  # of docs/pipeline.md
     rule: str
     function: str  # module:name, below coevoer_edge
     old: str
     new: str
-    cases: str  # kinds, or prefixes of single cases, that may notice it
+    cases: str  # kinds, or prefixes of single cases, that may detect it
 
 
 M = Mutation
@@ -758,7 +758,7 @@ MUTATIONS = [
 
 
 def mutated(mutation: Mutation) -> tuple[FunctionType, CodeType]:
-    """The function that a mutation is of, and its code with the piece replaced."""
+    """The function that a mutation changes, and its code with the piece replaced."""
     module_name, _, path = mutation.function.partition(":")
     module = importlib.import_module(f"coevoer_edge.{module_name}")
     owner: Any = module
@@ -804,7 +804,7 @@ def differs(given: np.ndarray, expected: np.ndarray, absolute: float, relative: 
 
 
 def noticed(case: Case, body: BodyModel, kit: Kit, rule: Pipeline, only_decides: bool) -> bool:
-    """Whether a case fails the implementation as it is now."""
+    """Whether a case fails with the current implementation."""
     if case.kind == "refuse":
         try:
             return not is_refused(case, body, rule)

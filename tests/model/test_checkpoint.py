@@ -1,6 +1,6 @@
-"""Weights there and back, and every file that is not the network's weights refused with the reason.
+"""Weights survive saving and loading, and every file that is not the network's weights is refused with the reason.
 
-"coevoer-t" has the tiny sizes of tests/tiny.py here, but where the embedded weights are loaded.
+"coevoer-t" has the tiny sizes of tests/tiny.py here, except where the embedded weights are loaded.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def file(network: CoEvoer, tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, metadata: dict[str, str] | None = None, **changed: Tensor | None) -> None:
-    """Give the file other weights (None: without them) or other metadata."""
+    """Replace the file's weights (None removes them) or its metadata."""
     with safe_open(path, "pt") as opened:
         old = opened.metadata()
     weights = load_file(path)
@@ -57,7 +57,7 @@ def refusal(path: Path, model: str | None = None) -> str:
     return str(error.value)
 
 
-# There and back.
+# Saving and loading.
 
 
 def test_there_and_back(network: CoEvoer, file: Path) -> None:
@@ -128,7 +128,7 @@ def test_naming_the_model_that_the_file_names_is_fine(file: Path) -> None:
     assert checkpoint.peek(file) == checkpoint.peek(file, MODEL) == MODEL
 
 
-# Refused, with the reason.
+# Refused files, with the reason.
 
 
 @pytest.mark.parametrize("of", [checkpoint.load, checkpoint.peek])
@@ -182,7 +182,7 @@ def test_pickle_is_never_unpickled_and_told_how_to_convert(name: str, tmp_path: 
     first = f"{path} is a PyTorch checkpoint, which can run code when it is opened. Convert it once, in Python:"
     assert found.splitlines()[0] == first
     assert f'torch.load("{path}", map_location="cpu", weights_only=True)' in found
-    assert found.endswith("the keys by the names of its tensors; then give the new file.")
+    assert found.endswith("rename the keys to match its tensors, and give the new file.")
 
 
 def test_pickle_of_an_older_torch(network: CoEvoer, tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_pickle_of_an_older_torch(network: CoEvoer, tmp_path: Path) -> None:
 def test_the_lines_that_convert_a_checkpoint_give_a_file_that_loads(
     network: CoEvoer, tmp_path: Path, inside: str
 ) -> None:
-    """The message's own lines, run as a user would run them."""
+    """The lines of code in the message, run as a user would run them."""
     path = tmp_path / "mine.pth"
     state = network.state_dict()
     torch.save({inside: state, "epoch": 3} if inside else state, path)
@@ -209,17 +209,13 @@ def test_the_checkpoint_of_a_run_folder_names_the_weights_beside_it(tmp_path: Pa
     path, weights = tmp_path / "checkpoint.pt", tmp_path / "weights.safetensors"
     torch.save({"step": 1}, path)
     weights.touch()
-    assert refusal(path) == (
-        f"{path} is the state that --resume continues from, not weights; give {weights}, which is beside it."
-    )
+    assert refusal(path) == (f"{path} is the state that --resume continues from, not weights; give {weights} instead.")
 
 
 def test_pointer_of_git_lfs(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 71546036\n")
-    assert refusal(path) == (
-        f"{path} is a pointer of Git LFS, not the weights themselves; fetch them with: git lfs pull."
-    )
+    assert refusal(path) == (f"{path} is a Git LFS pointer, not the weights themselves; fetch them with: git lfs pull.")
 
 
 @pytest.mark.parametrize("text", ["<!DOCTYPE html>\n<html>", "\n<html lang='en'>", "<?xml version='1.0'?><Error/>"])
@@ -227,7 +223,7 @@ def test_web_page(text: str, tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     path.write_text(text)
     assert refusal(path) == (
-        f"{path} is a web page, not weights: the download saved a page in place of the file. "
+        f"{path} is a web page, not weights: the download saved a page instead of the file. "
         "Open the link in a browser, and download the file itself."
     )
 
@@ -293,7 +289,7 @@ def test_weights_of_another_model(file: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_weights_of_a_variant_do_not_fit_the_full_network(small: None, tmp_path: Path) -> None:
     path = tmp_path / "variant.safetensors"
-    checkpoint.save(build(MODEL, enhancer=False), path, trained=True)  # says nothing of it in the metadata
+    checkpoint.save(build(MODEL, enhancer=False), path, trained=True)  # without metadata
     assert refusal(path).startswith(f"{path} does not fit {MODEL}: ")
 
 

@@ -65,7 +65,7 @@ def test_spread_starts_as_bilinear_upsampling() -> None:
 
 
 def test_each_map_reaches_the_patch_that_it_covers() -> None:
-    """A change of one pixel moves the tokens around it most, not those of another place."""
+    """A change of one pixel changes the tokens around it most, not those elsewhere."""
     embedding = build("coevoer-t").encoder.patch_embed
     before = image()
     after = before.clone()

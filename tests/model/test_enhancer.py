@@ -20,7 +20,7 @@ def tokens() -> tuple[list[Tensor], list[Tensor]]:
 
 
 def enhancer() -> CollaborativeEvolutionEnhancer:
-    """With norms that do something, as after training."""
+    """Give the norms weights other than the identity's, as after training."""
     torch.manual_seed(1)
     made = CollaborativeEvolutionEnhancer(DIM, HEADS)
     for parameter in made.parameters():
@@ -51,7 +51,7 @@ def f_attn(Q: Tensor, K: Tensor, V: Tensor, heads: int) -> Tensor:
 
 
 def f_corr(c: Correction, query: Tensor, context: Tensor) -> Tensor:
-    """Equation (3) with the norms ahead of it: F_corr(Q, K, V) = F_fc(F_attn(Q, K, V))."""
+    """Equation (3) after the norms: F_corr(Q, K, V) = F_fc(F_attn(Q, K, V))."""
     query, context = norm(query, c.norm_query), norm(context, c.norm_context)
     a = c.attention
     Q, K, V = linear(query, a.query), linear(context, a.key), linear(context, a.value)
