@@ -101,7 +101,7 @@ def test_next_crop_wants_the_origin_and_the_joints_before_the_camera(depth_m, fo
 
 @pytest.mark.parametrize(("depth_m", "looks"), [(0.005, 2), (-0.005, 1)])
 def test_an_image_whose_body_has_its_origin_behind_the_camera_gets_no_second_look(body, image, depth_m, looks):
-    """The root turns about the pelvis: where a body lies away from the camera, its origin alone is behind (6 b)."""
+    """If a body lies with its head pointing away, only its origin can be behind the camera (6 b)."""
     lying = outputs_of((0.0, 0.38, depth_m))
     lying["global_orient"][...] = axis_angle_to_matrix((np.pi / 2, 0, 0))  # y up becomes z into the scene
     runtime = FakeRuntime([lying])

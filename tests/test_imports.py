@@ -217,7 +217,7 @@ def tracked_texts() -> dict[str, str]:
     ("what", "pattern"),
     [
         ("a note of work left undone", r"\b(TODO|FIXME|XXX)\b"),
-        ("a path of somebody's machine", r"(?<![\w.])/(work|root|home|Users|opt)/\w|[A-Z]:\\Users\\"),
+        ("a path of a developer's machine", r"(?<![\w.])/(work|root|home|Users|opt)/\w|[A-Z]:\\Users\\"),
     ],
 )
 def test_no_tracked_file_contains(what, pattern):

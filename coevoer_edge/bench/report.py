@@ -9,9 +9,10 @@ In: `BenchRequest`. Out: `Report`: a `Row` for each subject, and `Comparison`s b
 | mesh | SMPL-X parameters to the open body's vertices |
 | gemm | one large INT8 matrix product, which gives the machine's peak |
 
-Pipelines get the same frames of one synthetic person (stream.py). The network runs on each and is timed, but the rest
-of the pipeline continues with the true outputs, because a network that finds nobody, such as an untrained one, would
-leave it less to do. MediaPipe detects by itself; the report states in how many frames it found each part.
+All pipelines process the same frames of one synthetic person (stream.py). The network runs on each frame and is timed,
+but the rest of the pipeline continues with outputs made from the ground truth: if the network found nobody, as an
+untrained one would, the pipeline would have less to do. MediaPipe uses its own detections; the report gives the share
+of frames in which it found each part.
 
 Each row runs in its own process, with one untimed turn before each timed one. Cold start is the time from the start of
 such a process to its first result, with its files in the system's cache. Peak memory is resident memory and includes

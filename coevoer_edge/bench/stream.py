@@ -1,7 +1,7 @@
-"""The frames that every pipeline is given, and the outputs that make each pipeline do the same work on them.
+"""The frames that every pipeline processes, and the network outputs that make each pipeline do the same work.
 
-In: nothing but seeds. Out: `Stream`. A synthetic woman gestures with both hands. MediaPipe finds her body, face and
-hands as it would a real person's, so that it does all of its work too.
+In: seeds. Out: `Stream`. A synthetic woman gestures with both hands. MediaPipe detects her body, face and hands as it
+would a real person's, so it does all of its work too.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -29,7 +29,7 @@ FRAME_MS = 1000 / 30
 _DRAWN = Crop((WIDTH_PX - HEIGHT_PX * 0.75) / 2, 0, HEIGHT_PX * 0.75, HEIGHT_PX)  # the part that is rendered
 _LOOK, _GESTURES = 10, 7  # seeds, chosen by eye: a plain room, both hands visible in every frame
 _GESTURES_S = FRAMES * FRAME_MS / 1000 + 0.5  # these continue beyond the last frame
-_WINDOW_M, _DISTANCE_M, _PELVIS_BELOW_M = 1.2, 2.5, 0.2  # height of the view, and where she stands
+_WINDOW_M, _DISTANCE_M, _PELVIS_BELOW_M = 1.2, 2.5, 0.2  # height of the visible area; her position
 _PELVIS, _NECK = JOINT_NAMES.index("pelvis"), JOINT_NAMES.index("neck")
 
 

@@ -1,4 +1,4 @@
-"""The subjects of a benchmark run: one row each, with the job that a worker process does for it.
+"""The subjects of a benchmark run: one for each row, with the job that a worker process runs for it.
 
 In: opened bundles, peers. Out: `Subject`s, grouped by kind.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SubjectKind = Literal["network", "pipeline", "mesh", "gemm"]
 
 GEMM_SIZE = 1024
-"""The fastest of 512 to 4096: smaller products do not keep two cores busy, larger ones exceed the cache."""
+"""The fastest size from 512 to 4096: smaller products do not keep two cores busy, larger ones exceed the cache."""
 HOLISTIC = "MediaPipe Holistic"
 
 

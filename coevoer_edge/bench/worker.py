@@ -1,12 +1,12 @@
-"""One job in a process of its own: the time to its first result, the time of each turn, and its memory.
+"""Run one job in its own process, and measure the time of each turn and the memory.
 
-In: the job as JSON on the command line, then a line on stdin for each turn. Out, on stdout: a line of JSON with the
-first result (`{"ready": true}`) or what prevents it (`{"error": "..."}`), one with the milliseconds of each turn, and,
-when stdin ends, one with the peak of resident memory. A turn runs once untimed, then once timed, because in use every
-frame follows a similar one.
+In: the job as JSON on the command line, then a line on stdin for each turn. Out, on stdout: a line of JSON at the first
+result (`{"ready": true}`) or the error that prevents it (`{"error": "..."}`), one with the milliseconds of each turn,
+and, when stdin ends, one with the peak resident memory. A turn runs once untimed, then once timed, because in real use
+every frame follows a similar one.
 
-It is started as a script, by any Python, because MediaPipe needs another one than this package. Nothing but the
-standard library is therefore imported before the job is known.
+It is started as a script, possibly by another Python, because MediaPipe needs an environment of its own. So only the
+standard library is imported before the job is known.
 """
 
 import json
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Turn = Callable[[int], float]  # runs number i, returns the milliseconds
+Turn = Callable[[int], float]  # runs turn i and returns its milliseconds
 About = Callable[[], dict[str, Any]]
 
 HOLISTIC_MODELS = (

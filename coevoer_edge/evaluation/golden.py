@@ -3,8 +3,8 @@
 In: outputs of the three on the same images. Out: `GoldenParity`: errors by output, and mean vertex distance by part.
 
 The float network is the reference. Two INT8 runtimes differ from each other by about as much as each differs from
-float, because their rounding errors decorrelate. An artifact therefore has to be no further from float than the
-quantized program is.
+float, because their rounding errors are uncorrelated. So the limit on an artifact's distance from float is relative to
+the quantized program's.
 """
 
 import math
@@ -26,7 +26,7 @@ from coevoer_edge.runtime.protocol import Outputs
 Network = Callable[[Any], Outputs]
 
 GOLDEN_IN_BUNDLE = 8
-"""How many golden images, the first of them, are in a bundle."""
+"""The number of golden images in a bundle; they are the first ones."""
 
 ROUNDING = 1e-5
 """float32 rounding through a network, absolute for values up to 1 and relative above: a smaller error counts as

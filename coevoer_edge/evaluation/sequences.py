@@ -1,4 +1,4 @@
-"""Synthetic sequences with exact truth, and a network's estimates frame by frame.
+"""Synthetic sequences with exact ground truth, and a network's estimates for each frame.
 
 In: a seed, or a bundle's runtime. Out: `Sequence`: parameters and translations over time, true and raw. The errors are
 sampled (partly independent from frame to frame, partly drifting), or they are those of the given network on rendered
@@ -103,13 +103,12 @@ _FIELDS = fields(SmplxParameters)
 
 
 def stacked(people: list[SmplxParameters]) -> SmplxParameters:
-    """Add a leading axis."""
+    """Stack the frames' parameters along a leading axis."""
     return SmplxParameters(**{f.name: np.stack([getattr(person, f.name) for person in people]) for f in _FIELDS})
 
 
 def noised(rng: Generator, truth: SmplxParameters, noise: float) -> SmplxParameters:
-    """Parameters (T, ...) with errors: `noise` times `NOISE_DEG`, independent from frame to frame, and as much
-    drift."""
+    """Add errors to parameters (T, ...): `noise` times `NOISE_DEG` in each frame independently, plus as much drift."""
     values = {}
     for entry in _FIELDS:
         value = np.asarray(getattr(truth, entry.name), np.float64)

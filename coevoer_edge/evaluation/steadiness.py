@@ -2,7 +2,8 @@
 
 In: synthetic sequences with exact truth (`sequences`). Out, for each part: the jitter of the raw and of the smoothed
 stream, the lag that smoothing adds, and the error of both. Jitter is the acceleration error: the mean length of the
-difference of second differences, predicted and true, mm per frame^2 (times 0.9 at 30 frames a second: m/s^2). Lag is
+difference between predicted and true second differences, in mm per frame^2 (at 30 frames per second, multiply by 0.9
+for m/s^2). Lag is
 the regression of the change that smoothing makes on the true velocity, in frames.
 """
 
@@ -152,10 +153,10 @@ def main(
 ) -> None:
     """Measure the smoothing of streams on synthetic sequences."""
     if sequences < 1 or seconds < 1 or seed < 0:
-        raise InputError(f"--sequences {sequences}, --seconds {seconds:g}, --seed {seed}; give at least 1, 1 and 0.")
+        raise InputError(f"--sequences is {sequences}, --seconds {seconds:g}, --seed {seed}; give at least 1, 1 and 0.")
     if noise <= 0 or (noise != 1 and bundle is not None):
         raise InputError(
-            f"--noise {noise:g}; give a number above 0, and leave it out with --bundle, whose errors are its own."
+            f"--noise is {noise:g}; give a number above 0, and omit it with --bundle, whose network has its own errors."
         )
     from coevoer_edge.bundle import Bundle
     from coevoer_edge.evaluation.sequences import seen_by, with_sampled_errors

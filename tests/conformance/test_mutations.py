@@ -7,13 +7,13 @@ Rules that no case can test, and why:
 
 - 2, rounding of a half: the kit allows crops to differ by 1 of 255.
 - 4, pose-dependent corrections of the body: the open body, with which the kit was made, has none.
-- 6 (b), what lies behind the camera: with the virtual camera's focal length (16,667 px for a crop 853 px high) and the
-  shipped `smallest_overlap`, a body so near is refused by (c) already. tests/test_estimator.py shows it with other
-  constants; so do the tests of the apps.
-- 6 (b), joints that are not finite: outputs that are not finite are refused before (section 3).
-- 6 (c), a box wholly outside: its share in the frame is 0 or negative, which (c) refuses as too small.
-- 6, the tile in the middle when there is one: then the tile is as long as the frame, and there is one place for it.
-- 8, a frame that is refused leaves the stream as it was: `track` holds no such frames; the tests of each language do.
+- 6 (b), points behind the camera: with the virtual camera's focal length (16,667 px for a crop 853 px high) and the
+  shipped `smallest_overlap`, such a near body is already refused by (c). tests/test_estimator.py tests the rule with
+  other constants, and so do the tests of the apps.
+- 6 (b), joints that are not finite: such outputs are refused earlier (section 3).
+- 6 (c), a box entirely outside the frame: its share in the frame is 0 or negative, which (c) refuses as too small.
+- 6, the middle position of a single tile: such a tile is as long as the frame, so it has only one position.
+- 8, a refused frame does not change the stream: `track` cases contain no such frames; the tests of each language do.
 """
 
 import importlib
@@ -106,7 +106,7 @@ MUTATIONS = [
     ),
     M(
         "1",
-        "smoothing begins anew after a gap",
+        "smoothing restarts after a gap",
         f"{ESTIMATOR}:Estimator._forget_the_lost",
         'self._tracker.state == "searching"',
         "False",
@@ -126,7 +126,7 @@ MUTATIONS = [
     M("2", "both sides are multiplied by the scale", f"{CAMERA}:Crop.around", "* scale", "", "track"),
     M("2", "the filter grows with the scale", f"{IMAGE}:_means", "radius = max(1.0, scale)", "radius = 1.0", "crop"),
     M("2", "the filter is at least one pixel", f"{IMAGE}:_means", "radius = max(1.0, scale)", "radius = scale", "crop"),
-    M("2", "centres lie half a pixel in", f"{IMAGE}:_means", "(np.arange(size) + 0.5)", "np.arange(size)", "crop"),
+    M("2", "centres are at half a pixel", f"{IMAGE}:_means", "(np.arange(size) + 0.5)", "np.arange(size)", "crop"),
     M(
         "2",
         "weights are a triangle",
@@ -352,7 +352,7 @@ MUTATIONS = [
     ),
     M(
         "6 a",
-        "visibility is asked for at all",
+        "visibility is checked at all",
         f"{TRACKING}:Tracker._guided",
         "None if person.visibility[0] < least else ",
         "",
@@ -360,7 +360,7 @@ MUTATIONS = [
     ),
     M(
         "6 c",
-        "enough of the box lies in the frame",
+        "enough of the box is in the frame",
         f"{TRACKING}:next_crop",
         "np.prod((seen_high - seen_low) / (high - low)) < rule.smallest_overlap",
         "False",
@@ -498,7 +498,7 @@ MUTATIONS = [
     ),
     M(
         "6",
-        "the velocity of somebody new is 0",
+        "the velocity of a new person is 0",
         f"{TRACKING}:Tracker._search",
         "self._velocity_px_s = np.zeros(2)",
         "pass",
@@ -533,7 +533,7 @@ MUTATIONS = [
     ),
     M(
         "6",
-        "growing and shrinking alike",
+        "growing and shrinking are treated the same",
         f"{TRACKING}:Sight.may_be",
         "abs(math.log(self.length_px / earlier.length_px))",
         "math.log(self.length_px / earlier.length_px)",
@@ -683,7 +683,7 @@ MUTATIONS = [
     M("7", "depth is smoothed as ln z", f"{SMOOTHING}:PersonSmoother.__call__", "math.log(z)", "z", "smooth"),
     M(
         "7",
-        "place is put together with the smoothed depth",
+        "place is combined with the smoothed depth",
         f"{SMOOTHING}:PersonSmoother.__call__",
         "place[:2] / focal_in_heights * depth",
         "place[:2] / focal_in_heights * z",
