@@ -58,7 +58,7 @@ def totals(folder: Path) -> list[float]:
     return [line["total"] for line in RunFolder(folder).lines() if "total" in line]
 
 
-def test_eight_samples_are_learnt_by_heart(tmp_path, monkeypatch):
+def test_eight_samples_can_be_memorised(tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "draw_curves", DRAW_CURVES)
     recipe = replace(RECIPE, batch_size=8, steps=200, lr=2e-3, log_every=10, ema_decay=0.9, augmentation=Augmentation())
     trainer_of(one_process(), recipe, tmp_path).fit()
