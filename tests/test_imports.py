@@ -19,6 +19,7 @@ MAX_LINES = 350
 RUNNING = (
     "callable_module",
     "errors",
+    "files",
     "contract",
     "body",
     "pipeline",

@@ -4,6 +4,6 @@ In: a folder. Out: `Bundle`. The other modules contain the manifest's types and 
 tensor files.
 """
 
-from coevoer_edge.bundle.bundle import CARD, GOLDEN, MANIFEST, SUMS, Bundle, refuse_existing, writing
+from coevoer_edge.bundle.bundle import CARD, GOLDEN, MANIFEST, SUMS, Bundle, finish, refuse_existing, reserving
 
-__all__ = ["CARD", "GOLDEN", "MANIFEST", "SUMS", "Bundle", "refuse_existing", "writing"]
+__all__ = ["CARD", "GOLDEN", "MANIFEST", "SUMS", "Bundle", "finish", "refuse_existing", "reserving"]

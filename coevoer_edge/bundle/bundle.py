@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.errors import BundleError, InputError
+from coevoer_edge.files.staging import move_folder, staging
+from coevoer_edge.files.whole import write_whole
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle.manifest import Manifest
@@ -113,28 +115,28 @@ def refuse_other_files(path: Path) -> None:
 
 
 @contextmanager
-def writing(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Yield an empty folder to write a bundle to; on success, add digests and move it into place.
+def reserving(folder: Path, *, overwrite: bool) -> Iterator[Path]:
+    """Lock the place of a bundle, and yield an empty folder to write it in; `finish` puts the bundle into its place.
 
     Raises:
-        InputError: the bundle exists already.
+        InputError: the bundle exists already, or another process is writing it.
+        CoEvoerError: the folder cannot be written.
     """
-    import shutil
-
     refuse_existing(folder, overwrite=overwrite)
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    try:
-        yield unfinished
-        sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(unfinished).items())
-        (unfinished / SUMS).write_text(sums, encoding="utf-8")
-        _open_to_all(unfinished)
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    with staging(folder.parent, folder.name) as place:
+        yield place
+
+
+def finish(place: Path, folder: Path) -> None:
+    """Add digests to a bundle written in the folder that `reserving` gave, and move it into its place.
+
+    Raises:
+        CoEvoerError: the folder cannot be written.
+    """
+    sums = "".join(f"{digest}  {name}\n" for name, digest in _digests(place).items())
+    write_whole(place / SUMS, sums)
+    _open_to_all(place)
+    move_folder(place, folder)
 
 
 def _open_to_all(folder: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.files.whole import write_whole
+
 
 def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str]) -> None:
     """Write a little-endian safetensors file with metadata and tensors sorted by name."""
@@ -23,4 +25,4 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Map
     ordered = {"__metadata__": dict(sorted(header.pop("__metadata__").items()))} | dict(sorted(header.items()))
     text = json.dumps(ordered, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)  # the tensors begin at a multiple of eight
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data[start:])
+    write_whole(path, len(text).to_bytes(8, "little") + text + data[start:])

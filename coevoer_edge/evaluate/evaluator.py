@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import refusing_os_errors, writing_whole
 from coevoer_edge.media.images import image_files
 from coevoer_edge.terminal.console import Steps
 from coevoer_edge.terminal.device import find_device
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from coevoer_edge.evaluation.domains import Domain
     from coevoer_edge.evaluation.measure import Result
     from coevoer_edge.evaluation.predict import NetworkOrRuntime
+    from coevoer_edge.pipeline.image import Pixels
 
 SYNTHETIC = "synthetic"
 UNTRAINED_NOTE = "Untrained weights: these figures are meaningless."
@@ -241,11 +243,10 @@ def _draw(
     photos: list[Path],
 ) -> list[Path]:
     """Render the first and the worst samples of each domain, and the photographs."""
-    from PIL import Image
-
     from coevoer_edge.evaluation.figures import comparison, photographs
 
-    folder.mkdir(parents=True, exist_ok=True)
+    with refusing_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     untrained = not all(subject.facts["trained"] for subject in subjects)
     labels = [subject.label for subject in subjects]
     networks = {
@@ -260,8 +261,15 @@ def _draw(
         ):
             if indices:
                 files.append(folder / f"{stem}-{kind}.png")
-                Image.fromarray(comparison(domain.source, indices, networks, body, untrained)).save(files[-1])
+                _save(comparison(domain.source, indices, networks, body, untrained), files[-1])
     if photos:
         files.append(folder / "photographs.png")
-        Image.fromarray(photographs(photos, subjects[0].network, body, trained=not untrained)).save(files[-1])
+        _save(photographs(photos, subjects[0].network, body, trained=not untrained), files[-1])
     return files
+
+
+def _save(picture: "Pixels", path: Path) -> None:
+    from PIL import Image
+
+    with writing_whole(path) as beside:
+        Image.fromarray(picture).save(beside)

@@ -5,6 +5,7 @@ In: `ExportRequest`. Out: one `Bundle` for each target, all lowered from the sam
 
 import shutil
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -101,19 +102,18 @@ def export(request: ExportRequest, steps: Steps | None = None) -> list[Bundle]:
     steps = steps or Steps(number_of_steps(request), quiet=True)
     recipes = [_export_recipe(target, request) for target in request.targets]
     folders = [_folder(request, recipe) for recipe in recipes]
-    for folder in folders:
-        bundle.refuse_existing(folder, overwrite=request.overwrite)
+    with ExitStack() as stack:
+        places = [stack.enter_context(bundle.reserving(folder, overwrite=request.overwrite)) for folder in folders]
+        calibration = _calibration_images(request)
 
-    calibration = _calibration_images(request)
-
-    steps.step("Load weights")
-    reference = _load(request, steps)
-    steps.step(f"Quantize ({request.recipe.name})")
-    quantized = _quantize(reference, calibration, request, steps)
-    return [
-        _write(reference, quantized, recipe, folder, request, steps)
-        for recipe, folder in zip(recipes, folders, strict=True)
-    ]
+        steps.step("Load weights")
+        reference = _load(request, steps)
+        steps.step(f"Quantize ({request.recipe.name})")
+        quantized = _quantize(reference, calibration, request, steps)
+        return [
+            _write(reference, quantized, recipe, place, folder, request, steps)
+            for recipe, place, folder in zip(recipes, places, folders, strict=True)
+        ]
 
 
 def number_of_steps(request: ExportRequest) -> int:
@@ -211,6 +211,7 @@ def _write(
     reference: _Float,
     quantized: _Quantized,
     recipe: ExportRecipe,
+    place: Path,
     folder: Path,
     request: ExportRequest,
     steps: Steps,
@@ -218,55 +219,55 @@ def _write(
     body = BodyModel.open()
     name = folder.name + SUFFIXES[recipe.target]
     lowering = _lowering(recipe)
-    with bundle.writing(folder, overwrite=request.overwrite) as unfinished:
-        steps.step(f"Lower to {recipe.target}")
-        artifact = unfinished / name
-        metadata = {
-            "schema_version": str(contract.SCHEMA_VERSION),
-            "model": reference.checkpoint.model,
-            "trained": str(reference.checkpoint.trained).lower(),
-            "checkpoint_sha256": reference.checkpoint.sha256,
-            "recipe": quantized.recipe.name,
-            "licence": model_card.LICENCE,
-        }
-        with steps.waiting():
-            lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
+    steps.step(f"Lower to {recipe.target}")
+    artifact = place / name
+    metadata = {
+        "schema_version": str(contract.SCHEMA_VERSION),
+        "model": reference.checkpoint.model,
+        "trained": str(reference.checkpoint.trained).lower(),
+        "checkpoint_sha256": reference.checkpoint.sha256,
+        "recipe": quantized.recipe.name,
+        "licence": model_card.LICENCE,
+    }
+    with steps.waiting():
+        lowering.lower(quantized.program, recipe, quantized.recipe.precision, artifact, metadata)
 
-        steps.step(f"Verify {name}")
-        facts: FileFacts = lowering.read_facts(artifact)
-        check_fusion(quantized.facts, facts, recipe)
-        size = _size(artifact)
-        _check_size(size, reference.parameters, quantized.recipe, recipe)
-        summary = SKIPPED
-        if not request.skip_parity:
-            parity = _parity(reference, quantized, recipe, artifact, body, steps)
-            if faults := parity.faults(quantized.recipe):
-                raise CheckFailed(f"{name} exceeds its lowering limit: {'; '.join(faults)}. Nothing was written.")
-            summary = parity.entry(quantized.recipe)
-        manifest = Manifest(
-            **shared_entries(),
-            model=reference.checkpoint.model,
-            trained=reference.checkpoint.trained,
-            parameters=reference.parameters,
-            target=recipe.target,
-            backend=recipe.backend,
-            precision=quantized.recipe.precision,
-            artifact=name,
-            artifact_bytes=size,
-            checkpoint=_origin(reference.checkpoint),
-            recipes=RecipesEntry(asdict(quantized.recipe), asdict(recipe)),
-            calibration=quantized.calibration,
-            tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
-            body_model=BodyEntry(body.name, body.licence, body_file.FILE_NAME),
-            licence=model_card.LICENCE,
-            fusion=facts.entry(),
-            parity=summary,
-        )
-        (unfinished / bundle.MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        (unfinished / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
-        _write_golden(unfinished / bundle.GOLDEN, reference, quantized)
-        body_file.write_body(body, unfinished / body_file.FILE_NAME)
-        shutil.copyfile(KIT_PATH, unfinished / CONFORMANCE_FILE)
+    steps.step(f"Verify {name}")
+    facts: FileFacts = lowering.read_facts(artifact)
+    check_fusion(quantized.facts, facts, recipe)
+    size = _size(artifact)
+    _check_size(size, reference.parameters, quantized.recipe, recipe)
+    summary = SKIPPED
+    if not request.skip_parity:
+        parity = _parity(reference, quantized, recipe, artifact, body, steps)
+        if faults := parity.faults(quantized.recipe):
+            raise CheckFailed(f"{name} exceeds its lowering limit: {'; '.join(faults)}. Nothing was written.")
+        summary = parity.entry(quantized.recipe)
+    manifest = Manifest(
+        **shared_entries(),
+        model=reference.checkpoint.model,
+        trained=reference.checkpoint.trained,
+        parameters=reference.parameters,
+        target=recipe.target,
+        backend=recipe.backend,
+        precision=quantized.recipe.precision,
+        artifact=name,
+        artifact_bytes=size,
+        checkpoint=_origin(reference.checkpoint),
+        recipes=RecipesEntry(asdict(quantized.recipe), asdict(recipe)),
+        calibration=quantized.calibration,
+        tools={"coevoer-edge": __version__} | {tool: version(tool) for tool in _TOOLS},
+        body_model=BodyEntry(body.name, body.licence, body_file.FILE_NAME),
+        licence=model_card.LICENCE,
+        fusion=facts.entry(),
+        parity=summary,
+    )
+    (place / bundle.MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+    (place / bundle.CARD).write_text(model_card.render(manifest), encoding="utf-8")
+    _write_golden(place / bundle.GOLDEN, reference, quantized)
+    body_file.write_body(body, place / body_file.FILE_NAME)
+    shutil.copyfile(KIT_PATH, place / CONFORMANCE_FILE)
+    bundle.finish(place, folder)
     return Bundle.open(folder)
 
 

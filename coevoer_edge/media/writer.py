@@ -3,6 +3,8 @@
 In: upright RGB frames with timestamps. Out: a .mp4, without sound.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +12,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from coevoer_edge.errors import CoEvoerError, InputError
+from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import cannot_write
 from coevoer_edge.media.pyav import load_av
 from coevoer_edge.pipeline.image import Pixels
 
@@ -64,20 +67,28 @@ class VideoWriter:
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
         frame.pts, frame.time_base = time, _TIME_BASE
-        self._mux(frame)
+        self._mux(self._stream, frame)
 
     def close(self) -> None:
         """Finish the file. Closing twice is harmless."""
         if self._stream is not None:
-            self._mux(None)
-            self._stream = None
-            self._container.close()
+            stream, self._stream = self._stream, None
+            self._mux(stream, None)
+            with self._refusing():
+                self._container.close()
 
-    def _mux(self, frame: Any) -> None:
+    def _mux(self, stream: Any, frame: Any) -> None:
+        with self._refusing():
+            self._container.mux(stream.encode(frame))
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn an error of the muxer into ours, and never use the muxer again: it would end the process."""
         try:
-            self._container.mux(self._stream.encode(frame))
+            yield
         except self._av.FFmpegError as error:
-            raise CoEvoerError(f"{self.path} cannot be written ({error}); is the disk full?") from None
+            self._stream = None
+            raise cannot_write(self.path, error) from None
 
     def __enter__(self) -> Self:
         return self

@@ -19,6 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from coevoer_edge.errors import CheckpointError
+from coevoer_edge.files.whole import write_whole
 from coevoer_edge.model import MODEL_NAMES, CoEvoer, build
 from coevoer_edge.model.build import blank, refuse_unknown
 from coevoer_edge.model.foreign import refuse_foreign
@@ -136,7 +137,7 @@ def save(network: CoEvoer, path: str | Path, *, trained: bool, enhancer: bool = 
     flags = {"trained": trained, "enhancer": enhancer, "foreground": foreground}
     metadata = {"model": network.name} | {key: str(value).lower() for key, value in flags.items()}
     weights = {key: value.half().contiguous() for key, value in network.state_dict().items()}
-    Path(path).write_bytes(to_bytes(weights, metadata))
+    write_whole(path, to_bytes(weights, metadata))
 
 
 def _embedded(model: str) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import write_whole
 
 DEFAULT_COLOR = (0.62, 0.77, 0.94)  # sRGB
 ROUGHNESS = 0.65
@@ -65,9 +66,8 @@ def write_glb(
             tree["asset"]["extras"] = dict(sorted(extras.items()))
 
     content: bytes = trimesh.exchange.gltf.export_glb(scene, include_normals=True, tree_postprocessor=finish)
-    path = Path(path)
-    path.write_bytes(content)
-    return path
+    write_whole(path, content)
+    return Path(path)
 
 
 def _check(vertices_cam: ArrayLike, faces: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -15,6 +15,8 @@ import numpy as np
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.staging import move_files, staging
+from coevoer_edge.files.whole import refusing_os_errors
 from coevoer_edge.media.images import OVERLAY_SUFFIX
 from coevoer_edge.output.results import (
     CONVENTION,
@@ -106,14 +108,17 @@ class PersonFiles:
         picture = self.overlay(person, image) if overlay else None
         make_folder(Path(folder))
         record = self.to_dict(person)
-        json_path, npz_path, glb_path = paths[:3]
-        write_json(json_path, record)
-        np.savez_compressed(npz_path, **_npz_arrays(person))
-        mesh = person.mesh()
-        extras = {key: str(record[key]) for key in ("trained", "warning") if key in record}
-        write_glb(glb_path, mesh.vertices, mesh.faces, extras=extras | {"body_licence": self.body.licence})
-        if picture is not None:
-            picture.save(paths[3])
+        with staging(Path(folder), name) as place, refusing_os_errors(folder):
+            json_path, npz_path, glb_path, *picture_path = person_paths(place, name, overlay=overlay)
+            write_json(json_path, record)
+            np.savez_compressed(npz_path, **_npz_arrays(person))
+            mesh = person.mesh()
+            extras = {key: str(record[key]) for key in ("trained", "warning") if key in record}
+            write_glb(glb_path, mesh.vertices, mesh.faces, extras=extras | {"body_licence": self.body.licence})
+            if picture is not None:
+                picture.save(picture_path[0])
+            former = [path.name for path in person_paths(place, name, overlay=True)]
+            move_files(place, Path(folder), [path.name for path in paths], former)
         return paths
 
     def overlay(self, person: "Person", image: ImageSource | None) -> "Image.Image":

@@ -13,7 +13,8 @@ import numpy as np
 from coevoer_edge import __version__
 from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.rotations import matrix_to_axis_angle
-from coevoer_edge.errors import CoEvoerError, InputError
+from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import refusing_os_errors, write_whole
 
 if TYPE_CHECKING:
     from coevoer_edge.body.model import BodyModel
@@ -97,17 +98,13 @@ def avatar_values(parameters: "SmplxParameters", body: "BodyModel", tips: Float6
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write a JSON file with one line for each key."""
     lines = [f"{json.dumps(key)}: {json.dumps(value, allow_nan=False)}" for key, value in record.items()]
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write_whole(path, "{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def make_folder(folder: Path) -> None:
     """Make a folder for results. Raises `CoEvoerError` where it cannot be made."""
-    try:
+    with refusing_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CoEvoerError(
-            f"{folder} cannot be made ({error.strerror}); give another folder for the results."
-        ) from None
 
 
 def refuse_file(output_dir: Path) -> None:

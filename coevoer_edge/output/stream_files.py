@@ -1,18 +1,25 @@
 """The files that `coevoer-edge run` writes for a stream, frame by frame, complete whenever it stops.
 
+They are written in a hidden folder beside their places and moved at the end.
+
 In: frames with the estimator's results. Out: `.overlay.mp4` and `.jsonl` (both written as the frames come), and at the
 end `.npz`, `.bvh`, `.glb` and `.json`. Only the parameters stay in memory, about 1 kB per frame.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from coevoer_edge import contract
 from coevoer_edge.body.joints import JOINT_NAMES
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.errors import CoEvoerError
+from coevoer_edge.files.staging import move_files, staging
+from coevoer_edge.files.whole import refusing_os_errors
 from coevoer_edge.output.animation.bvh import joint_tips, write_bvh
 from coevoer_edge.output.animation.clip import Clip, ClipRecorder
 from coevoer_edge.output.animation.glb import write_animated_glb
@@ -62,6 +69,10 @@ class StreamFiles:
     ) -> None:
         self.paths = paths
         self.found = 0
+        self._folder = paths[".jsonl"].parent
+        self._name = paths[".jsonl"].stem
+        self._stack = ExitStack()
+        self._place = self._stack.enter_context(staging(self._folder, self._name))
         self._body, self._trained = body, trained
         self._tips = joint_tips(body)
         self._lens = real_camera(size_px, focal_px)
@@ -72,8 +83,12 @@ class StreamFiles:
         if OVERLAY_VIDEO_SUFFIX in paths:
             from coevoer_edge.media.writer import VideoWriter
 
-            self._video = VideoWriter(paths[OVERLAY_VIDEO_SUFFIX], size_px, frames_per_second)
-        self._lines = paths[".jsonl"].open("w", encoding="utf-8")
+            try:
+                self._video = VideoWriter(self._staged(OVERLAY_VIDEO_SUFFIX), size_px, frames_per_second)
+            except BaseException:
+                self._stack.close()
+                raise
+        self._lines: TextIO | None = self._staged(".jsonl").open("w", encoding="utf-8")
 
     def __len__(self) -> int:
         return len(self._recorder)
@@ -83,39 +98,77 @@ class StreamFiles:
         person, picture = tracked.person, frame.pixels
         if self._video is not None:
             picture = overlay_of(picture, person, self._body, trained=self._trained)
-            self._video.write(picture, frame.timestamp_ms)
+            with self._giving_up(OVERLAY_VIDEO_SUFFIX):
+                self._video.write(picture, frame.timestamp_ms)
         if person is None:
             self._recorder.add(frame.timestamp_ms)
         else:
             self.found += 1
             self._recorder.add(frame.timestamp_ms, person.parameters, person.translation_m, person.visibility)
-        self._lines.write(json.dumps(self._line(frame, tracked), allow_nan=False) + "\n")
+        if self._lines is not None:
+            with self._giving_up(".jsonl"):
+                self._lines.write(json.dumps(self._line(frame, tracked), allow_nan=False) + "\n")
         return picture
 
     def close(self, about: dict[str, Any]) -> tuple[Path, ...]:
-        """Finish all files; `about` goes into the `.json`. Returns the files that were written.
+        """Finish all files and move them into their places; `about` goes into the `.json`. Returns the files.
 
-        Without any person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing.
+        Files of the same name that another run left are replaced, or removed where this one has none: without any
+        person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing. A file that could not
+        be written is left out. Raises `CoEvoerError` where a file cannot be written now.
         """
-        if self._video is not None:
-            self._video.close()
-        self._lines.close()
-        written = [suffix for suffix in (OVERLAY_VIDEO_SUFFIX, ".jsonl") if suffix in self.paths]
-        if not len(self):
-            for suffix in written:
-                self.paths[suffix].unlink(missing_ok=True)
-            return ()
+        with self._stack, refusing_os_errors(self._folder):
+            problems = self._close_open_files()
+            written = self._finish(about) if len(self) else []
+            names = [self._name + suffix for suffix in written]
+            move_files(self._place, self._folder, names, [self._name + suffix for suffix in STREAM_SUFFIXES])
+        for problem in problems:
+            raise problem
+        return tuple(self.paths[suffix] for suffix in written)
+
+    def _close_open_files(self) -> list[CoEvoerError]:
+        """Complete the video and the lines; returns what went wrong."""
+        problems = []
+        for suffix, file in ((OVERLAY_VIDEO_SUFFIX, self._video), (".jsonl", self._lines)):
+            try:
+                with self._giving_up(suffix):
+                    if file is not None:
+                        file.close()
+            except CoEvoerError as problem:
+                problems.append(problem)
+        return problems
+
+    def _finish(self, about: dict[str, Any]) -> list[str]:
+        """Write the files of the whole stream; returns the suffixes of all complete files."""
+        written = [suffix for suffix in (OVERLAY_VIDEO_SUFFIX, ".jsonl") if self._staged(suffix).exists()]
         clip = self._recorder.clip()
-        np.savez_compressed(self.paths[".npz"], **self._npz_arrays(clip))
+        np.savez_compressed(self._staged(".npz"), **self._npz_arrays(clip))
         written.append(".npz")
         if self.found:
             extras = {"body_licence": self._body.licence, "trained": str(self._trained).lower()}
             extras |= {} if self._trained else {"warning": UNTRAINED}
-            write_bvh(self.paths[".bvh"], clip, self._body, focal_px=self._focal_px)
-            write_animated_glb(self.paths[".glb"], clip, self._body, focal_px=self._focal_px, extras=extras)
+            write_bvh(self._staged(".bvh"), clip, self._body, focal_px=self._focal_px)
+            write_animated_glb(self._staged(".glb"), clip, self._body, focal_px=self._focal_px, extras=extras)
             written += [".bvh", ".glb"]
-        write_json(self.paths[".json"], self._record(clip) | about)
-        return tuple(self.paths[suffix] for suffix in (*written, ".json"))
+        write_json(self._staged(".json"), self._record(clip) | about)
+        return [*written, ".json"]
+
+    def _staged(self, suffix: str) -> Path:
+        return self._place / (self._name + suffix)
+
+    @contextmanager
+    def _giving_up(self, suffix: str) -> Iterator[None]:
+        """Remove a file that cannot be written, so that there is room for the others, and never write to it again."""
+        try:
+            with refusing_os_errors(self.paths.get(suffix, self._folder)):
+                yield
+        except CoEvoerError:
+            if suffix == ".jsonl":
+                self._lines = None
+            else:
+                self._video = None
+            self._staged(suffix).unlink(missing_ok=True)
+            raise
 
     def _line(self, frame: "Frame", tracked: "TrackedFrame") -> dict[str, Any]:
         crop = tracked.crop

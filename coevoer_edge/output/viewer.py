@@ -16,6 +16,7 @@ import numpy as np
 from coevoer_edge.body.joints import JOINT_NAMES, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.errors import PlatformError
+from coevoer_edge.files.whole import refusing_os_errors
 from coevoer_edge.output.animation.motion import real_camera
 from coevoer_edge.output.meshes import smooth_normals
 from coevoer_edge.pipeline.camera import convert_translation
@@ -76,7 +77,8 @@ class Viewer:
         window = has_display() if window is None else window
         self.where = f"Recording to {path}; open it with: rerun {path}"
         self._stream: Any = rr.RecordingStream(_APP)
-        sinks = [rr.FileSink(str(path))]
+        self._partial = path.with_name(f".{path.name}.partial")
+        sinks = [rr.FileSink(str(self._partial))]
         if window:
             self._stream.spawn(connect=False)
             sinks.append(rr.GrpcSink())
@@ -113,6 +115,9 @@ class Viewer:
         """Finish the recording; the window stays open."""
         self._stream.flush()
         self._stream.disconnect()
+        if self._partial.exists():
+            with refusing_os_errors(self.path):
+                self._partial.replace(self.path)
 
     def _log(self, path: str, what: Any, *, static: bool = False) -> None:
         self._rr.log(path, what, static=static, recording=self._stream)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.staging import move_files, staging
+from coevoer_edge.files.whole import write_whole
 
 if TYPE_CHECKING:
     from coevoer_edge.parity.ladder import Climb
@@ -37,7 +39,8 @@ def write_reports(found: "Climb", folder: Path, body: Path | None = None) -> tup
         as_markdown(found.ladders),
         as_html(found.ladders, pictures),
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in zip(NAMES, texts, strict=True):
-        (folder / name).write_text(text, encoding="utf-8")
+    with staging(folder, "parity") as place:
+        for name, text in zip(NAMES, texts, strict=True):
+            write_whole(place / name, text)
+        move_files(place, folder, NAMES)
     return tuple(folder / name for name in NAMES)

@@ -18,7 +18,7 @@ from coevoer_edge.output.results import UNTRAINED
 from coevoer_edge.run.images import Outcome
 from coevoer_edge.run.images import run_images as run
 from coevoer_edge.run.stream import StreamOptions, is_stream, refuse_problem, run_stream, stream_lines, stream_summary
-from coevoer_edge.terminal.console import INTERRUPTED, JSON_OPTION, Command, Steps, print_json
+from coevoer_edge.terminal.console import JSON_OPTION, Command, Steps, print_json
 
 if TYPE_CHECKING:
     from coevoer_edge.bundle import Bundle
@@ -141,7 +141,7 @@ def command(
         print_json(stream_summary(opened, outcome))
     refuse_problem(outcome)
     if outcome.interrupted and camera_number(source) is None:
-        context.exit(INTERRUPTED)
+        context.exit(128 + outcome.interrupted)
 
 
 if __name__ == "__main__":

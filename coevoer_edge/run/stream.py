@@ -21,7 +21,7 @@ from coevoer_edge.media.frames import VIDEO_SUFFIXES, VideoFile
 from coevoer_edge.output.results import UNTRAINED, make_folder, provenance, refuse_existing, refuse_file
 from coevoer_edge.output.stream_files import StreamFiles, stream_paths
 from coevoer_edge.pipeline.person import frame_camera
-from coevoer_edge.terminal.console import Steps
+from coevoer_edge.terminal.console import ENDING, Steps
 from coevoer_edge.terminal.progress import FrameProgress
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class StreamOutcome:
     found: int  # with a person
     skipped: int  # out of order, damaged, or passed over because the camera was faster
     seconds: float
-    interrupted: bool  # by Ctrl-C
+    interrupted: int  # the signal that ended it (Ctrl-C is SIGINT), 0 for none
     problem: str | None  # what was wrong with the source, in a sentence
 
     @property
@@ -156,7 +156,7 @@ def _run(
                     "frames": len(out),
                     "found": out.found,
                     "skipped": skipped,
-                    "interrupted": interrupted(),
+                    "interrupted": bool(interrupted()),
                     "problem": frames.problem,
                     "every": options.every,
                     "smoothed": options.smooth,
@@ -174,7 +174,7 @@ def _expected(frames: "FrameSource", options: StreamOptions) -> int | None:
     return min(limits) if limits else None
 
 
-def _chosen(frames: "FrameSource", options: StreamOptions, stop: Callable[[], bool]) -> Iterator["Frame"]:
+def _chosen(frames: "FrameSource", options: StreamOptions, stop: Callable[[], int]) -> Iterator["Frame"]:
     """Every N-th frame, until there are enough or Ctrl-C is pressed."""
     used = 0
     for number, frame in enumerate(frames):
@@ -188,25 +188,30 @@ def _chosen(frames: "FrameSource", options: StreamOptions, stop: Callable[[], bo
 
 
 @contextmanager
-def until_interrupted() -> Iterator[Callable[[], bool]]:
-    """Let Ctrl-C set a flag instead of interrupting in the middle of a frame; a second Ctrl-C interrupts at once."""
-    pressed = False
+def until_interrupted() -> Iterator[Callable[[], int]]:
+    """Let Ctrl-C, SIGTERM and SIGHUP set a flag instead of interrupting in the middle of a frame.
+
+    Gives a function that returns the number of the signal, 0 while there was none. A second signal interrupts at once.
+    """
+    came = 0
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield lambda: pressed
+        yield lambda: came
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def press(number: int, frame: FrameType | None) -> None:
-        nonlocal pressed
-        if pressed:
+        nonlocal came
+        if came:
             raise KeyboardInterrupt
-        pressed = True
+        came = number
 
-    signal.signal(signal.SIGINT, press)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *ENDING)}
+    for number in before:
+        signal.signal(number, press)
     try:
-        yield lambda: pressed
+        yield lambda: came
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def stream_summary(bundle: "Bundle", outcome: StreamOutcome) -> dict[str, object]:
@@ -219,7 +224,7 @@ def stream_summary(bundle: "Bundle", outcome: StreamOutcome) -> dict[str, object
         "skipped": outcome.skipped,
         "found": outcome.found,
         "fps": round(outcome.fps, 2),
-        "interrupted": outcome.interrupted,
+        "interrupted": bool(outcome.interrupted),
         "problem": outcome.problem,
         "files": [str(file) for file in outcome.files],
     }

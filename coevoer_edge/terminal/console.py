@@ -6,6 +6,7 @@ results on stdout, so that `--json` can be piped.
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -30,6 +31,8 @@ _WAIT_S = 60  # between two progress lines where there is no terminal
 
 
 HELP_OPTIONS = ["-h", "--help"]
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command as Ctrl-C does. SIGHUP comes when a terminal is closed."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as in shells."""
 OWN_FAULT = 70
@@ -43,7 +46,9 @@ JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print only a
 class Command(click.Command):
     """A click command with exit code 1 for `CheckFailed` and 2 for every other `CoEvoerError`, without a traceback.
 
-    Ctrl-C exits with 130. An internal error exits with 70, after its traceback and where to report it.
+    An `OSError` (a full disk, a missing permission) also exits with 2. Ctrl-C exits with 130; SIGTERM and SIGHUP end a
+    command as Ctrl-C does, so that files are completed or removed, and exit with 143 and 129. An internal error exits
+    with 70, after its traceback and where to report it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,7 +58,8 @@ class Command(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; click handles its own usage errors (exit code 2)."""
         try:
-            return super().invoke(ctx)
+            with ending_on_signals():
+                return super().invoke(ctx)
         except CoEvoerError as error:
             raise (_CheckFailure if isinstance(error, CheckFailed) else _UserError)(str(error)) from error
         except ModuleNotFoundError as error:
@@ -61,13 +67,52 @@ class Command(click.Command):
             if missing is None:
                 _tell_own_fault(ctx)
             raise _UserError(str(missing)) from error
+        except Terminated as ended:
+            click.echo("Terminated.", err=True)
+            ctx.exit(128 + ended.number)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
+        except OSError as error:
+            raise _UserError(_system_says(error)) from error
         except Exception:
             _tell_own_fault(ctx)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: whatever handles Ctrl-C handles it too."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP raise `Terminated` in the block, so that what it has begun is completed or removed."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+
+    def end(number: int, frame: object) -> NoReturn:
+        raise Terminated(number)
+
+    before = {number: signal.getsignal(number) for number in ENDING if signal.getsignal(number) == signal.SIG_DFL}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _system_says(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    return f"{where}{reason}. Check the path, the permissions and the free space on the disk."
 
 
 def _tell_own_fault(ctx: click.Context) -> NoReturn:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import write_whole
 from coevoer_edge.terminal.console import Command
 
 _CARD = """\
@@ -118,7 +119,7 @@ def main(run: Path, evaluation: Path, data: str, hardware: str, teacher: str, cu
     except (IndexError, json.JSONDecodeError):
         raise InputError(f"{evaluation} does not end with a line of JSON; write it with `evaluate --json`.") from None
     text = render(run, figures, data=data, hardware=hardware, teacher=teacher, curves=curves)
-    output.write_text(text, encoding="utf-8")
+    write_whole(output, text)
     click.echo(f"Wrote {output}")
 
 

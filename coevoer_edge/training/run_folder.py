@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from coevoer_edge.errors import CheckpointError, InputError
+from coevoer_edge.files.whole import write_whole, writing_whole
 from coevoer_edge.model import CoEvoer, checkpoint
 
 LOG = "log.jsonl"
@@ -59,18 +60,17 @@ class RunFolder:
     def rewind(self, step: int) -> None:
         """Drop the lines that were logged after the checkpoint that the run is resumed from."""
         kept = [line for line in self.lines() if line["step"] <= step]
-        _write_whole(self.path / LOG, "".join(json.dumps(line) + "\n" for line in kept).encode())
+        write_whole(self.path / LOG, "".join(json.dumps(line) + "\n" for line in kept).encode())
 
     def save(self, state: Mapping[str, Any], keep: bool) -> None:
         """Write the checkpoint; with `keep`, also keep a numbered copy."""
-        target = self.path / CHECKPOINT
-        beside = target.with_suffix(".partial")
-        torch.save({"format": _FORMAT, **state}, beside)
-        if keep:
-            numbered = self.path / f"checkpoint-{state['step']:07d}.pt"
-            numbered.unlink(missing_ok=True)
-            os.link(beside, numbered)
-        beside.replace(target)
+        with writing_whole(self.path / CHECKPOINT) as beside:
+            with beside.open("wb") as file:
+                torch.save({"format": _FORMAT, **state}, file)
+            if keep:
+                numbered = self.path / f"checkpoint-{state['step']:07d}.pt"
+                numbered.unlink(missing_ok=True)
+                os.link(beside, numbered)
 
     def load(self) -> dict[str, Any]:
         """Read the checkpoint.
@@ -96,9 +96,7 @@ class RunFolder:
 
     def save_weights(self, network: CoEvoer, *, enhancer: bool, foreground: bool) -> None:
         """Write the network in the form that `checkpoint.load` reads."""
-        beside = self.path / f"{WEIGHTS}.partial"
-        checkpoint.save(network, beside, trained=True, enhancer=enhancer, foreground=foreground)
-        beside.replace(self.path / WEIGHTS)
+        checkpoint.save(network, self.path / WEIGHTS, trained=True, enhancer=enhancer, foreground=foreground)
 
     def draw_curves(self) -> None:
         """Plot every term of the log over the steps."""
@@ -126,13 +124,6 @@ class RunFolder:
         figure.subplots_adjust(
             0.04, 0.05, 0.99, 0.95, wspace=0.2, hspace=0.45
         )  # tight_layout takes as long as the rest
-        beside = self.path / f"{CURVES}.partial"
-        figure.savefig(beside, dpi=80, format="png")
+        with writing_whole(self.path / CURVES) as beside:
+            figure.savefig(beside, dpi=80)
         plt.close(figure)
-        beside.replace(self.path / CURVES)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    beside = path.with_suffix(".partial")
-    beside.write_bytes(content)
-    beside.replace(path)

@@ -38,10 +38,11 @@ def write_bundle(folder: Path, artifact: Path, target: str, precision: str, mode
         fusion=FusionEntry(0, 0, 0, {}),
         parity=ParityEntry("skipped"),
     )
-    with bundle.writing(folder, overwrite=False) as unfinished:
+    with bundle.reserving(folder, overwrite=False) as unfinished:
         (unfinished / artifact.name).write_bytes(artifact.read_bytes())
         (unfinished / bundle.MANIFEST).write_text(content.to_json(), encoding="utf-8")
         np.savez(unfinished / bundle.GOLDEN, image=np.stack(tiny.images(3, 4)))
         for name in ("body.safetensors", CONFORMANCE_FILE):
             (unfinished / name).write_bytes(b"")
+        bundle.finish(unfinished, folder)
     return Bundle.open(folder)

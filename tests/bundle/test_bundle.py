@@ -66,8 +66,9 @@ def fill(folder: Path, content: Manifest) -> None:
 
 
 def write(folder: Path, content: Manifest | None = None, *, overwrite: bool = False) -> Path:
-    with bundle.writing(folder, overwrite=overwrite) as unfinished:
+    with bundle.reserving(folder, overwrite=overwrite) as unfinished:
         fill(unfinished, content or manifest())
+        bundle.finish(unfinished, folder)
     return folder
 
 
@@ -115,11 +116,12 @@ def test_everything_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
     """Core ML's converter creates a folder that only its owner can read."""
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    with bundle.writing(tmp_path / NAME, overwrite=False) as unfinished:
+    with bundle.reserving(tmp_path / NAME, overwrite=False) as unfinished:
         fill(unfinished, manifest())
         (unfinished / ARTIFACT).chmod(0o600)
         (unfinished / "inside").mkdir(mode=0o700)
         (unfinished / "inside" / "weight.bin").touch(mode=0o600)
+        bundle.finish(unfinished, tmp_path / NAME)
     modes = {path.is_dir(): path.stat().st_mode for path in (tmp_path / "file", tmp_path / "folder")}
     for path in (tmp_path / NAME, *(tmp_path / NAME).rglob("*")):
         assert path.stat().st_mode == modes[path.is_dir()], path
@@ -133,10 +135,11 @@ def test_a_renamed_and_moved_folder_opens(sound: Path, tmp_path: Path) -> None:
 def test_an_artifact_that_is_a_folder_is_covered_by_the_digests(tmp_path: Path) -> None:
     folder, inside = tmp_path / "coevoer-t-coreml-w8a8", "coevoer-t-coreml-w8a8.mlpackage/Data/weights/weight.bin"
     content = manifest(target="coreml", artifact="coevoer-t-coreml-w8a8.mlpackage")
-    with bundle.writing(folder, overwrite=False) as unfinished:
+    with bundle.reserving(folder, overwrite=False) as unfinished:
         fill(unfinished, content)
         (unfinished / inside).parent.mkdir(parents=True)
         (unfinished / inside).write_bytes(b"weights")
+        bundle.finish(unfinished, folder)
     assert Bundle.open(folder).artifact == folder / "coevoer-t-coreml-w8a8.mlpackage"
     (folder / inside).write_bytes(b"Weights")
     assert refusal(folder) == (

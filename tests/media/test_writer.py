@@ -1,5 +1,8 @@
 """The overlay video read back: size, times, colours, and the kind of file that browsers play."""
 
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
@@ -59,3 +62,33 @@ def test_it_is_complete_when_closed_twice_and_after_an_error(tmp_path):
     writer.close()
     with VideoFile(tmp_path / "a.mp4") as video:
         assert len(list(video)) == 1
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np
+from coevoer_edge.errors import CoEvoerError
+from coevoer_edge.media.writer import VideoWriter
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+noise = np.random.default_rng(0).integers(0, 255, (60, 120, 160, 3), dtype=np.uint8)
+try:
+    with VideoWriter(sys.argv[1], (160, 120), 30) as writer:
+        for i, frame in enumerate(noise):
+            writer.write(frame, i * 33.0)
+except CoEvoerError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of a file")
+@pytest.mark.parametrize("limit", [10, 300, 2000, 100_000])
+def test_a_full_disk_is_one_clear_error(tmp_path, limit):
+    """In a process of its own: a muxer that is used after it failed ends the process without a word."""
+    path = tmp_path / "full.mp4"
+    command = [sys.executable, "-c", FULL_DISK, str(path), str(limit)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert child.returncode == 1, child.stderr
+    assert child.stderr.startswith(f"{path} cannot be written (")
+    assert child.stderr.endswith("Free space on the disk, check the permissions, or give another folder.\n")

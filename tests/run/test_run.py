@@ -236,7 +236,7 @@ def test_refusals(world, tmp_path):
         ),
         (
             ("bundle-x", ASTRONAUT, "-o", tmp_path / "file" / "out"),
-            f"{tmp_path / 'file' / 'out'} cannot be made (Not a ",
+            f"{tmp_path / 'file' / 'out'} cannot be written (Not a ",
         ),
         (("other", ASTRONAUT, "-o", tmp_path), "No bundle at other."),
         (("bundle-x", ASTRONAUT, "-o", tmp_path, "--body", "no.npz"), "no.npz"),

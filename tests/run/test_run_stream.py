@@ -1,5 +1,6 @@
 """The run command on videos: files, counts, exit codes, and that what was done is kept whatever happens."""
 
+import errno
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_ang
 from coevoer_edge.errors import BundleError
 from coevoer_edge.estimator import Estimator, TrackedFrame
 from coevoer_edge.media.frames import VideoFile
+from coevoer_edge.media.writer import VideoWriter
 from coevoer_edge.output.stream_files import STREAM_SUFFIXES
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE
@@ -234,7 +236,7 @@ def test_untrained_weights_are_named_everywhere(truth, clip, tmp_path):
 
 
 def test_nobody_in_the_video(truth, clip, tmp_path):
-    truth.empty = tuple(range(FRAMES))
+    truth.empty = tuple(range(2 * FRAMES))
     result = cli("bundle-x", clip, "-o", tmp_path / "o")
     assert result.exit_code == 0
     assert "No person was found, so there is no .bvh and no .glb." in result.stdout
@@ -282,6 +284,51 @@ def test_ctrl_c_ends_with_all_files_complete(truth, clip, tmp_path):
     assert len(lines_of(tmp_path / "o" / "walk.jsonl")) == 7
     assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == 7
     assert len(np.load(tmp_path / "o" / "walk.npz")["found"]) == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_finishes_the_files_as_ctrl_c_does(truth, clip, tmp_path, number):
+    truth.at = {6: lambda: os.kill(os.getpid(), number)}
+    before = signal.getsignal(number)
+    result = cli("bundle-x", clip, "-o", tmp_path / "o", "--json")
+    assert signal.getsignal(number) is before
+    assert result.exit_code == 128 + number
+    assert json.loads(result.stdout)["interrupted"] is True
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES}
+    assert len(frames_of(tmp_path / "o" / "walk.overlay.mp4")) == 7
+
+
+def test_a_new_run_without_a_person_removes_the_former_animations(truth, clip, tmp_path):
+    assert cli("bundle-x", clip, "-o", tmp_path / "o").exit_code == 0
+    truth.empty = tuple(range(2 * FRAMES))
+    assert cli("bundle-x", clip, "-o", tmp_path / "o", "--overwrite").exit_code == 0
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES} - {"walk.bvh", "walk.glb"}
+
+
+def test_a_video_that_cannot_be_written_leaves_the_other_files(truth, clip, tmp_path, monkeypatch):
+    """As on a full disk: exit code 2, and what fits is kept."""
+    write = VideoWriter.write
+
+    def fail(self, pixels, timestamp_ms):
+        if timestamp_ms > 100:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(self, pixels, timestamp_ms)
+
+    monkeypatch.setattr(VideoWriter, "write", fail)
+    result = cli("bundle-x", clip, "-o", tmp_path / "o")
+    assert result.exit_code == 2
+    assert "walk.overlay.mp4 cannot be written (No space left on device). Free space on the disk" in result.stderr
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES} - {"walk.overlay.mp4"}
+    assert len(np.load(tmp_path / "o" / "walk.npz")["found"]) == 3
+
+
+def test_a_folder_that_may_not_be_written_is_one_clear_error(truth, clip, tmp_path):
+    (tmp_path / "o").mkdir(mode=0o500)
+    if os.access(tmp_path / "o", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    result = cli("bundle-x", clip, "-o", tmp_path / "o")
+    assert result.exit_code == 2
+    assert f"{tmp_path / 'o'} cannot be written (Permission denied)" in result.stderr
 
 
 def test_a_second_ctrl_c_breaks_off(truth, clip, tmp_path):

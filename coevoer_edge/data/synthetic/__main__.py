@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.files.whole import writing_whole
 from coevoer_edge.terminal.console import Command, Steps
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def draw_sheets(source: "RecordSource", indices: range, batch_size: int, sheet: 
         annotated += annotate(record)
     for path, images in ((sheet, pictures), (labels_sheet, annotated)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(contact_sheet(images, columns=_COLUMNS)).save(path)
+        with writing_whole(path) as beside:
+            Image.fromarray(contact_sheet(images, columns=_COLUMNS)).save(beside)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import JOINT_NAMES, NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
+from coevoer_edge.files.whole import write_whole
 from coevoer_edge.output.animation.clip import Clip
 from coevoer_edge.output.animation.motion import Motion, at_even_rate, motion_of
 
@@ -44,7 +45,7 @@ def write_bvh(path: Path | str, clip: Clip, body: BodyModel, *, focal_px: float 
         *(" ".join(f"{value:.6f}" for value in row.reshape(-1)) for row in rows),
     ]
     path = Path(path)
-    path.write_text("\n".join(lines) + "\n", encoding="ascii")
+    write_whole(path, "\n".join(lines) + "\n")
     return path
 
 

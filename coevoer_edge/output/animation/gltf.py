@@ -12,6 +12,8 @@ from typing import Any, Literal, NewType
 import numpy as np
 from numpy.typing import NDArray
 
+from coevoer_edge.files.whole import write_whole
+
 Index = NewType("Index", int)
 ElementType = Literal["SCALAR", "VEC3", "VEC4", "MAT4"]
 
@@ -90,7 +92,7 @@ class GltfFile:
             struct.pack("<II", len(data), kind) + data for kind, data in ((_JSON, text), (_BINARY, bytes(self._buffer)))
         )
         path = Path(path)
-        path.write_bytes(struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
+        write_whole(path, struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks)
         return path
 
     def _view(self, array: NDArray[Any], target: Literal["vertices", "faces"] | None = None) -> Index:
