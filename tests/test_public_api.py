@@ -245,7 +245,7 @@ def test_a_call_reaches_the_evaluation(monkeypatch):
         ("photo.jpg", {"smooth": False}, "The argument smooth has no meaning for images;"),
         ("clip.mp4", {"passes": 2}, "The argument passes has no meaning for a video or camera; it is for images."),
         ("clip.mp4", {"every": 0}, "The argument every is 0; give 1 or more."),
-        ("clip.mp4", {"focal_px": 0.0}, "The argument focal_px is 0.0; give a number of pixels above 0."),
+        ("clip.mp4", {"focal_px": 0.0}, "The focal length is 0.0 px; give a finite number of pixels above 0."),
         ("photo.jpg", {}, "There is no image at photo.jpg;"),
     ],
 )

@@ -56,6 +56,12 @@ class FrameSource(Protocol):
 
     def __iter__(self) -> Iterator[Frame]: ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
     def close(self) -> None:
         """Free the file or the device."""
 
@@ -81,11 +87,12 @@ class VideoFile:
             raise InputError(f"{path} is empty (0 bytes); copy it again.")
         self._av = load_av()
         try:
-            self._container = self._av.open(str(path))
+            self._container = self._av.open(str(path), metadata_errors="replace")  # titles may be in any encoding
         except self._av.FFmpegError as error:
+            what = "a video" if path.suffix.lower() in VIDEO_SUFFIXES else "an image or a video"
             raise InputError(
-                f"{path} cannot be opened as a video ({error.strerror}): it is truncated, damaged or not a video. "
-                "Copy it again, or convert it to MP4."
+                f"{path} cannot be opened as {what} ({error.strerror}): it is truncated, damaged or not {what}. "
+                "Copy it again, or convert it to JPEG or MP4."
             ) from None
         try:
             self._open_stream()
@@ -94,11 +101,7 @@ class VideoFile:
             raise
 
     def _open_stream(self) -> None:
-        streams = self._container.streams.video
-        if not streams:
-            kinds = sorted({stream.type for stream in self._container.streams}) or ["nothing"]
-            raise InputError(f"{self.path} has no video stream, only {', '.join(kinds)}; give a file with pictures.")
-        self._stream = streams[0]
+        self._stream = self._chosen()
         self._stream.thread_type = "AUTO"
         self.frames_per_second = float(self._stream.average_rate or self._stream.guessed_rate or _DEFAULT_RATE)
         self.frames: int | None = self._stream.frames or None
@@ -112,6 +115,18 @@ class VideoFile:
         self.size_px = (turned.shape[1], turned.shape[0])
         if self.frames is None and self._container.duration:
             self.frames = round(self._container.duration / self._av.time_base * self.frames_per_second)
+
+    def _chosen(self) -> Any:
+        """The video stream to decode, as players choose it: no cover picture or thumbnail, the default one first."""
+        still = self._av.stream.Disposition.attached_pic | self._av.stream.Disposition.timed_thumbnails
+        moving = [stream for stream in self._container.streams.video if not stream.disposition & still]
+        if not moving:
+            kinds = {stream.type for stream in self._container.streams} - {"video"}
+            kinds |= {"a cover picture"} if self._container.streams.video else set()
+            only = " and ".join(sorted(kinds)) or "nothing"
+            raise InputError(f"{self.path} has no video stream, only {only}; give a file with moving pictures.")
+        default = self._av.stream.Disposition.default
+        return next((stream for stream in moving if stream.disposition & default), moving[0])
 
     def __iter__(self) -> Iterator[Frame]:
         start_s, last_ms = None, -1.0
@@ -186,9 +201,26 @@ def upright(frame: Any, size_px: tuple[int, int] | None, pixel_aspect: float = 1
 
     `pixel_aspect` is the width of a stored pixel over its height. A frame of another size than `size_px` is resized.
     """
-    turns = round(frame.rotation / 90) % 4  # counterclockwise
+    a, b, c, d = _display_matrix(frame)
+    swapped = abs(b) > abs(a)
     width, height = max(1, round(frame.width * pixel_aspect)), frame.height
     if size_px is not None:
-        width, height = size_px if turns % 2 == 0 else size_px[::-1]
+        width, height = size_px[::-1] if swapped else size_px
     pixels = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(pixels, turns))
+    if swapped:
+        pixels = pixels.transpose(1, 0, 2)  # W H 3
+    right, down = (c, b) if swapped else (a, d)
+    return np.ascontiguousarray(pixels[:: -1 if down < 0 else 1, :: -1 if right < 0 else 1])
+
+
+def _display_matrix(frame: Any) -> tuple[int, int, int, int]:
+    """a, b, c, d of a frame's display matrix: a stored place (p, q) is shown at (a p + c q, b p + d q).
+
+    Phones store it instead of turning the picture, and front cameras mirror it. Turns by other than right angles are
+    shown as the nearest one.
+    """
+    stored = frame.side_data.get("DISPLAYMATRIX")
+    if stored is None:
+        return 1, 0, 0, 1
+    a, b, _, c, d = np.frombuffer(stored, np.int32)[:5].tolist()  # rows a b u, c d v, x y w
+    return a, b, c, d

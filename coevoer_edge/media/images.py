@@ -6,10 +6,11 @@ In: a path. Out: image files, in the order of their names.
 from pathlib import Path
 
 from coevoer_edge.errors import InputError
+from coevoer_edge.pipeline.image import HEIC_SUFFIXES
 
 IMAGE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
-    *(".heic", ".heif"),  # Pillow does not read these; they are listed so that they are refused by name
+    *(".jpg", ".jpeg", ".png", ".apng", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif"),
+    *HEIC_SUFFIXES,  # with the extra [heic]
 )
 OVERLAY_SUFFIX = ".overlay.png"
 """Suffix of the overlays that `run` writes; a folder's overlays do not count as photographs."""
@@ -46,6 +47,17 @@ def image_files(folder: Path) -> list[Path]:
     if not files:
         raise InputError(f"{folder} holds no images; it should hold files ending in {', '.join(IMAGE_SUFFIXES)}.")
     return files
+
+
+def is_image(path: Path) -> bool:
+    """Whether Pillow knows the format of a file, by its content."""
+    from PIL import Image
+
+    try:
+        with Image.open(path):
+            return True
+    except Exception:  # decoders raise errors of many kinds
+        return False
 
 
 def _is_photograph(name: str) -> bool:

@@ -3,6 +3,7 @@
 In: frames with their times, and an estimator. Out: the files of `stream_files`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -63,8 +64,8 @@ class StreamRecording:
         overwrite: bool,
     ) -> None:
         for argument, value in {"frames_per_second": frames_per_second, "focal_px": focal_px}.items():
-            if value is not None and not value > 0:
-                raise InputError(f"The argument {argument} is {value}; give a number above 0.")
+            if value is not None and not 0 < value < math.inf:
+                raise InputError(f"The argument {argument} is {value}; give a finite number above 0.")
         self._folder = Path(folder)
         refuse_file(self._folder)
         self._paths = stream_paths(self._folder, file_stem(name), overlay=overlay)

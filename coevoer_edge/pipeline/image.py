@@ -4,7 +4,6 @@ In: a file, an array or a PIL image, and a `Crop`. Out: uint8 RGB arrays. Pillow
 """
 
 import math
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +64,7 @@ class CropRule:
 
 
 CROP_RULE = CropRule()
+HEIC_SUFFIXES = (".heic", ".heif")
 
 
 def read_image(source: ImageSource) -> Pixels:
@@ -76,7 +76,12 @@ def read_image(source: ImageSource) -> Pixels:
     from PIL import Image
 
     if isinstance(source, Image.Image):
-        return _to_rgb(source, "The image")
+        try:
+            return _to_rgb(source, "The image")
+        except InputError:
+            raise
+        except Exception as error:  # Pillow reads files late, and its decoders raise errors of many kinds
+            raise InputError(f"The image is damaged ({error}); open or save it again.") from None
     return as_image(source)
 
 
@@ -94,6 +99,8 @@ def load_image(path: str | Path) -> Pixels:
         raise InputError(f"{path} is a folder, not an image; give one of its files.")
     if not path.exists():
         raise InputError(f"No image at {path}; give the path of a JPEG, PNG, WebP, TIFF, BMP or GIF file.")
+    if path.suffix.lower() in HEIC_SUFFIXES:
+        knows_heic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # large is slow; only the error is a limit
@@ -108,8 +115,18 @@ def load_image(path: str | Path) -> Pixels:
         raise InputError(f"{path} is not an image: {_what_is_it(path)}") from None
     except PermissionError:
         raise InputError(f"{path} may not be read; change its permissions or give a copy.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+    except Exception as error:  # Pillow's decoders raise errors of many kinds
         raise InputError(f"{path} is damaged ({error}); copy or save it again.") from None
+
+
+def knows_heic() -> bool:
+    """Let Pillow read HEIC, which it does where the extra [heic] is installed; returns whether it does."""
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
 
 
 def as_image(array: object) -> Pixels:
@@ -228,5 +245,7 @@ def _what_is_it(path: Path) -> str:
     if not head:
         return "it is empty (0 bytes); copy it again."
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-        return "Pillow does not read HEIC; save it as JPEG or PNG."
+        if knows_heic():
+            return "it is a HEIC file that is damaged; copy it again, or save it as JPEG or PNG."
+        return "HEIC needs pillow-heif; run `pip install 'coevoer-edge[heic]'`, or save it as JPEG or PNG."
     return "its content is of no known format; give a JPEG, PNG, WebP, TIFF, BMP or GIF file."

@@ -93,8 +93,6 @@ def run(
     for name, number in {"passes": passes, "every": every, "max_frames": max_frames}.items():
         if number is not None and number < 1:
             raise InputError(f"The argument {name} is {number}; give 1 or more.")
-    if focal_px is not None and not focal_px > 0:
-        raise InputError(f"The argument focal_px is {focal_px}; give a number of pixels above 0.")
     steps = Steps(2, quiet=quiet)
     if stream:
         from coevoer_edge.run.stream import StreamOptions, run_stream

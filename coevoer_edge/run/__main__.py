@@ -112,8 +112,9 @@ def command(
 ) -> None:
     """Run BUNDLE on SOURCE and write SMPL-X parameters, overlays and meshes.
 
-    SOURCE is an image, a folder of images, a video file, camera, or camera:N. A video gives an overlay video, the
-    parameters of every frame (.npz, and .jsonl with ARKit weights and VRM rotations) and animations (.bvh, .glb).
+    SOURCE is an image, a folder of images, a video file, an animated GIF, PNG or WebP, camera, or camera:N. A video
+    gives an overlay video, the parameters of every frame (.npz, and .jsonl with ARKit weights and VRM rotations) and
+    animations (.bvh, .glb).
     """
     refuse_unusable(source)
     steps, stream = Steps(2, quiet=quiet, json_only=as_json), is_stream(source)

@@ -4,6 +4,7 @@ In: a bundle folder, a video file or `camera[:N]`. Out: the files of `stream_fil
 and leaves all files complete up to that frame.
 """
 
+import math
 import signal
 import threading
 import time
@@ -14,10 +15,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from coevoer_edge.errors import CheckFailed
+from coevoer_edge.errors import CheckFailed, InputError
 from coevoer_edge.estimator import Estimator
+from coevoer_edge.media.animated_image import AnimatedImage, is_animated
 from coevoer_edge.media.camera_device import CameraDevice, camera_number
 from coevoer_edge.media.frames import VIDEO_SUFFIXES, VideoFile
+from coevoer_edge.media.images import IMAGE_SUFFIXES, is_image
 from coevoer_edge.output.results import UNTRAINED, make_folder, provenance, refuse_existing, refuse_file
 from coevoer_edge.output.stream_files import StreamFiles, stream_paths
 from coevoer_edge.pipeline.person import frame_camera
@@ -41,6 +44,11 @@ class StreamOptions:
     view: bool = False
     overlay: bool = True  # write the .overlay.mp4
 
+    def __post_init__(self) -> None:
+        """Refuse a focal length that is no lens; `nan` passes comparisons and reached the files."""
+        if self.focal_px is not None and not 0 < self.focal_px < math.inf:
+            raise InputError(f"The focal length is {self.focal_px} px; give a finite number of pixels above 0.")
+
 
 @dataclass(frozen=True)
 class StreamOutcome:
@@ -62,10 +70,16 @@ class StreamOutcome:
 
 
 def is_stream(source: str | Path) -> bool:
-    """Whether a source is a camera or a video file, rather than images."""
+    """Whether a source is a camera, a video file or an animation, rather than images.
+
+    A file counts as a video by its suffix. One with another suffix, or none, is a video where Pillow does not know it.
+    """
+    path, suffix = Path(source), Path(source).suffix.lower()
     if camera_number(str(source)) is not None:
         return True
-    return Path(source).suffix.lower() in VIDEO_SUFFIXES and not Path(source).is_dir()
+    if path.is_dir() or suffix in VIDEO_SUFFIXES or not path.is_file():
+        return suffix in VIDEO_SUFFIXES and not path.is_dir()
+    return is_animated(path) if suffix in IMAGE_SUFFIXES else not is_image(path)
 
 
 def run_stream(
@@ -112,9 +126,11 @@ def run_stream(
 
 
 def open_source(source: str | Path) -> "FrameSource":
-    """Open a video file or a camera. Raises `InputError` for one that cannot be opened."""
+    """Open a video file, an animation or a camera. Raises `InputError` for one that cannot be opened."""
     number = camera_number(str(source))
-    return VideoFile(source) if number is None else CameraDevice(number)
+    if number is not None:
+        return CameraDevice(number)
+    return AnimatedImage(source) if is_animated(Path(source)) else VideoFile(source)
 
 
 def _run(

@@ -9,7 +9,10 @@ import av
 import numpy as np
 
 SIZE_PX = (96, 64)
-TURNS = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}  # clockwise; a b c d of tkhd
+TURNS = {  # clockwise, and mirrored as front cameras do; a b c d of tkhd
+    **{"0": (1, 0, 0, 1), "90": (0, 1, -1, 0), "180": (-1, 0, 0, -1), "270": (0, -1, 1, 0)},
+    **{"hflip": (-1, 0, 0, 1), "vflip": (1, 0, 0, -1), "transpose": (0, 1, 1, 0), "transverse": (0, -1, -1, 0)},
+}
 
 
 def corners(size_px: tuple[int, int] = SIZE_PX) -> np.ndarray:
@@ -22,10 +25,14 @@ def corners(size_px: tuple[int, int] = SIZE_PX) -> np.ndarray:
     return picture
 
 
-def write_clip(path: Path, times_s: Sequence[float], size_px: tuple[int, int] = SIZE_PX, aspect: str = "") -> Path:
+def write_clip(
+    path: Path, times_s: Sequence[float], size_px: tuple[int, int] = SIZE_PX, aspect: str = "", title: str = ""
+) -> Path:
     """H.264 with noise in the middle; the file's own times begin at 0.48 s."""
     options = {"movflags": "faststart"} if path.suffix in (".mp4", ".mov") else {}
     with av.open(str(path), "w", options=options) as container:
+        if title:
+            container.metadata["title"] = title
         avi = path.suffix == ".avi"  # which has no place for the times of frames that are stored out of order
         stream = container.add_stream("mpeg4" if avi else "libx264", rate=25)
         stream.width, stream.height = size_px
@@ -49,6 +56,24 @@ def write_clip(path: Path, times_s: Sequence[float], size_px: tuple[int, int] = 
     return path
 
 
+def with_cover(path: Path, target: Path) -> Path:
+    """The same file with a cover picture as its first stream."""
+    cover = av.VideoFrame.from_ndarray(np.zeros((40, 40, 3), np.uint8), format="rgb24")
+    with av.open(str(path)) as source, av.open(str(target), "w") as container:
+        picture = container.add_stream("mjpeg", rate=1)
+        picture.width = picture.height = 40
+        picture.pix_fmt = "yuvj420p"
+        picture.disposition = av.stream.Disposition.attached_pic
+        copies = {stream.index: container.add_stream_from_template(stream) for stream in source.streams}
+        for packet in picture.encode(cover) + picture.encode(None):
+            container.mux(packet)
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                container.mux(packet)
+    return target
+
+
 def write_sound(path: Path) -> Path:
     """A second of silence."""
     with av.open(str(path), "w") as container:
@@ -63,12 +88,12 @@ def write_sound(path: Path) -> Path:
     return path
 
 
-def turn_clip(path: Path, clockwise_deg: int) -> Path:
-    """Write a display matrix into an MP4's track header, as phones do: players turn the picture by that much."""
+def turn_clip(path: Path, turn: str) -> Path:
+    """Write a display matrix into an MP4's track header, as phones do: players turn the picture by that."""
     data = bytearray(path.read_bytes())
     header = data.index(b"tkhd") + 4
     matrix = header + 4 + (32 if data[header] else 20) + 16
-    a, b, c, d = TURNS[clockwise_deg]
+    a, b, c, d = TURNS[turn]
     data[matrix : matrix + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from clips import SIZE_PX, corners, turn_clip, write_clip, write_sound
+from clips import SIZE_PX, TURNS, corners, turn_clip, with_cover, write_clip, write_sound
 
 from coevoer_edge.errors import InputError, PlatformError
 from coevoer_edge.media.frames import VideoFile, upright
@@ -50,11 +50,19 @@ def test_colours(tmp_path):
     assert difference.max() <= 6
 
 
-@pytest.mark.parametrize("clockwise_deg", [0, 90, 180, 270])
-def test_phone_videos_are_upright(tmp_path, clockwise_deg):
-    path = turn_clip(write_clip(tmp_path / "a.mp4", EVEN_S), clockwise_deg)
+UPRIGHT = {
+    **{"0": lambda p: p, "90": lambda p: np.rot90(p, -1), "180": lambda p: np.rot90(p, 2), "270": np.rot90},
+    **{"hflip": np.fliplr, "vflip": np.flipud, "transpose": lambda p: p.transpose(1, 0, 2)},
+    "transverse": lambda p: np.rot90(p, 2).transpose(1, 0, 2),
+}
+"""What ffmpeg and players make of a picture with each display matrix."""
+
+
+@pytest.mark.parametrize("turn", UPRIGHT)
+def test_phone_videos_are_upright(tmp_path, turn):
+    path = turn_clip(write_clip(tmp_path / "a.mp4", EVEN_S), turn)
     frames, video = decoded(path)
-    expected = np.rot90(corners(), -clockwise_deg // 90)
+    expected = UPRIGHT[turn](corners())
     assert video.size_px == (expected.shape[1], expected.shape[0])
     for i in (0, 19):
         assert frames[i].pixels.shape == expected.shape
@@ -126,7 +134,7 @@ def test_an_unfinished_recording_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.wav", "a.m4a", "a.mp4"])
 def test_sound_alone_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match="has no video stream, only audio; give a file with pictures"):
+    with pytest.raises(InputError, match="has no video stream, only audio; give a file with moving pictures"):
         VideoFile(write_sound(tmp_path / name))
 
 
@@ -150,12 +158,34 @@ def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
         VideoFile(path)
 
 
-@pytest.mark.parametrize("rotation", [0, 90])
-def test_a_frame_of_another_size_is_resized(rotation):
+@pytest.mark.parametrize("turn", ["0", "90"])
+def test_a_frame_of_another_size_is_resized(turn):
     frame = av.VideoFrame.from_ndarray(corners((48, 32)), format="rgb24")
-    turned = SimpleNamespace(width=48, height=32, rotation=rotation, reformat=frame.reformat)
+    a, b, c, d = TURNS[turn]
+    matrix = np.array([a, b, 0, c, d, 0, 0, 0, 1], np.int32).tobytes()
+    turned = SimpleNamespace(width=48, height=32, side_data={"DISPLAYMATRIX": matrix}, reformat=frame.reformat)
     assert upright(turned, (96, 64)).shape == (64, 96, 3)
-    assert upright(turned, None).shape == ((32, 48, 3) if rotation == 0 else (48, 32, 3))
+    assert upright(turned, None).shape == ((32, 48, 3) if turn == "0" else (48, 32, 3))
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path):
+    """It comes first, and the video is the default."""
+    with VideoFile(with_cover(write_clip(tmp_path / "a.mp4", EVEN_S), tmp_path / "b.mp4")) as video:
+        assert len(list(video)) == len(EVEN_S)
+        assert video.size_px == SIZE_PX
+
+
+def test_sound_with_a_cover_picture_is_no_video(tmp_path):
+    path = with_cover(write_sound(tmp_path / "a.m4a"), tmp_path / "b.mp4")
+    with pytest.raises(InputError, match=r"has no video stream, only a cover picture and audio; give a file with mov"):
+        VideoFile(path)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".avi"])
+def test_titles_in_any_encoding(tmp_path, suffix):
+    path = write_clip(tmp_path / f"a{suffix}", EVEN_S[:3], title="Gru?e")
+    path.write_bytes(path.read_bytes().replace(b"Gru?e", b"Gr\xfc\xdfe"))
+    assert len(decoded(path)[0]) == 3
 
 
 def test_frames_out_of_order_are_left_out_and_counted(tmp_path):

@@ -122,7 +122,7 @@ def test_refusals(estimator, tmp_path):
     estimator.record(tmp_path, "walk", overwrite=True).close()
     with pytest.raises(InputError, match="'a/b' is not a file name"):
         estimator.record(tmp_path, "a/b")
-    with pytest.raises(InputError, match="The argument focal_px is 0; give a number above 0"):
+    with pytest.raises(InputError, match="The argument focal_px is 0; give a finite number above 0"):
         estimator.record(tmp_path, focal_px=0)
     with pytest.raises(InputError, match="The argument frames_per_second is nan"):
         estimator.record(tmp_path, frames_per_second=float("nan"))

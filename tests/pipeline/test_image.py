@@ -3,13 +3,14 @@
 import io
 import json
 import re
+import sys
 import time
 from dataclasses import asdict
 
 import numpy as np
 import pytest
 from photo import ASTRONAUT
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from coevoer_edge.errors import InputError
 from coevoer_edge.pipeline.camera import Crop
@@ -140,10 +141,46 @@ def test_empty_file(tmp_path):
         load_image(path)
 
 
+HEIC_HEAD = b"\0\0\0\x24ftypheic" + bytes(100)
+
+
 def test_heic(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
     path = tmp_path / "IMG_0001.HEIC"
-    path.write_bytes(b"\0\0\0\x24ftypheic" + bytes(100))
-    with refused(f"{path} is not an image: Pillow does not read HEIC; save it as JPEG or PNG."):
+    picture = np.full((64, 48, 3), (200, 40, 40), np.uint8)
+    pillow_heif.from_pillow(Image.fromarray(picture)).save(path, quality=90)
+    assert np.abs(load_image(path).astype(int) - picture).max() <= 4
+    path.write_bytes(HEIC_HEAD)
+    with pytest.raises(InputError, match="damaged"):
+        load_image(path)
+
+
+def test_heic_without_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = tmp_path / "IMG_0001.xyz"  # a suffix for which no test before has registered the format
+    path.write_bytes(HEIC_HEAD)
+    monkeypatch.setattr(Image, "open", lambda _: (_ for _ in ()).throw(UnidentifiedImageError))
+    with refused(
+        f"{path} is not an image: HEIC needs pillow-heif; run `pip install 'coevoer-edge[heic]'`, or save it as JPEG "
+        "or PNG."
+    ):
+        load_image(path)
+
+
+def test_a_pillow_image_of_a_file_that_is_cut_off(tmp_path):
+    path = tmp_path / "half.jpg"
+    Image.fromarray(noise(60, 50)).save(path)
+    path.write_bytes(path.read_bytes()[:-300])
+    with Image.open(path) as image, pytest.raises(InputError, match=r"^The image is damaged \(.+\); open or save it"):
+        read_image(image)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_a_damaged_avif(tmp_path, part):
+    path = tmp_path / "half.avif"
+    Image.fromarray(noise(60, 50)).save(path)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
+    with pytest.raises(InputError, match=r" is (damaged|not an image)"):
         load_image(path)
 
 

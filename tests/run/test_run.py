@@ -215,13 +215,21 @@ def test_clashing_names_are_refused(world, photos, tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["--quiet"], ["--json"]])
 def test_bad_single_image_is_exit_code_2(world, tmp_path, arguments):
-    path = tmp_path / "notes.txt"
+    path = tmp_path / "notes.jpg"
     path.write_text("hello")
     result = cli("bundle-x", path, "-o", tmp_path / "out", *arguments)
     assert result.exit_code == 2
     assert f"Error: {path} is not an image: its content is of no known format;" in result.stderr
     assert result.stdout == ""
     assert world.runtime.closed == 1
+
+
+def test_a_file_that_is_neither_image_nor_video_is_refused(world, tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("hello")
+    result = cli("bundle-x", path, "-o", tmp_path / "out")
+    assert result.exit_code == 2
+    assert f"Error: {path} cannot be opened as an image or a video (Invalid data" in result.stderr
 
 
 def test_refusals(world, tmp_path):

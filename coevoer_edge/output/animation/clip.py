@@ -20,6 +20,10 @@ from coevoer_edge.pipeline.camera import PinholeCamera
 
 _EYES = np.tile(np.eye(3), (2, 1, 1))  # the network does not estimate gaze
 _AT = {name: i for i, name in enumerate(JOINT_NAMES)}
+USUAL_RATES = (24.0, 25.0, 30.0, 50.0, 60.0, 24000 / 1001, 30000 / 1001, 60000 / 1001, 48.0, 120.0, 15.0, 12.0, 10.0)
+"""Frames per second, from the most to the least likely where two explain the times equally well."""
+ROUNDING_MS = 1.0
+"""Files that store whole milliseconds are off by at most this much, from a first frame that is rounded too."""
 POSE_SLICES = {
     "global_orient": slice(0, 1),
     "body_pose": slice(1, 1 + contract.NUM_BODY_JOINTS),
@@ -72,9 +76,21 @@ class Clip:
 
     @property
     def frames_per_second(self) -> float:
-        """The rate of most frames: 1000 over the median interval; 30 for a single frame."""
-        steps = np.diff(self.timestamps_ms)
-        return float(1000 / np.median(steps)) if len(steps) else 30.0
+        """The rate of most frames; 30 for a single frame.
+
+        1000 over the median interval, or the usual rate that explains all times where they are only rounded: some files
+        store whole milliseconds, so that 24 frames a second have intervals of 42 and 41 ms.
+        """
+        times_ms = self.timestamps_ms - self.timestamps_ms[0]
+        if len(times_ms) < 2:
+            return 30.0
+        median_ms = float(np.median(np.diff(times_ms)))
+        errors = {}
+        for rate in USUAL_RATES:
+            off_ms = times_ms - (times_ms * rate / 1000).round() * 1000 / rate
+            if abs(median_ms - 1000 / rate) <= ROUNDING_MS and np.abs(off_ms).max() <= ROUNDING_MS:
+                errors[rate] = float(np.sqrt(np.mean(off_ms**2)))
+        return min(errors, key=lambda rate: round(errors[rate], 1)) if errors else 1000 / median_ms
 
     def parameters(self, index: int) -> SmplxParameters:
         """The parameters of one frame. Raises `InputError` where there is no person in it."""

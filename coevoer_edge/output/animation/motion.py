@@ -11,7 +11,7 @@ from coevoer_edge.body.arrays import Float64Array
 from coevoer_edge.body.joints import NUM_JOINTS, PARENTS
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
-from coevoer_edge.output.animation.clip import Clip, rest_joints
+from coevoer_edge.output.animation.clip import ROUNDING_MS, Clip, rest_joints
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
 from coevoer_edge.pipeline.camera import PinholeCamera
 
@@ -86,6 +86,8 @@ def at_even_rate(motion: Motion) -> Motion:
     and after the last the pose is held. Frames that lie on the grid (to 0.1 % of a step) are kept as they are.
     """
     steps = motion.times_s * motion.frames_per_second
+    if np.abs(steps - steps.round()).max() <= ROUNDING_MS / 1000 * motion.frames_per_second:
+        steps = steps.round()  # the file's times are only rounded
     grid = np.arange(int(np.floor(steps[-1] + 0.001)) + 1, dtype=np.float64)
     after = np.searchsorted(steps, grid).clip(0, len(steps) - 1)
     before = np.maximum(after - 1, 0)

@@ -9,7 +9,7 @@ from motions import CAMERA, SIZE_PX, moving_clip, moving_people, place_at
 from coevoer_edge.body.model import BodyModel
 from coevoer_edge.body.rotations import geodesic_deg
 from coevoer_edge.errors import InputError
-from coevoer_edge.output.animation.clip import ClipRecorder
+from coevoer_edge.output.animation.clip import Clip, ClipRecorder
 from coevoer_edge.output.animation.motion import at_even_rate, motion_of, real_camera
 from coevoer_edge.output.meshes import CAMERA_TO_GLTF
 from coevoer_edge.pipeline.camera import convert_translation
@@ -99,3 +99,37 @@ def test_uneven_timestamps_are_resampled():
     np.testing.assert_allclose(even.rotations[:8], full.rotations[:8], atol=1e-12)
     np.testing.assert_allclose(even.rotations[10:], full.rotations[8:], atol=1e-12)
     np.testing.assert_allclose(even.pelvis_m[8], full.pelvis_m[7] * 2 / 3 + full.pelvis_m[8] / 3, atol=1e-12)
+
+
+@pytest.mark.parametrize("rate", [24.0, 24000 / 1001, 25.0, 30.0, 30000 / 1001, 59.94, 60.0])
+@pytest.mark.parametrize("first", [0.0, 0.4])
+def test_times_in_whole_milliseconds_keep_the_rate(rate, first):
+    """A 24 fps WebM has intervals of 42 and 41 ms: the median would give 23.81."""
+    clip = moving_clip()
+    long = replace_times(clip, np.round(1000 * (np.arange(200) + first) / rate))
+    assert long.frames_per_second == pytest.approx(rate, abs=0.003)
+
+
+def test_frames_with_rounded_times_are_kept_as_they_are():
+    clip = moving_clip(24.0)
+    rounded = replace(clip, timestamps_ms=clip.timestamps_ms.round())
+    motion = motion_of(rounded, BodyModel.open())
+    even = at_even_rate(motion)
+    assert even.frames_per_second == 24
+    np.testing.assert_allclose(even.rotations, motion.rotations, atol=1e-12)
+
+
+def test_an_unusual_rate_is_the_median():
+    clip = replace_times(moving_clip(), np.arange(50) * 1000 / 17.3)
+    assert clip.frames_per_second == pytest.approx(17.3)
+
+
+def replace_times(clip: Clip, times_ms: np.ndarray) -> Clip:
+    """The first frame of a clip, held over other times."""
+    arrays = {field.name: getattr(clip, field.name) for field in fields(clip)}
+    held = {
+        name: np.repeat(a[:1], len(times_ms), axis=0)
+        for name, a in arrays.items()
+        if np.ndim(a) and len(a) == len(clip.timestamps_ms)
+    }
+    return replace(clip, **held | {"timestamps_ms": times_ms})
