@@ -9,12 +9,12 @@ enum InstalledModel {
   /// Opens and verifies the bundle, and the smaller one where there is one. Throws `CoEvoerError.bundle`.
   static func open() throws -> Estimator {
     guard let folder = Foundation.Bundle.main.resourceURL?.appendingPathComponent("Model") else {
-      throw CoEvoerError.bundle("the app has no resources; build it again")
+      throw CoEvoerError.bundle("The app has no resources; build it again.")
     }
     let larger = folder.appendingPathComponent("bundle")
     let smaller = folder.appendingPathComponent("smaller")
     guard FileManager.default.fileExists(atPath: larger.path) else {
-      throw CoEvoerError.bundle("the app was built without one; run App/install-model.sh BUNDLE and build it again")
+      throw CoEvoerError.bundle("The app was built without one; run App/install-model.sh BUNDLE and build it again.")
     }
     let support = try FileManager.default.url(
       for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)

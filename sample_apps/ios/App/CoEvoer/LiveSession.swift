@@ -38,7 +38,7 @@ final class LiveSession {
   private func readyEstimator() async throws -> Estimator {
     if let estimator { return estimator }
     status.handle(.modelPreparing)
-    guard canvas != nil else { throw CoEvoerError.bundle("this device has no Metal") }
+    guard canvas != nil else { throw CoEvoerError.bundle("This device has no Metal.") }
     // Digests take some tenths of a second: not on the main thread.
     let opened = try await Task.detached { try InstalledModel.open() }.value
     try await opened.load()
@@ -49,7 +49,7 @@ final class LiveSession {
   private func startCamera(_ estimator: Estimator) async {
     if camera != nil { return }
     let camera = Camera { frame in
-      // A frame whose time does not grow is left out, as the pipeline asks of readers of cameras.
+      // A frame whose timestamp does not increase is left out, as the pipeline asks of readers of cameras.
       try? estimator.detectAsync(videoFrame: frame, timestampMs: frame.timestampMs)
     } onEvent: { [weak self] event in
       Task { @MainActor in self?.status.handle(event) }

@@ -20,10 +20,10 @@ public struct PixelBufferFrame: Frame, @unchecked Sendable {
 
   public func withPixels<R>(_ body: (Pixels) throws -> R) throws -> R {
     guard CVPixelBufferGetPixelFormatType(buffer) == kCVPixelFormatType_32BGRA else {
-      throw CoEvoerError.usage("the frame is not BGRA; set the camera's output to kCVPixelFormatType_32BGRA")
+      throw CoEvoerError.usage("The frame is not BGRA; set the camera's output to kCVPixelFormatType_32BGRA.")
     }
     guard CVPixelBufferLockBaseAddress(buffer, .readOnly) == kCVReturnSuccess else {
-      throw CoEvoerError.usage("the frame's pixels cannot be read; give another frame")
+      throw CoEvoerError.usage("The frame's pixels cannot be read; give another frame.")
     }
     defer { CVPixelBufferUnlockBaseAddress(buffer, .readOnly) }
     let row = CVPixelBufferGetBytesPerRow(buffer)
@@ -44,7 +44,7 @@ extension PixelFrame {
       context?.draw(image, in: CGRect(x: 0, y: 0, width: width, height: height))
       return context != nil
     }
-    guard drawn else { throw CoEvoerError.usage("the image of \(width) x \(height) px cannot be drawn; give another") }
+    guard drawn else { throw CoEvoerError.usage("The image of \(width) x \(height) px cannot be drawn; give another.") }
     try self.init(size: PixelSize(width: width, height: height), bytes: bytes, order: .rgba)
   }
 }

@@ -28,13 +28,13 @@ public struct CoreMLLoader: NetworkLoader {
     let manifest = bundle.manifest
     guard manifest.target == "coreml" else {
       throw CoEvoerError.bundle(
-        "the bundle is for \(manifest.target); this app runs those of `coevoer-edge export --target coreml`")
+        "The bundle is for \(manifest.target); this app runs those of `coevoer-edge export --target coreml`.")
     }
     let compiled = try await cache.compiled(bundle) { package in
       do {
         return try await MLModel.compileModel(at: package)
       } catch {
-        throw CoEvoerError.bundle("Core ML cannot compile \(manifest.artifact) (\(error)); export the bundle again")
+        throw CoEvoerError.bundle("Core ML cannot compile \(manifest.artifact) (\(error)); export the bundle again.")
       }
     }
     let configuration = MLModelConfiguration()
@@ -45,7 +45,7 @@ public struct CoreMLLoader: NetworkLoader {
     } catch {
       throw CoEvoerError.bundle(
         "Core ML cannot load \(manifest.artifact) (\(error)); it needs iOS 18 or macOS 15. Close other apps and try again, "
-          + "or export the bundle again")
+          + "or export the bundle again.")
     }
     return try CoreMLNetwork(model, manifest: manifest)
   }

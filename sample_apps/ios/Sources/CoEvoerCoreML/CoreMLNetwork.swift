@@ -40,7 +40,7 @@ final class CoreMLNetwork: Network, @unchecked Sendable {
       let input = try MLDictionaryFeatureProvider(dictionary: [manifest.inputName: image])
       given = try await model.prediction(from: input)
     } catch {
-      throw CoEvoerError.network("Core ML failed on \(manifest.artifact) (\(error)); try again")
+      throw CoEvoerError.network("Core ML failed on \(manifest.artifact) (\(error)); try again.")
     }
     var outputs: NetworkOutputs = [:]
     for output in manifest.outputs {
@@ -52,7 +52,7 @@ final class CoreMLNetwork: Network, @unchecked Sendable {
   }
 
   private static func differs(_ what: String, _ expected: String) -> CoEvoerError {
-    .bundle("the Core ML model's \(what) is not what the manifest says: \(expected). Export the bundle again")
+    .bundle("The Core ML model's \(what) is not what the manifest says: \(expected). Export the bundle again.")
   }
 }
 
@@ -62,10 +62,10 @@ private func pixelBuffer(of crop: CropImage) throws -> CVPixelBuffer {
   var made: CVPixelBuffer?
   let status = CVPixelBufferCreate(nil, width, height, kCVPixelFormatType_32BGRA, nil, &made)
   guard status == kCVReturnSuccess, let buffer = made, CVPixelBufferLockBaseAddress(buffer, []) == kCVReturnSuccess
-  else { throw CoEvoerError.memory("not enough memory for a crop (Core Video's status \(status)); free some") }
+  else { throw CoEvoerError.memory("Not enough memory for a crop (Core Video's status \(status)); free some.") }
   defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
   guard let base = CVPixelBufferGetBaseAddress(buffer) else {
-    throw CoEvoerError.memory("a crop's pixels cannot be reached; free some memory")
+    throw CoEvoerError.memory("A crop's pixels cannot be reached; free some memory.")
   }
   let bytesPerRow = CVPixelBufferGetBytesPerRow(buffer)
   crop.rgb.withUnsafeBufferPointer { rgb in

@@ -3,7 +3,7 @@
 import Foundation
 
 public enum CoEvoerError: Error, Equatable, Sendable {
-  /// A call that cannot be answered: wrong mode, closed, a bad frame, timestamps that do not grow.
+  /// A call that cannot be answered: wrong mode, closed, a bad frame, timestamps that do not increase.
   case usage(String)
   /// A bundle that is missing, altered or of another contract.
   case bundle(String)

@@ -52,9 +52,9 @@ func run(_ arguments: [String]) throws {
 
   guard let place = arguments.firstIndex(of: "--limit-mesh-ms") else { return }
   guard arguments.count > place + 1, let limit = Double(arguments[place + 1]) else {
-    throw CoEvoerError.usage("--limit-mesh-ms takes a number of milliseconds")
+    throw CoEvoerError.usage("--limit-mesh-ms takes a number of milliseconds.")
   }
-  if mesh > limit { throw CoEvoerError.usage("the mesh took \(mesh) ms, the limit is \(limit) ms") }
+  if mesh > limit { throw CoEvoerError.usage("The mesh took \(mesh) ms, the limit is \(limit) ms.") }
 }
 
 do {

@@ -15,7 +15,7 @@ final class BundleTests: XCTestCase {
   }
 
   func testMissingFilesAreNamed() throws {
-    assertThrows(.bundle, "no bundle folder /nowhere") { try ModelBundle(folder: URL(fileURLWithPath: "/nowhere")) }
+    assertThrows(.bundle, "No bundle folder /nowhere") { try ModelBundle(folder: URL(fileURLWithPath: "/nowhere")) }
     for file in [ModelBundle.sumsFile, ModelBundle.manifestFile] {
       let copy = try TemporaryBundle()
       try copy.remove(file)

@@ -149,7 +149,7 @@ final class ConformanceTests: XCTestCase {
     let manifest = try manifest()
     for c in try cases("refuse") {
       guard c.has("timestamps_ms") else {
-        assertThrows(.network, "the network gave") {
+        assertThrows(.network, "The network gave") {
           try Decoded(c.outputs(manifest), crop: c.crop(), manifest: manifest)
         }
         continue

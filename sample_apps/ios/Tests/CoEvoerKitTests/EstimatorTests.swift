@@ -138,7 +138,7 @@ final class EstimatorTests: XCTestCase {
     await assertThrows(.usage, "for mode image; this one was opened for live stream") {
       try await live.detect(image: grey(8, 8))
     }
-    assertThrows(.bundle, "no bundle folder") {
+    assertThrows(.bundle, "No bundle folder") {
       try Estimator(EstimatorOptions(bundle: bundleFolder().appendingPathComponent("x"), loader: FakeLoader()))
     }
   }

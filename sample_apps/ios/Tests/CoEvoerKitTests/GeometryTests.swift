@@ -115,7 +115,7 @@ final class GeometryTests: XCTestCase {
     let frame = { (w: Int, h: Int, count: Int, row: Int?) in
       try PixelFrame(size: PixelSize(width: w, height: h), bytes: [UInt8](repeating: 0, count: count), bytesPerRow: row)
     }
-    assertThrows(.usage, "the frame is 0 x 4 px") { try frame(0, 4, 0, nil) }
+    assertThrows(.usage, "The frame is 0 x 4 px") { try frame(0, 4, 0, nil) }
     assertThrows(.usage, "from 1 to 32768 px") { try frame(40000, 1, 120_000, nil) }
     assertThrows(.usage, "has 11 bytes; it needs 12") { try frame(2, 2, 11, nil) }
     assertThrows(.usage, "5 bytes a row; a row of 2 x 2 px has 6") { try frame(2, 2, 12, 5) }

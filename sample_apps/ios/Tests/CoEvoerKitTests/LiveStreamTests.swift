@@ -105,7 +105,7 @@ final class LiveStreamTests: XCTestCase {
     let outcomes = heard.value.map(\.outcome)
     XCTAssertEqual(outcomes.count, 3)
     assertThrows(.network, "not finite") { try outcomes[0].get() }
-    assertThrows(.network, "this frame failed: Strange()") { try outcomes[1].get() }
+    assertThrows(.network, "This frame failed: Strange()") { try outcomes[1].get() }
     XCTAssertEqual(try outcomes[2].get().timestampMs, 2)
   }
 

@@ -71,8 +71,9 @@ actor Engine {
     }
   }
 
-  /// The next frame of the stream. Throws `CoEvoerError.usage` for a bad frame or a timestamp that does not grow, and
-  /// then nothing changes; `.network` where the network breaks its contract: the frame is neither seen nor missed.
+  /// The next frame of the stream. Throws `CoEvoerError.usage` for a bad frame or a timestamp that does not
+  /// increase, and then nothing changes; `.network` where the network breaks its contract: the frame is neither seen nor
+  /// missed.
   func video(_ frame: any Frame, timestampMs: Double, demand: Demand) async throws -> EstimatorResult {
     try await alone {
       try frame.withPixels { _ in }  // before the stream's time moves on
@@ -143,7 +144,7 @@ actor Engine {
   private func alone<R: Sendable>(_ work: () async throws -> R) async throws -> R {
     await enter()
     defer { leave() }
-    guard !isClosed else { throw CoEvoerError.usage("this estimator is closed; open another") }
+    guard !isClosed else { throw CoEvoerError.usage("This estimator is closed; open another.") }
     return try await work()
   }
 
@@ -174,7 +175,7 @@ private func requireExchangeable(_ one: ModelBundle, _ other: ModelBundle) throw
   guard same else {
     throw CoEvoerError.bundle(
       "\(other.folder.path) has another input, body or outputs than \(one.folder.path); export both with the same "
-        + "version")
+        + "version.")
   }
 }
 

@@ -100,7 +100,8 @@ public final class Estimator: Sendable {
   }
 
   /// The next frame of a live stream. Returns at once; while a frame is worked on only the newest of those that come
-  /// waits. Throws `CoEvoerError.usage`, and nothing changes: a bad frame, a time that does not grow, after `close`.
+  /// waits. Throws `CoEvoerError.usage`, and nothing changes: a bad frame, a timestamp that does not
+  /// increase, after `close`.
   public func detectAsync(videoFrame: any Frame, timestampMs: Double) throws {
     guard let stream else { throw misused("detectAsync(videoFrame:timestampMs:)", "live stream") }
     try stream.push(videoFrame, timestampMs: timestampMs, leastIntervalMs: demand.now.leastIntervalMs)
@@ -125,7 +126,7 @@ public final class Estimator: Sendable {
   }
 
   private func misused(_ call: String, _ right: String) -> CoEvoerError {
-    .usage("\(call) is for mode \(right); this one was opened for \(mode.name)")
+    .usage("\(call) is for mode \(right); this one was opened for \(mode.name).")
   }
 }
 

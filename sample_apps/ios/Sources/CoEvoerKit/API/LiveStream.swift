@@ -33,7 +33,7 @@ final class LiveStream: Sendable {
         do {
           outcome = .success(try await process(next.frame, next.timestampMs))
         } catch {
-          outcome = .failure(error as? CoEvoerError ?? .network("this frame failed: \(error)"))
+          outcome = .failure(error as? CoEvoerError ?? .network("This frame failed: \(error)."))
         }
         let dropped = next.number - looked - 1
         looked = next.number
@@ -48,11 +48,11 @@ final class LiveStream: Sendable {
 
   /// Returns at once. A frame that still waits is dropped, as is one that comes before `leastIntervalMs` has passed
   /// since the last one let through. Throws `CoEvoerError.usage`, and nothing changes: a bad frame, a timestamp that
-  /// does not grow, a stream that is closed.
+  /// does not increase, a stream that is closed.
   func push(_ frame: any Frame, timestampMs: Double, leastIntervalMs: Double) throws {
     try frame.withPixels { _ in }
     try state.withLock { state in
-      guard !state.isClosed else { throw CoEvoerError.usage("the live stream is closed; open another") }
+      guard !state.isClosed else { throw CoEvoerError.usage("The live stream is closed; open another.") }
       try requireGrowing(timestampMs, after: state.lastMs)
       state.lastMs = timestampMs
       state.frames += 1

@@ -50,7 +50,7 @@ public final class Body: Sendable {
   ) throws {
     guard vertices.count >= 3 * numVertices else {
       throw CoEvoerError.usage(
-        "the mesh has \(3 * numVertices) floats, the buffer \(vertices.count); give a larger one")
+        "The mesh has \(3 * numVertices) floats, the buffer \(vertices.count); give a larger one.")
     }
     let posed = try pose(parameters)
     let transforms = zip(posed.turns, zip(posed.joints, posed.rest)).map { turn, places in
@@ -71,7 +71,7 @@ public final class Body: Sendable {
     guard p.betas.count == betas, p.expression.count == expression, p.bodyPose.count == bodyJoints,
       p.leftHandPose.count == handJoints, p.rightHandPose.count == handJoints
     else {
-      throw CoEvoerError.usage("the parameters have other numbers of joints or coefficients than the manifest")
+      throw CoEvoerError.usage("The parameters have other numbers of joints or coefficients than the manifest.")
     }
     var posed = Posed(rotations: p.rotations, rest: jointTemplate)
     for (c, directions) in zip(p.coefficients, jointDirections) {
@@ -91,7 +91,7 @@ public final class Body: Sendable {
   }
 }
 
-func broken(_ what: String) -> CoEvoerError { .bundle("the body \(what); export the bundle again") }
+func broken(_ what: String) -> CoEvoerError { .bundle("The body \(what); export the bundle again.") }
 
 func finite(_ file: Safetensors, _ name: String, _ shape: [Int?]) throws -> [Float] {
   let values: [Float] = try file.values(name, shape)

@@ -112,7 +112,7 @@ public struct Manifest: Sendable {
   /// Throws `CoEvoerError.bundle` where there is no output of that name.
   public func shape(_ output: String) throws -> [Int] {
     guard let spec = outputs.first(where: { $0.name == output }) else {
-      throw CoEvoerError.bundle("the manifest has no output \(output); export the bundle again")
+      throw CoEvoerError.bundle("The manifest has no output \(output); export the bundle again.")
     }
     return spec.shape
   }

@@ -44,7 +44,7 @@ struct ManifestCheck {
   let name: String
 
   func failed(_ what: String) -> CoEvoerError {
-    .bundle("\(name): \(what); export the bundle again, or use the app that fits it")
+    .bundle("\(name): \(what); export the bundle again, or use the app that fits it.")
   }
 
   func decode(_ json: Data) throws -> ManifestTable {

@@ -26,11 +26,11 @@ public struct ModelBundle: Sendable {
     let name = folder.path
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), isFolder.boolValue else {
-      throw CoEvoerError.bundle("no bundle folder \(name); `python -m coevoer_edge.export --target coreml` writes one")
+      throw CoEvoerError.bundle("No bundle folder \(name); `python -m coevoer_edge.export --target coreml` writes one.")
     }
     for file in [ModelBundle.manifestFile, ModelBundle.sumsFile] {
       guard FileManager.default.fileExists(atPath: folder.appendingPathComponent(file).path) else {
-        throw CoEvoerError.bundle("\(name) is not a bundle: it has no \(file)")
+        throw CoEvoerError.bundle("\(name) is not a bundle: it has no \(file).")
       }
     }
     let found = try ModelBundle.found(in: folder)
@@ -42,7 +42,7 @@ public struct ModelBundle: Sendable {
     guard faults.isEmpty else {
       throw CoEvoerError.bundle(
         "\(name) does not match its \(ModelBundle.sumsFile): \(faults.joined(separator: "; ")). "
-          + "Export it again or copy it whole")
+          + "Export it again or copy it whole.")
     }
     self.folder = folder
     digests = found
@@ -51,7 +51,7 @@ public struct ModelBundle: Sendable {
     let paths = Set(listed.keys)
     for file in [manifest.artifact, manifest.bodyFile, manifest.conformanceFile] {
       guard paths.contains(file) || paths.contains(where: { $0.hasPrefix(file + "/") }) else {
-        throw CoEvoerError.bundle("\(name): the manifest names \(file), which is not there; export it again")
+        throw CoEvoerError.bundle("\(name): the manifest names \(file), which is not there; export it again.")
       }
     }
   }
@@ -63,7 +63,7 @@ public struct ModelBundle: Sendable {
       let digest = line.prefix(64)
       let rest = line.dropFirst(64)
       guard digest.count == 64, digest.allSatisfy(\.isHexDigit), rest.hasPrefix("  "), rest.count > 2 else {
-        throw CoEvoerError.bundle("\(sums.path) is not a list of digests; export the bundle again")
+        throw CoEvoerError.bundle("\(sums.path) is not a list of digests; export the bundle again.")
       }
       digests[String(rest.dropFirst(2))] = String(digest)
     }
@@ -88,6 +88,6 @@ func readable<R>(_ place: URL, _ read: () throws -> R) throws -> R {
   do {
     return try read()
   } catch {
-    throw CoEvoerError.bundle("\(place.path) cannot be read (\(error.localizedDescription)); copy the bundle again")
+    throw CoEvoerError.bundle("\(place.path) cannot be read (\(error.localizedDescription)); copy the bundle again.")
   }
 }

@@ -112,7 +112,7 @@ private let bytesByType = [
 ]
 
 private func unreadable(_ name: String, _ what: String) -> CoEvoerError {
-  .bundle("\(name) \(what); export the bundle again or copy it whole")
+  .bundle("\(name) \(what); export the bundle again or copy it whole.")
 }
 
 private struct Header: Decodable {

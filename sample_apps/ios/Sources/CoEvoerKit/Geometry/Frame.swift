@@ -24,15 +24,15 @@ public struct Pixels {
     let given = "\(size.width) x \(size.height) px"
     let sides = 1...Pixels.largestSide
     guard sides.contains(size.width), sides.contains(size.height) else {
-      throw CoEvoerError.usage("the frame is \(given); both sides must be from 1 to \(Pixels.largestSide) px")
+      throw CoEvoerError.usage("The frame is \(given); both sides must be from 1 to \(Pixels.largestSide) px.")
     }
     let row = order.channels * size.width
     guard bytesPerRow >= row else {
-      throw CoEvoerError.usage("the frame has \(bytesPerRow) bytes a row; a row of \(given) has \(row)")
+      throw CoEvoerError.usage("The frame has \(bytesPerRow) bytes a row; a row of \(given) has \(row).")
     }
     let least = bytesPerRow * (size.height - 1) + row
     guard bytes.count >= least else {
-      throw CoEvoerError.usage("the frame of \(given) has \(bytes.count) bytes; it needs \(least)")
+      throw CoEvoerError.usage("The frame of \(given) has \(bytes.count) bytes; it needs \(least).")
     }
     self.bytes = bytes
     self.size = size

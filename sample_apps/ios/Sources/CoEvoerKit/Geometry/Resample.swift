@@ -33,8 +33,8 @@ public func extractCrop(_ frame: any Frame, _ crop: Crop, in view: InputView) th
     crop.height <= widestCropPx, abs(crop.x0) <= farthestPx, abs(crop.y0) <= farthestPx
   else {
     throw CoEvoerError.usage(
-      "the crop (\(crop.x0), \(crop.y0), \(crop.width), \(crop.height)) is empty, not finite, far away or wider than "
-        + "\(Int(widestCropPx)) px")
+      "The crop (\(crop.x0), \(crop.y0), \(crop.width), \(crop.height)) is empty, not finite, far away or wider than "
+        + "\(Int(widestCropPx)) px.")
   }
   return try frame.withPixels { resample($0, crop, in: view) }
 }

@@ -48,7 +48,7 @@ public struct CompiledModelCache: Sendable {
       return try work()
     } catch {
       throw CoEvoerError.bundle(
-        "\(folder.path) cannot be written (\(error.localizedDescription)); free some storage and try again")
+        "\(folder.path) cannot be written (\(error.localizedDescription)); free some storage and try again.")
     }
   }
 }

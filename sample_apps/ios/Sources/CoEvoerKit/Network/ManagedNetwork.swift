@@ -32,7 +32,7 @@ public actor ManagedNetwork {
         let loaded = try await attempt { try await loader.load(bundle) }
         try settle(loaded)
         guard network != nil else {
-          throw CoEvoerError.usage("the model was unloaded while it was being loaded; load it again")
+          throw CoEvoerError.usage("The model was unloaded while it was being loaded; load it again.")
         }
         return
       case .wait: await change()
@@ -49,7 +49,7 @@ public actor ManagedNetwork {
   /// Loads first where that is due.
   public func run(_ crop: CropImage) async throws -> NetworkOutputs {
     try await load()
-    guard let network else { throw CoEvoerError.usage("the model was unloaded; load it again") }
+    guard let network else { throw CoEvoerError.usage("The model was unloaded; load it again.") }
     return try await network.run(crop)
   }
 
@@ -57,7 +57,7 @@ public actor ManagedNetwork {
     do {
       return try await work()
     } catch {
-      let error = error as? CoEvoerError ?? .bundle("\(bundle.artifact.lastPathComponent) cannot be loaded (\(error))")
+      let error = error as? CoEvoerError ?? .bundle("\(bundle.artifact.lastPathComponent) cannot be loaded (\(error)).")
       _ = try lifecycle.handle(.failed(error.message))
       announce()
       throw error

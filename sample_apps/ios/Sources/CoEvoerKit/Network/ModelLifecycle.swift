@@ -55,7 +55,7 @@ struct ModelLifecycle: Equatable {
     case (.prewarming, _), (.loading, _), (.abandoning, _): (state, .wait)
 
     case (.unloaded, _), (.prewarmed, _), (.ready, _), (.failed, _):
-      throw CoEvoerError.usage("the model is \(state); nothing was in work that could end with \(event)")
+      throw CoEvoerError.usage("The model is \(state); nothing was in work that could end with \(event).")
     }
   }
 }

@@ -44,12 +44,12 @@ public struct Decoded: Sendable {
       guard let output = outputs[spec.name], output.shape == spec.shape, output.values.count == count else {
         let given = outputs[spec.name].map { "\(spec.name) \($0.shape)" } ?? "no \(spec.name)"
         throw CoEvoerError.network(
-          "the network gave \(given); the manifest says \(spec.shape). Export the bundle again")
+          "The network gave \(given); the manifest says \(spec.shape). Export the bundle again.")
       }
       guard output.values.allSatisfy(\.isFinite) else {
         throw CoEvoerError.network(
-          "the network gave values in \(spec.name) that are not finite. Check the bundle with `coevoer-edge parity`, "
-            + "or export it with --precision fp32")
+          "The network gave values in \(spec.name) that are not finite. Check the bundle with `coevoer-edge parity`, "
+            + "or export it with --precision fp32.")
       }
     }
   }

@@ -11,12 +11,12 @@ public enum TrackingState: Int, Sendable {
 /// Throws `CoEvoerError.usage` for a time that is not finite or not after the last one.
 func requireGrowing(_ timestampMs: Double, after lastMs: Double?) throws {
   guard timestampMs.isFinite else {
-    throw CoEvoerError.usage("the frame's timestamp is \(timestampMs) ms; give a finite number of milliseconds")
+    throw CoEvoerError.usage("The frame's timestamp is \(timestampMs) ms; give a finite number of milliseconds.")
   }
   if let lastMs, timestampMs <= lastMs {
     throw CoEvoerError.usage(
-      "the frame's timestamp is \(timestampMs) ms, the last one was \(lastMs) ms; timestamps must increase. "
-        + "Leave the frame out, or begin another stream")
+      "The frame's timestamp is \(timestampMs) ms, the last one was \(lastMs) ms; timestamps must increase. "
+        + "Leave the frame out, or begin another stream.")
   }
 }
 
@@ -70,7 +70,8 @@ struct Tracker {
     self.manifest = manifest
   }
 
-  /// The crop of the next frame. Throws `CoEvoerError.usage`, and nothing changes, for a time that does not grow.
+  /// The crop of the next frame. Throws `CoEvoerError.usage`, and nothing changes, for a timestamp that does not
+  /// increase.
   mutating func look(_ timestampMs: Double, frame: PixelSize) throws -> Crop {
     try requireGrowing(timestampMs, after: lastMs)
     if let lastMs, timestampMs - lastMs > rules.maxGapMs { search() }
@@ -88,7 +89,7 @@ struct Tracker {
   /// Whether the body seen in the crop that `look` gave is the person; the state follows from it. `seen` is as the
   /// network sees it: in the camera of the crop, not smoothed.
   mutating func judge(_ seen: Person) throws -> Bool {
-    guard let lastMs, let size else { throw CoEvoerError.usage("judge() comes after look()") }
+    guard let lastMs, let size else { throw CoEvoerError.usage("judge() comes after look().") }
     let least = state == .tracking ? rules.keepVisibility : rules.acquireVisibility
     if seen.personVisibility >= least, let crop = nextCrop(seen, frame: size, manifest: manifest) {
       let now = sight(of: seen, at: lastMs)

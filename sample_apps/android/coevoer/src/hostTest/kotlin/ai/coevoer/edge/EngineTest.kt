@@ -15,7 +15,7 @@ class EngineTest {
         ).redirectErrorStream(true).start()
         val said = process.inputStream.bufferedReader().readText()
         assertEquals(said, 0, process.waitFor())
-        assertTrue(said, "Engine: this app has no libcoevoer_jni.so for" in said)
+        assertTrue(said, "Engine: This app has no libcoevoer_jni.so for" in said)
     }
 }
 

@@ -130,7 +130,7 @@ class EstimatorTest {
         assertRefused<CoEvoerException.Usage>("needs a resultListener") {
             Estimator.createFromOptions(EstimatorOptions(bundle, runningMode = RunningMode.LIVE_STREAM))
         }
-        assertRefused<CoEvoerException.Usage>("listeners are for LIVE_STREAM") { open(RunningMode.VIDEO, results = { }) }
+        assertRefused<CoEvoerException.Usage>("Listeners are for LIVE_STREAM") { open(RunningMode.VIDEO, results = { }) }
     }
 
     @Test

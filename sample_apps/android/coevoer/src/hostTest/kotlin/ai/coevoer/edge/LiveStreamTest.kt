@@ -112,7 +112,7 @@ class LiveStreamTest {
         }
         estimator.detectAsync(picture(64, 48, true), 0)
         assertTrue(heard.await(20, TimeUnit.SECONDS))
-        assertTrue(said, "called by the listener" in said)
+        assertTrue(said, "The listener called close()" in said)
         estimator.close()
     }
 
@@ -140,7 +140,7 @@ class LiveStreamTest {
         val before = Thread.getDefaultUncaughtExceptionHandler()
         Thread.setDefaultUncaughtExceptionHandler { _, error -> caught += error }
         try {
-            val odd = IllegalStateException("the app's own")
+            val odd = IllegalStateException("The app's own")
             val estimator = live { if (results.size == 1) throw odd }
             estimator.detectAsync(picture(64, 48, true), 0)
             while (results.isEmpty()) Thread.sleep(1)

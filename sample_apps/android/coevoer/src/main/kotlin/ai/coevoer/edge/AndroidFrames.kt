@@ -9,9 +9,9 @@ import java.nio.ByteBuffer
 
 /** A frame of a bitmap, whose pixels are copied once. Others than `ARGB_8888` (hardware ones too) are converted first. */
 fun Frame.Companion.of(bitmap: Bitmap, rotationDegrees: Int = 0): Frame {
-    if (bitmap.isRecycled) throw CoEvoerException.Usage("the bitmap is recycled; give one with pixels")
+    if (bitmap.isRecycled) throw CoEvoerException.Usage("The bitmap is recycled; give one with pixels.")
     val plain = if (bitmap.config == Bitmap.Config.ARGB_8888) bitmap else bitmap.copy(Bitmap.Config.ARGB_8888, false)
-        ?: throw CoEvoerException.Usage("a bitmap of ${bitmap.config} cannot be read; give one of ARGB_8888")
+        ?: throw CoEvoerException.Usage("A bitmap of ${bitmap.config} cannot be read; give one of ARGB_8888.")
     val pixels = ByteBuffer.allocateDirect(plain.byteCount)
     plain.copyPixelsToBuffer(pixels)
     pixels.rewind()
@@ -21,7 +21,7 @@ fun Frame.Companion.of(bitmap: Bitmap, rotationDegrees: Int = 0): Frame {
 /** A frame of an `ImageReader`'s image, not copied: close the image after the call that the frame is given to. */
 fun Frame.Companion.of(image: Image, rotationDegrees: Int): Frame {
     if (image.format != ImageFormat.YUV_420_888)
-        throw CoEvoerException.Usage("the image's format is ${image.format}; open the reader for YUV_420_888 (35)")
+        throw CoEvoerException.Usage("The image's format is ${image.format}; open the reader for YUV_420_888 (35).")
     val (y, u, v) = image.planes.map { Plane(it.buffer, it.rowStride, it.pixelStride) }
     return yuv420(y, u, v, image.width, image.height, rotationDegrees)
 }

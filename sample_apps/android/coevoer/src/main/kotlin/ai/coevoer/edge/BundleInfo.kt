@@ -30,10 +30,10 @@ class BundleInfo internal constructor(
         fun read(folder: File): BundleInfo = try {
             parse(JSONObject(File(folder, MANIFEST).readText()))
         } catch (error: IOException) {
-            throw CoEvoerException.Bundle("$folder/$MANIFEST cannot be read (${error.message}); install it again", error)
+            throw CoEvoerException.Bundle("$folder/$MANIFEST cannot be read (${error.message}); install it again.", error)
         } catch (error: JSONException) {
             throw CoEvoerException.Bundle(
-                "$folder/$MANIFEST is not of the form this library knows (${error.message}); export the bundle again",
+                "$folder/$MANIFEST is not of the form this library knows (${error.message}); export the bundle again.",
                 error,
             )
         }

@@ -30,8 +30,8 @@ class BundleInstaller(private val source: BundleSource, private val folder: File
         } catch (error: IOException) {
             val what = if (error is FileNotFoundException) "there is no $SUMS in it" else "${error.message}"
             throw CoEvoerException.Bundle(
-                "the app carries no bundle ($what); put one that `python -m coevoer_edge.export --target executorch` " +
-                    "wrote into its assets",
+                "The app carries no bundle ($what); put one that `python -m coevoer_edge.export --target executorch` " +
+                    "wrote into its assets.",
                 error,
             )
         }
@@ -49,7 +49,7 @@ class BundleInstaller(private val source: BundleSource, private val folder: File
                 throw IOException("$folder cannot be written")
             }
         } catch (error: IOException) {
-            throw CoEvoerException.Bundle("the bundle cannot be installed (${error.message}); free some storage", error)
+            throw CoEvoerException.Bundle("The bundle cannot be installed (${error.message}); free some storage.", error)
         } finally {
             delete(fresh)
             delete(old)
@@ -72,7 +72,7 @@ class BundleInstaller(private val source: BundleSource, private val folder: File
             val found = source.open(name).use { input -> write(file) { output -> digest(input, output) } }
             if (found != digest)
                 throw CoEvoerException.Bundle(
-                    "$name in the app does not match its $SUMS; put the bundle into the assets again, byte for byte",
+                    "$name in the app does not match its $SUMS; put the bundle into the assets again, byte for byte.",
                 )
         }
         write(File(to, SUMS)) { it.write(sums) }
@@ -99,7 +99,7 @@ class BundleInstaller(private val source: BundleSource, private val folder: File
         val match = LINE.matchEntire(it)
         val name = match?.groupValues?.get(2).orEmpty()
         if (match == null || name.split('/').any { part -> part.isEmpty() || part == "." || part == ".." })
-            throw CoEvoerException.Bundle("the app's $SUMS has the line \"$it\"; export the bundle again")
+            throw CoEvoerException.Bundle("The app's $SUMS has the line \"$it\"; export the bundle again.")
         name to match.groupValues[1]
     }
 

@@ -19,7 +19,7 @@ fun Frame.Companion.of(image: ImageProxy): Frame {
         ImageFormat.YUV_420_888 -> yuv420(planes[0], planes[1], planes[2], image.width, image.height, rotation)
         PixelFormat.RGBA_8888 -> rgba(planes[0].buffer, image.width, image.height, planes[0].rowStride, rotation)
         else -> throw CoEvoerException.Usage(
-            "the image's format is ${image.format}; give ImageAnalysis YUV_420_888 (35) or RGBA_8888 (1)",
+            "The image's format is ${image.format}; give ImageAnalysis YUV_420_888 (35) or RGBA_8888 (1).",
         )
     }
 }

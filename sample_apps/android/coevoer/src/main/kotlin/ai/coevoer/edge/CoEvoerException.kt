@@ -6,7 +6,7 @@ package ai.coevoer.edge
  * In a live stream these go to the [ErrorListener]; everywhere else they are thrown.
  */
 sealed class CoEvoerException(message: String, cause: Throwable?) : RuntimeException(message, cause) {
-    /** A call that cannot be answered: wrong mode, closed, bad frame, a timestamp that does not grow. Nothing changed. */
+    /** A call that cannot be answered: wrong mode, closed, bad frame, a timestamp that does not increase. Nothing changed. */
     class Usage(message: String, cause: Throwable? = null) : CoEvoerException(message, cause)
 
     /** A bundle that is missing, altered, or of another contract. */

@@ -48,7 +48,7 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
         call("detect") { Native.detect(it, frame.planes, frame.layout) },
     )
 
-    /** [RunningMode.VIDEO]: the next frame; timestamps grow. */
+    /** [RunningMode.VIDEO]: the next frame; timestamps must increase. */
     fun detectForVideo(frame: Frame, timestampMs: Double): EstimatorResult = EstimatorResult.of(
         call("detectForVideo") { Native.detectForVideo(it, frame.planes, frame.layout, timestampMs) },
     )
@@ -73,19 +73,19 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
      * m. Works on any thread, in a listener too.
      */
     fun mesh(result: EstimatorResult, vertices: FloatBuffer) {
-        if (result.person == null) throw CoEvoerException.Usage("the result has no person; look at result.person first")
+        if (result.person == null) throw CoEvoerException.Usage("The result has no person; look at result.person first.")
         if (!vertices.isDirect || vertices.isReadOnly || vertices.order() != ByteOrder.nativeOrder())
             throw CoEvoerException.Usage(
-                "the mesh needs a direct, writable buffer of native byte order; newMeshBuffer() gives one",
+                "The mesh needs a direct, writable buffer of native byte order; newMeshBuffer() gives one.",
             )
         if (vertices.remaining() < 3 * numVertices)
             throw CoEvoerException.Usage(
-                "the mesh takes ${3 * numVertices} floats; the buffer holds ${vertices.remaining()} from its position on",
+                "The mesh takes ${3 * numVertices} floats; the buffer holds ${vertices.remaining()} from its position on.",
             )
         call("mesh") { estimator ->
-            val memory = result.memory ?: throw CoEvoerException.Usage("the result did not come from a estimator")
+            val memory = result.memory ?: throw CoEvoerException.Usage("The result did not come from an estimator.")
             memory.use {
-                if (it == 0L) throw CoEvoerException.Usage("mesh() after the result's close(); pose it before")
+                if (it == 0L) throw CoEvoerException.Usage("mesh() after the result's close(); pose it before.")
                 Native.mesh(estimator, it, vertices, vertices.position())
             }
         }
@@ -117,7 +117,7 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
         refuseNested(name)
         lock.readLock().lock()
         try {
-            if (handle == 0L) throw CoEvoerException.Usage("$name() after close(); open another")
+            if (handle == 0L) throw CoEvoerException.Usage("$name() after close(); open another.")
             return block(handle)
         } finally {
             lock.readLock().unlock()
@@ -127,7 +127,7 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
     // The engine's own locks are not reentrant: a network of the app that called back would wait for itself.
     private fun refuseNested(name: String) {
         if (lock.readHoldCount > 0)
-            throw CoEvoerException.Usage("$name() from inside another call of this estimator; call it afterwards")
+            throw CoEvoerException.Usage("$name() from inside another call of this estimator; call it afterwards.")
     }
 
     companion object {
@@ -142,9 +142,9 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
             val results = options.resultListener
             val errors = options.errorListener
             if (live && (results == null || errors == null))
-                throw CoEvoerException.Usage("a live stream needs a resultListener and an errorListener; give both")
+                throw CoEvoerException.Usage("A live stream needs a resultListener and an errorListener; give both.")
             if (!live && (results != null || errors != null))
-                throw CoEvoerException.Usage("listeners are for LIVE_STREAM; the mode is ${options.runningMode}")
+                throw CoEvoerException.Usage("Listeners are for LIVE_STREAM; the mode is ${options.runningMode}.")
             Native.load()
             val handle = Native.open(
                 options.bundle.path.toByteArray(), options.smallerBundle?.path?.toByteArray(),

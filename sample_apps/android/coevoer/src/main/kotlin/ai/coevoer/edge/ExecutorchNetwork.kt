@@ -34,7 +34,7 @@ class ExecutorchNetwork private constructor(
     override fun close() = module.destroy()
 
     private fun fail(what: String, expected: String): Nothing =
-        throw CoEvoerException.Network("$name $what; the manifest says $expected. Export the bundle again")
+        throw CoEvoerException.Network("$name $what; the manifest says $expected. Export the bundle again.")
 
     /** Maps the file, so that its weights can be dropped and read again when memory is short, and loads it at once. */
     companion object : NetworkLoader {
@@ -42,7 +42,7 @@ class ExecutorchNetwork private constructor(
             if (artifact.extension != "pte")
                 throw CoEvoerException.Bundle(
                     "${artifact.name} is not for ExecuTorch; `python -m coevoer_edge.export --target executorch` writes " +
-                        "such bundles",
+                        "such bundles.",
                 )
             val module = try {
                 Module.load(artifact.path, Module.LOAD_MODE_MMAP)
@@ -60,7 +60,7 @@ class ExecutorchNetwork private constructor(
         }
 
         private fun refused(artifact: File, error: RuntimeException) = CoEvoerException.Bundle(
-            "ExecuTorch cannot load ${artifact.name} (${error.message}); export the bundle again",
+            "ExecuTorch cannot load ${artifact.name} (${error.message}); export the bundle again.",
             error,
         )
 
@@ -73,7 +73,7 @@ class ExecutorchNetwork private constructor(
             run()
         } catch (error: RuntimeException) {
             module.destroy()
-            throw CoEvoerException.Bundle("$name does not run (${error.message}); export the bundle again", error)
+            throw CoEvoerException.Bundle("$name does not run (${error.message}); export the bundle again.", error)
         }
     }
 }

@@ -48,17 +48,17 @@ class Frame private constructor(
         fun yuv420(y: Plane, u: Plane, v: Plane, width: Int, height: Int, rotationDegrees: Int = 0): Frame {
             if (u.rowStride != v.rowStride || u.pixelStride != v.pixelStride)
                 throw CoEvoerException.Usage(
-                    "the chroma planes have strides ${u.rowStride}, ${u.pixelStride} and ${v.rowStride}, " +
-                        "${v.pixelStride}; YUV_420_888 has the same for both",
+                    "The chroma planes have strides ${u.rowStride}, ${u.pixelStride} and ${v.rowStride}, " +
+                        "${v.pixelStride}; YUV_420_888 has the same for both.",
                 )
             return of(YUV420, arrayOf(y, u, v), width, height, rotationDegrees)
         }
 
         private fun of(format: Int, planes: Array<Plane>, width: Int, height: Int, rotationDegrees: Int): Frame {
             if (width !in 1..MAX_SIDE || height !in 1..MAX_SIDE)
-                throw CoEvoerException.Usage("the frame is $width x $height px; give sides of 1 to $MAX_SIDE")
+                throw CoEvoerException.Usage("The frame is $width x $height px; give sides of 1 to $MAX_SIDE.")
             if (rotationDegrees !in ROTATIONS)
-                throw CoEvoerException.Usage("the rotation is $rotationDegrees degrees; give 0, 90, 180 or 270")
+                throw CoEvoerException.Usage("The rotation is $rotationDegrees degrees; give 0, 90, 180 or 270.")
             for ((i, plane) in planes.withIndex()) {
                 val half = format == YUV420 && i > 0
                 check(plane, i, if (half) (width + 1) / 2 else width, if (half) (height + 1) / 2 else height, format)
@@ -79,17 +79,17 @@ class Frame private constructor(
         private fun check(plane: Plane, index: Int, width: Int, height: Int, format: Int) {
             val name = if (format == YUV420) "plane ${"YUV"[index]}" else "the buffer"
             if (!plane.buffer.isDirect)
-                throw CoEvoerException.Usage("$name is not direct; copy it into ByteBuffer.allocateDirect")
+                throw CoEvoerException.Usage("$name is not direct; copy it into ByteBuffer.allocateDirect.")
             val sample = if (format == YUV420) 1 else plane.pixelStride
             val row = (width - 1L) * plane.pixelStride + sample
             if (plane.pixelStride < 1 || plane.rowStride < row)
                 throw CoEvoerException.Usage(
-                    "$name has strides ${plane.rowStride} and ${plane.pixelStride}; a row of $width px takes $row bytes",
+                    "$name has strides ${plane.rowStride} and ${plane.pixelStride}; a row of $width px takes $row bytes.",
                 )
             val bytes = (height - 1L) * plane.rowStride + row
             if (plane.buffer.remaining() < bytes)
                 throw CoEvoerException.Usage(
-                    "$name holds ${plane.buffer.remaining()} bytes from its position on; the frame takes $bytes",
+                    "$name holds ${plane.buffer.remaining()} bytes from its position on; the frame takes $bytes.",
                 )
         }
 

@@ -16,8 +16,8 @@ internal object Native {
             loaded = true
         } catch (error: UnsatisfiedLinkError) {
             throw CoEvoerException.Engine(
-                "this app has no lib$LIBRARY.so for ${System.getProperty("os.arch")} (${error.message}); " +
-                    "build the library module with the NDK for that ABI",
+                "This app has no lib$LIBRARY.so for ${System.getProperty("os.arch")} (${error.message}); " +
+                    "build the library module with the NDK for that ABI.",
                 error,
             )
         }
