@@ -9,11 +9,13 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_origin, get_type_hints
 
+from coevoer_edge.bundle.typed_table import WrongTypeError, typed_value
 from coevoer_edge.errors import InputError
 
 _PACKAGE = Path(__file__).parent
+_LARGEST_BYTES = 1_000_000
 
 T = TypeVar("T")
 
@@ -42,23 +44,41 @@ def read(kind: str, name_or_file: str | Path) -> dict[str, Any]:
         raise InputError(
             f"No {kind} recipe {str(name_or_file)!r}; valid: {', '.join(names(kind))}, or the path of a .toml file."
         )
+    return read_toml(path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file. Raises `InputError` for a file that cannot be read or is not TOML."""
     try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            raise InputError(f"{path} has {path.stat().st_size:,} bytes; a recipe has at most {_LARGEST_BYTES:,}.")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, a number of too many digits, too deep
         raise InputError(f"{path} is not a TOML file ({error}); correct it.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); check its permissions.") from error
 
 
 def into(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     """Build a frozen dataclass from a table; lists become tuples.
 
     Raises:
-        InputError: keys are unknown or missing; the message names them.
+        InputError: keys are unknown or missing, or a value has another type; the message names them.
     """
     known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
     required = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}  # type: ignore[arg-type]
     _refuse(where, "unknown", table.keys() - known, known)
     _refuse(where, "missing", required - table.keys(), required)
-    return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
+    hints = get_type_hints(cls)
+    try:
+        return cls(**{key: _checked(hints[key], value, f"{where}: {key}") for key, value in table.items()})
+    except WrongTypeError as error:
+        raise InputError(f"{error}.") from None
+
+
+def _checked(hint: Any, value: object, where: str) -> Any:
+    """The value, of its annotated type; which words a `Literal` takes, its own class says."""
+    return typed_value(str if get_origin(hint) is Literal else hint, value, where)
 
 
 def _refuse(where: str, what: str, keys: Iterable[str], valid: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from coevoer_edge import recipes
 from coevoer_edge.errors import InputError
 from coevoer_edge.lowering.recipe import ALIASES, SUFFIXES, TARGETS, ExportRecipe, canonical_target
+from coevoer_edge.quantization.recipe import QuantizationRecipe
 
 SHIPPED = [(kind, name) for kind in ("export", "quantization") for name in recipes.names(kind)]
 
@@ -145,3 +146,34 @@ def test_unknown_target() -> None:
         "Unknown target 'tflite'; valid: coreml, executorch, onnx (or mlpackage, ios, pte, android), "
         "and 'all' for all three."
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "bias_correction = true",
+            'bias_correction = "false"',
+            "bias_correction is 'false'; it must be true or false.",
+        ),
+        ("num_calibration_samples = 64", "num_calibration_samples = 64.0", "is 64.0; it must be a whole number."),
+        ("max_error_ratio = 1.1", "max_error_ratio = nan", "max_error_ratio is nan; it must be a finite number."),
+        ("max_error_ratio = 1.1", "max_error_ratio = " + "9" * 400, "it must be a finite number."),
+        ('name = "w8a8"', "name = 3", "name is 3; it must be a string."),
+        ("equalisation_alphas = [0.8]", "equalisation_alphas = 0.8", "equalisation_alphas is 0.8; it must be a list."),
+        ("equalisation_alphas = [0.8]", 'equalisation_alphas = ["a"]', "equalisation_alphas[0] is 'a'; it must be a"),
+        ('weight_rounding = "gptq"', "weight_rounding = [1]", "weight_rounding is [1]; it must be a string."),
+    ],
+)
+def test_every_value_has_its_type(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """`bias_correction = "false"` turned it on."""
+    text = (recipes.folder("quantization") / "w8a8.toml").read_text()
+    assert old in text
+    with pytest.raises(InputError) as error:
+        QuantizationRecipe.open(write(tmp_path, text.replace(old, new)))
+    assert message in str(error.value)
+
+
+def test_deep_nesting_and_huge_files_are_refused(tmp_path: Path) -> None:
+    assert "is not a TOML file" in message_of(write(tmp_path, "a = " + "[" * 10_000 + "]" * 10_000))
+    assert "a recipe has at most 1,000,000" in message_of(write(tmp_path, "#" * 1_000_001))

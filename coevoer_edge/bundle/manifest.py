@@ -178,7 +178,7 @@ class Manifest:
         try:
             table = json.loads(path.read_text(encoding="utf-8"))
             version = table["schema_version"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(f"{path} is not a manifest ({error!r}); export the bundle again.") from error
         if version != contract.SCHEMA_VERSION:
             raise BundleError(
@@ -200,7 +200,7 @@ class Manifest:
             ("body_model.file", manifest.body_model.file),
             ("pipeline.conformance", manifest.pipeline.conformance),
         ):
-            if not name or Path(name).name != name:
+            if not name or Path(name).name != name or "\0" in name:
                 raise BundleError(f"{path}: {key} {name!r} is not the name of a file in its folder; export it again.")
         return manifest
 

@@ -4,16 +4,17 @@ In: a table from `json.loads`, a dataclass. Out: an instance of the dataclass, o
 its value and what is valid. Nothing is converted: `"false"` is not a bool, 1.5 is not an int, and true is not a number.
 """
 
+import sys
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
-from math import isfinite
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from coevoer_edge.errors import BundleError
 
 T = TypeVar("T")
 
+_LARGEST = sys.float_info.max  # whole numbers of any size are read from JSON and TOML
 _ADVICE = "export the bundle again, or install the coevoer-edge that wrote it"
 
 
@@ -34,7 +35,10 @@ def read_table(cls: type[T], table: object, where: str) -> T:
     if wrong := sorted((table.keys() - known) | (required - table.keys())):
         raise BundleError(f"{where}: missing or unknown keys {wrong}; {_ADVICE}.")
     hints = get_type_hints(cls)
-    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+    try:
+        return cls(**{key: typed_value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+    except WrongTypeError as error:
+        raise BundleError(f"{error}: {_ADVICE}.") from None
 
 
 def to_table(value: Any) -> dict[str, Any]:
@@ -46,7 +50,17 @@ def _without_none(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: value for key, value in pairs if value is not None}
 
 
-def _value(hint: Any, value: object, where: str) -> Any:
+class WrongTypeError(ValueError):
+    """A value of another type than its annotation's: what it is, and what it must be."""
+
+
+def typed_value(hint: Any, value: object, where: str) -> Any:
+    """Check a value that was read from JSON or TOML against an annotation; lists become tuples.
+
+    Raises:
+        WrongTypeError: the value has another type; the message calls it `where`.
+        BundleError: as `read_table`, where the annotation is a dataclass.
+    """
     origin, arguments = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
@@ -54,25 +68,27 @@ def _value(hint: Any, value: object, where: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _value(kind, value, where)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        return typed_value(kind, value, where)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(typed_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):
-        return {str(key): _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {str(key): typed_value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if hasattr(hint, "from_table"):
         return hint.from_table(value, where)
     if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
         return read_table(hint, value, where)
     if origin is Literal and value in arguments and isinstance(value, type(arguments[0])):
         return value
     if _is_plain(hint, value):
         return value
-    raise BundleError(f"{where} is {_shown(value)}; it must be {_named(hint)}: {_ADVICE}.")
+    raise WrongTypeError(f"{where} is {_shown(value)}; it must be {_named(hint)}")
 
 
 def _is_plain(hint: Any, value: object) -> bool:
     if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+        return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return hint in (str, bool) and isinstance(value, hint)

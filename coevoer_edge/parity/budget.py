@@ -3,7 +3,6 @@
 In: a budget's name or file, figures. Out: `Budget`, and a `Violation` for each figure that is over its limit.
 """
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -56,15 +55,11 @@ class Limit:
     def __post_init__(self) -> None:
         where = f"Budget, {self.step}: {self.figure}"
         _refuse_unknown("Budget: step", self.step, tuple(_FIGURES_OF_STEP))
-        if not isinstance(self.figure, str) or not self.figures:
+        if not self.figures:
             raise InputError(f"{where} is no figure of that step; valid: {', '.join(_FIGURES_OF_STEP[self.step])}.")
         _refuse_unknown(f"{where}: statistic", self.statistic, get_args(StatisticName))
-        if isinstance(self.limit, bool) or not isinstance(self.limit, int | float) or not math.isfinite(self.limit):
-            raise InputError(f"{where}: limit {self.limit!r}; give a number.")
-        if not isinstance(self.reason, str) or not self.reason.strip():
+        if not self.reason.strip():
             raise InputError(f"{where}: reason {self.reason!r}; state in one line where the limit comes from.")
-        if not isinstance(self.precision, tuple):
-            raise InputError(f"{where}: precision {self.precision!r}; give a list of {', '.join(PRECISIONS)}.")
         for precision in self.precision:
             _refuse_unknown(f"{where}: precision", precision, PRECISIONS)
         if set(self.figures) & set(ERROR_RATIOS) and (self.precision != ("w8a8",) or self.statistic != "mean"):

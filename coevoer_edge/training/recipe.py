@@ -3,7 +3,6 @@
 In: a recipe's name or file. Out: `TrainingRecipe`.
 """
 
-import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
@@ -186,11 +185,7 @@ class TrainingRecipe:
                 f"There is no training recipe {str(name_or_file)!r}; valid are {', '.join(names())}, or the path of a "
                 ".toml file."
             )
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not a TOML file ({error}); correct it.") from error
-        return cls.of(table, f"Training recipe {name_or_file}")
+        return cls.of(recipes.read_toml(path), f"Training recipe {name_or_file}")
 
     @classmethod
     def of(cls, table: dict[str, Any], where: str) -> Self:
