@@ -5,6 +5,7 @@ In: a path. Out: `ModelFile`, the checked arrays. No torch.
 
 import pickle
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ _EXPRESSION_SPACE = 100  # smplx.SMPLX.EXPRESSION_SPACE_DIM
 _SMPLX_VERTICES = 10475
 _FACE_FILE, _HANDS_FILE = "SMPL-X__FLAME_vertex_ids.npy", "MANO_SMPLX_vertex_ids.pkl"
 _GET_IT = "Give SMPLX_NEUTRAL.npz as published at https://smpl-x.is.tue.mpg.de, or no path for the open body."
+
+_UNREADABLE = (ValueError, OSError, EOFError, KeyError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+"""What numpy and zipfile raise on damaged, encrypted and absurdly large archives."""
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -85,16 +89,38 @@ def _read_npz(path: Path) -> Arrays:
             shapes, plain = _headers(archive)
         _check(path, shapes)
         with np.load(path, allow_pickle=False) as arrays:
+            needed = set(_KEYS) - ({"posedirs"} if "no_posedirs" in plain else set())
             if "no_posedirs" in plain:  # the open body's are all zero, so these 20 MB need not be unpacked
                 plain -= {"no_posedirs", "posedirs"}
             result: Arrays = {key: arrays[key] for key in plain}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except _UNREADABLE as error:
         raise InputError(f"{path} cannot be read as an npz archive ({error}). {_GET_IT}") from error
+    if path != OPEN_BODY_PATH:
+        _check_values(path, result, needed)
     if not np.array_equal(result["kintree_table"][0, 1:], PARENTS[1:]):
         raise InputError(f"{path}: kintree_table is not SMPL-X's, so its joints have another order. {_GET_IT}")
     return result
+
+
+def _check_values(path: Path, arrays: Arrays, needed: set[str]) -> None:
+    """Refuse numbers that are none, not finite, or indices of vertices and faces that do not exist."""
+    if objects := sorted(needed - arrays.keys()):
+        raise InputError(f"{path}: {', '.join(objects)} holds Python objects, not numbers. {_GET_IT}")
+    for key, array in arrays.items():
+        if key in _KEYS and array.dtype.kind not in "fiu":
+            raise InputError(f"{path}: {key} holds {array.dtype}, not numbers. {_GET_IT}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise InputError(f"{path}: {key} has values that are not finite. {_GET_IT}")
+    counts = {"f": len(arrays["v_template"]), "lmk_faces_idx": len(arrays["f"])}
+    counts |= {f"part_{part}_vertices": len(arrays["v_template"]) for part in PARTS}
+    for key, count in counts.items():
+        indices = arrays.get(key)
+        if indices is None:
+            continue
+        if indices.dtype.kind not in "iu" or (indices.size and not 0 <= indices.min() <= indices.max() < count):
+            raise InputError(f"{path}: {key} must hold indices from 0 to {count - 1}. {_GET_IT}")
 
 
 def _headers(archive: zipfile.ZipFile) -> tuple[dict[str, tuple[int, ...]], set[str]]:

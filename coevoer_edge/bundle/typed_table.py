@@ -21,7 +21,8 @@ _ADVICE = "export the bundle again, or install the coevoer-edge that wrote it"
 def read_table(cls: type[T], table: object, where: str) -> T:
     """Build a dataclass from a table. Fields with a default may be missing.
 
-    Annotations may be str, int, float, bool, Any, Literal, dataclasses, tuple[X, ...], dict[str, X], and X | None. A
+    Annotations may be str, int, float, bool, Any, Literal, dataclasses, tuple[X, ...], tuple[X, Y], dict[str, X],
+    and X | None. A
     class with a classmethod `from_table(table, where)` reads itself.
 
     Raises:
@@ -69,6 +70,10 @@ def typed_value(hint: Any, value: object, where: str) -> Any:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
         return typed_value(kind, value, where)
+    if origin is tuple and Ellipsis not in arguments and isinstance(value, list | tuple):
+        if len(value) != len(arguments):
+            raise WrongTypeError(f"{where} has {len(value)} values; it must have {len(arguments)}")
+        return tuple(typed_value(arguments[i], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(typed_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, Mapping):

@@ -12,6 +12,7 @@ from typing import Any
 
 from coevoer_edge.body.arrays import AnyArray
 from coevoer_edge.bundle.tensor_file import write_tensors
+from coevoer_edge.bundle.typed_table import typed_value
 from coevoer_edge.errors import InputError
 
 KIT_PATH = Path(__file__).with_name("kit.safetensors")
@@ -95,18 +96,15 @@ class Kit:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             if metadata.get("format") != FORMAT:
                 raise InputError(f"{path} has format {metadata.get('format')!r}, not {FORMAT!r}; give a bundle's kit.")
-            about = json.loads(metadata["cases"])
-            tolerances = {name: (pair[0], pair[1]) for name, pair in json.loads(metadata["tolerances"]).items()}
-            pipeline = json.loads(metadata["pipeline"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+            about = typed_value(dict[str, str], json.loads(metadata["cases"]), "cases")
+            pairs = typed_value(dict[str, tuple[float, ...]], json.loads(metadata["tolerances"]), "tolerances")
+            tolerances = {name: (absolute, relative) for name, (absolute, relative) in pairs.items()}
+            pipeline = typed_value(dict[str, Any], json.loads(metadata["pipeline"]), "pipeline")
+            cases = [_case(prefix, words, tensors) for prefix, words in about.items()]
+        except InputError:
+            raise
+        except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
             raise InputError(f"{path} is not a conformance kit ({error}); export the bundle again.") from error
-        cases = []
-        for prefix, words in about.items():
-            kind, number = prefix.split(".")
-            own = {n.removeprefix(f"{prefix}."): value for n, value in tensors.items() if n.startswith(f"{prefix}.")}
-            cases.append(Case(kind, int(number), words, own))
         return cls(pipeline, tolerances, cases)
 
     def of(self, kind: str) -> list[Case]:
@@ -123,3 +121,14 @@ class Kit:
             "cases": json.dumps({case.prefix: case.about for case in self.cases}),
         }
         write_tensors(path, tensors, metadata)
+
+
+def _case(prefix: str, about: str, tensors: Tensors) -> Case:
+    """The case of a prefix such as `crop.3`. Raises `ValueError` for an unknown kind or missing tensors."""
+    kind, _, number = prefix.partition(".")
+    own = {name.removeprefix(f"{prefix}."): value for name, value in tensors.items() if name.startswith(f"{prefix}.")}
+    if kind not in EXPECTED or not number.isdecimal():
+        raise ValueError(f"{prefix!r} is no case of a known kind")
+    if missing := sorted(set(EXPECTED[kind]) - own.keys()):
+        raise ValueError(f"{prefix} has no {', '.join(missing)}")
+    return Case(kind, int(number), about, own)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from coevoer_edge import contract, recipes
 from coevoer_edge.errors import InputError
@@ -87,8 +87,11 @@ class Budget:
         Raises:
             InputError: no such budget, not TOML, unknown keys, steps, figures or statistics.
         """
-        where = f"Budget {name_or_file}"
-        table = recipes.read(BUDGETS, name_or_file)
+        return cls.of(recipes.read(BUDGETS, name_or_file), f"Budget {name_or_file}")
+
+    @classmethod
+    def of(cls, table: dict[str, Any], where: str) -> "Budget":
+        """Make a budget from a TOML file's table; errors as in `open`, which call it `where`."""
         if table.keys() != {"name", "limit"}:
             raise InputError(
                 f"{where} has {', '.join(sorted(table)) or 'nothing'}; it takes a name and [[limit]] tables."

@@ -4,15 +4,17 @@ In: the `pipeline` table of a manifest, or nothing for the defaults. Out: `Pipel
 each constant; a test compares its tables with these defaults.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
-import numpy as np
-
 from coevoer_edge.errors import BundleError
 
 CONFORMANCE_FILE = "conformance.safetensors"
+
+
+_LARGEST = sys.float_info.max  # whole numbers of any size are read from JSON
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _checked(table: object, kind: type[Any], where: str) -> dict[str, Any]:
 
 def _numbers(table: Mapping[str, Any], where: str) -> dict[str, float]:
     for key, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST <= value <= _LARGEST:
             raise BundleError(f"{where}.{key} is {value!r}, not a number; export the bundle again.")
     return dict(table)
 
