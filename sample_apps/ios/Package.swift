@@ -23,7 +23,7 @@ var products: [Product] = [
   ]
 #endif
 
-// On Linux build.sh makes a library of ExecuTorch's runtime, so that tests run a real network through this pipeline.
+// On Linux, build.sh builds a library of ExecuTorch's runtime, so that tests run a real network in this pipeline.
 if let folder = ProcessInfo.processInfo.environment["COEVOER_NETWORK"] {
   targets += [
     .systemLibrary(name: "CExecuTorchNetwork"),

@@ -1,4 +1,4 @@
-// The C++ library's ExecuTorch network, nothing else of it, behind coevoer_network.h.
+// The ExecuTorch network of the C++ library, and nothing else of it, behind coevoer_network.h.
 #include "coevoer_network.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ int32_t guarded(const Work& work) {
     last_error = error.what();
     return static_cast<int32_t>(error.kind());
   } catch (const std::bad_alloc&) {
-    last_error = "not enough memory; free some and call again";
+    last_error = "Not enough memory; free some and call again.";
     return static_cast<int32_t>(coevoer::ErrorKind::memory);
   } catch (const std::exception& error) {
     last_error = error.what();

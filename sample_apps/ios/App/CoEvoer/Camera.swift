@@ -1,4 +1,4 @@
-// The front camera: upright BGRA frames, unmirrored, because left and right have to stay the person's own.
+// The front camera: upright BGRA frames, unmirrored, because left and right must remain the person's own.
 
 import AVFoundation
 import CoEvoerCoreML
@@ -15,7 +15,7 @@ struct CameraFrame: Frame {
   func withPixels<R>(_ body: (Pixels) throws -> R) throws -> R { try pixels.withPixels(body) }
 }
 
-/// `@unchecked`: the session is touched on `queue` only, the closures are not changed after `init`.
+/// `@unchecked`: the session is used on `queue` only, and the closures are not changed after `init`.
 final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unchecked Sendable {
   private let queue = DispatchQueue(label: "camera", qos: .userInitiated)
   private let session = AVCaptureSession()
@@ -29,7 +29,7 @@ final class Camera: NSObject, AVCaptureVideoDataOutputSampleBufferDelegate, @unc
     self.onEvent = onEvent
   }
 
-  /// Asks for permission where that was not done yet, then starts. What came of it.
+  /// Asks for permission if that was not done yet, then starts the camera. Returns the outcome.
   func start() async -> LiveStatus.Event {
     guard await AVCaptureDevice.requestAccess(for: .video) else { return .cameraDenied }
     return await withCheckedContinuation { continuation in

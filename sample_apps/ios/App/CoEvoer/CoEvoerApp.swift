@@ -1,4 +1,4 @@
-// The app: one screen.
+// The app, which has a single screen.
 
 import SwiftUI
 

@@ -1,5 +1,5 @@
-// The model that comes with the app. App/install-model.sh puts exported bundles into App/Model, which is copied into the
-// app as it is: compiled by Xcode, it would no longer match its digests.
+// The model inside the app. App/install-model.sh puts exported bundles into App/Model, which is copied into the app
+// unchanged: if Xcode compiled the model, it would no longer match its digests.
 
 import CoEvoerCoreML
 import CoEvoerKit
@@ -14,7 +14,8 @@ enum InstalledModel {
     let larger = folder.appendingPathComponent("bundle")
     let smaller = folder.appendingPathComponent("smaller")
     guard FileManager.default.fileExists(atPath: larger.path) else {
-      throw CoEvoerError.bundle("The app was built without one; run App/install-model.sh BUNDLE and build it again.")
+      throw CoEvoerError.bundle(
+        "The app was built without a bundle; run App/install-model.sh BUNDLE and build it again.")
     }
     let support = try FileManager.default.url(
       for: .applicationSupportDirectory, in: .userDomainMask, appropriateFor: nil, create: true)

@@ -1,4 +1,4 @@
-// Camera, estimator and screen put together. What is decided here is decided in CoEvoerLive, where it is tested.
+// Connects the camera, the estimator and the screen. The decisions are made in CoEvoerLive, where they are tested.
 
 import CoEvoerKit
 import CoEvoerLive
@@ -17,7 +17,7 @@ final class LiveSession {
   @ObservationIgnored private var rate = RateMeter()
   @ObservationIgnored private var isListening = false
 
-  /// Runs until the stream of results ends; called again, it tries again what failed.
+  /// Runs until the stream of results ends. Another call tries again what failed.
   func start() async {
     listen()
     do {
@@ -30,7 +30,7 @@ final class LiveSession {
     }
   }
 
-  /// In the background there is no camera, and the model may be let go by the system.
+  /// In the background there is no camera, and the system may release the model.
   func setVisible(_ isVisible: Bool) {
     if isVisible { camera?.resume() } else { camera?.pause() }
   }
@@ -38,8 +38,8 @@ final class LiveSession {
   private func readyEstimator() async throws -> Estimator {
     if let estimator { return estimator }
     status.handle(.modelPreparing)
-    guard canvas != nil else { throw CoEvoerError.bundle("This device has no Metal.") }
-    // Digests take some tenths of a second: not on the main thread.
+    guard canvas != nil else { throw CoEvoerError.bundle("This device has no Metal; the app cannot run on it.") }
+    // Checking the digests takes some tenths of a second, so it does not run on the main thread.
     let opened = try await Task.detached { try InstalledModel.open() }.value
     try await opened.load()
     estimator = opened
@@ -49,7 +49,7 @@ final class LiveSession {
   private func startCamera(_ estimator: Estimator) async {
     if camera != nil { return }
     let camera = Camera { frame in
-      // A frame whose timestamp does not increase is left out, as the pipeline asks of readers of cameras.
+      // A frame whose timestamp does not increase is dropped, as the pipeline requires of readers of cameras.
       try? estimator.detectAsync(videoFrame: frame, timestampMs: frame.timestampMs)
     } onEvent: { [weak self] event in
       Task { @MainActor in self?.status.handle(event) }
@@ -94,7 +94,7 @@ final class LiveSession {
     }
   }
 
-  /// With each result, so that what a warning holds for ends by itself.
+  /// Called with each result, so that a warning ends without another event.
   private func applyPressure(atS time: Double) {
     let (thermal, lowMemory) = pressure.pressure(atS: time)
     estimator?.setPressure(thermal: thermal, lowMemory: lowMemory)

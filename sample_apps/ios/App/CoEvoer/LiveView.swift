@@ -1,4 +1,4 @@
-// What is on screen: the camera's picture with the mesh over it, readings, one notice.
+// The screen: the camera's picture with the mesh over it, the readings, and one notice.
 
 import CoEvoerLive
 import SwiftUI
@@ -39,7 +39,7 @@ struct LiveView: View {
   }
 }
 
-/// The view is the session's: it is drawn on where results arrive.
+/// The session owns the view and renders into it when results arrive.
 private struct MeshScreen: UIViewRepresentable {
   let view: MeshCanvas
 

@@ -1,5 +1,5 @@
-// Draws a frame and the mesh over it, with Metal: one vertex buffer, one index buffer, two draw calls. Vertices are
-// skinned straight into the buffer.
+// Renders a frame and the mesh over it with Metal: one vertex buffer, one index buffer, two draw calls. Skinning writes
+// directly into the vertex buffer.
 
 import CoEvoerKit
 import CoEvoerLive
@@ -16,7 +16,7 @@ final class MeshCanvas: MTKView {
   private var frameSize = PixelSize(width: 1, height: 1)
   private var mesh: (vertices: any MTLBuffer, person: Person)?
 
-  /// nil where the device has no Metal, or the app no shaders.
+  /// nil if the device has no Metal or the app has no shaders.
   init?(on device: (any MTLDevice)? = MTLCreateSystemDefaultDevice()) {
     var cache: CVMetalTextureCache?
     guard let device, let commands = device.makeCommandQueue(),
@@ -34,12 +34,12 @@ final class MeshCanvas: MTKView {
     super.init(frame: .zero, device: device)
     colorPixelFormat = .bgra8Unorm
     depthStencilPixelFormat = .depth32Float
-    isPaused = true  // drawn where a result comes, not by a clock
+    isPaused = true  // rendered when a result comes, not by a timer
     enableSetNeedsDisplay = true
   }
 
   required init(coder: NSCoder) {
-    fatalError("MeshCanvas is made in code")
+    fatalError("MeshCanvas is created in code only.")
   }
 
   /// Shows a frame, with the mesh of the person that was found in it.
@@ -59,7 +59,7 @@ final class MeshCanvas: MTKView {
     if indices == nil {
       indices = device?.makeBuffer(bytes: body.faces, length: 4 * body.faces.count, options: [])
     }
-    // A new buffer for each: the GPU may still read the last one.
+    // Each mesh gets a new buffer, because the GPU may still read the last one.
     guard let buffer = device?.makeBuffer(length: 4 * count, options: .storageModeShared) else { return nil }
     let floats = UnsafeMutableBufferPointer(
       start: buffer.contents().assumingMemoryBound(to: Float.self), count: count)
@@ -67,7 +67,7 @@ final class MeshCanvas: MTKView {
       try body.vertices(person.parameters, translation: person.translation, into: floats)
       return buffer
     } catch {
-      return nil  // parameters of another body: there is nothing to draw
+      return nil  // the parameters belong to another body, so there is nothing to render
     }
   }
 

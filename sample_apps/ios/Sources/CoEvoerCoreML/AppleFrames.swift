@@ -1,4 +1,4 @@
-// What Apple's frameworks give, as frames.
+// Frames from the buffers and images of Apple's frameworks.
 
 import CoEvoerKit
 import CoreGraphics
@@ -6,7 +6,7 @@ import CoreVideo
 
 /// A camera's buffer, upright and BGRA, without a copy.
 ///
-/// `@unchecked`: it is only read, under Core Video's lock; whoever gives it does not write to it any more.
+/// `@unchecked`: the buffer is only read, under Core Video's lock, and the caller must not write to it any more.
 public struct PixelBufferFrame: Frame, @unchecked Sendable {
   public let buffer: CVPixelBuffer
 
@@ -33,7 +33,7 @@ public struct PixelBufferFrame: Frame, @unchecked Sendable {
 }
 
 extension PixelFrame {
-  /// An upright image; transparency is laid over white. Throws `CoEvoerError.usage` where it cannot be drawn.
+  /// An upright image. Transparency is blended over white. Throws `CoEvoerError.usage` if the image cannot be drawn.
   public init(_ image: CGImage) throws {
     let (width, height) = (image.width, image.height)
     var bytes = [UInt8](repeating: 255, count: 4 * width * height)

@@ -1,16 +1,16 @@
-// Bundles of target coreml, by Core ML. In: a bundle that was verified. Out: a `Network`.
+// Runs bundles of the target coreml with Core ML. In: a verified bundle. Out: a `Network`.
 
 import CoEvoerKit
 import CoreML
 import Foundation
 
-/// `prewarm` compiles the package, once, and has the system specialise it for this device, which it keeps; `load` is
-/// quick then.
+/// `prewarm` compiles the package once and lets the system specialise it for this device. Both results are kept, and
+/// `load` is quick after that.
 public struct CoreMLLoader: NetworkLoader {
   private let computeUnits: MLComputeUnits
   private let cache: CompiledModelCache
 
-  /// `cache` has to be a folder of the app's own that stays, in Application Support say.
+  /// `cache` must be a permanent folder of the app, for example in Application Support.
   public init(computeUnits: MLComputeUnits = .all, cache: CompiledModelCache) {
     self.computeUnits = computeUnits
     self.cache = cache
@@ -44,8 +44,8 @@ public struct CoreMLLoader: NetworkLoader {
       model = try await MLModel.load(contentsOf: compiled, configuration: configuration)
     } catch {
       throw CoEvoerError.bundle(
-        "Core ML cannot load \(manifest.artifact) (\(error)); it needs iOS 18 or macOS 15. Close other apps and try again, "
-          + "or export the bundle again.")
+        "Core ML cannot load \(manifest.artifact) (\(error)); it needs iOS 18 or macOS 15. Close other apps and try "
+          + "again, or export the bundle again.")
     }
     return try CoreMLNetwork(model, manifest: manifest)
   }

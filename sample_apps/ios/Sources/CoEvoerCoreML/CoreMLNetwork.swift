@@ -9,7 +9,7 @@ final class CoreMLNetwork: Network, @unchecked Sendable {
   private let model: MLModel
   private let manifest: Manifest
 
-  /// Throws `CoEvoerError.bundle` where the model's own description is not the manifest's.
+  /// Throws `CoEvoerError.bundle` if the model's description does not match the manifest.
   init(_ model: MLModel, manifest: Manifest) throws {
     self.model = model
     self.manifest = manifest
@@ -44,7 +44,7 @@ final class CoreMLNetwork: Network, @unchecked Sendable {
     }
     var outputs: NetworkOutputs = [:]
     for output in manifest.outputs {
-      guard let array = given.featureValue(for: output.name)?.multiArrayValue else { continue }  // `Decoded` names it
+      guard let array = given.featureValue(for: output.name)?.multiArrayValue else { continue }  // see `Decoded`
       let values = MLShapedArray<Float>(converting: array)
       outputs[output.name] = Tensor(shape: values.shape, values: values.scalars)
     }
@@ -52,20 +52,20 @@ final class CoreMLNetwork: Network, @unchecked Sendable {
   }
 
   private static func differs(_ what: String, _ expected: String) -> CoEvoerError {
-    .bundle("The Core ML model's \(what) is not what the manifest says: \(expected). Export the bundle again.")
+    .bundle("The Core ML model's \(what) does not match the manifest, which says \(expected). Export the bundle again.")
   }
 }
 
-/// The crop as Core ML takes an image.
+/// The crop in Core ML's image format.
 private func pixelBuffer(of crop: CropImage) throws -> CVPixelBuffer {
   let (width, height) = (crop.size.width, crop.size.height)
   var made: CVPixelBuffer?
   let status = CVPixelBufferCreate(nil, width, height, kCVPixelFormatType_32BGRA, nil, &made)
   guard status == kCVReturnSuccess, let buffer = made, CVPixelBufferLockBaseAddress(buffer, []) == kCVReturnSuccess
-  else { throw CoEvoerError.memory("Not enough memory for a crop (Core Video's status \(status)); free some.") }
+  else { throw CoEvoerError.memory("There is not enough memory for a crop (status \(status)); free some.") }
   defer { CVPixelBufferUnlockBaseAddress(buffer, []) }
   guard let base = CVPixelBufferGetBaseAddress(buffer) else {
-    throw CoEvoerError.memory("A crop's pixels cannot be reached; free some memory.")
+    throw CoEvoerError.memory("The pixels of a crop cannot be accessed; free some memory.")
   }
   let bytesPerRow = CVPixelBufferGetBytesPerRow(buffer)
   crop.rgb.withUnsafeBufferPointer { rgb in

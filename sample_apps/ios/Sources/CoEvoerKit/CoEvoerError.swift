@@ -1,15 +1,15 @@
-// What can go wrong, in four kinds. Every message says what was given, what is valid and what to do.
+// The four kinds of errors. Every message says what was given, what is valid and what to do.
 
 import Foundation
 
 public enum CoEvoerError: Error, Equatable, Sendable {
-  /// A call that cannot be answered: wrong mode, closed, a bad frame, timestamps that do not increase.
+  /// A call that was refused: wrong mode, closed, a bad frame, a timestamp that does not increase.
   case usage(String)
-  /// A bundle that is missing, altered or of another contract.
+  /// A bundle that is missing, was altered, or has another contract.
   case bundle(String)
-  /// Outputs that break the contract (missing, of another shape, not finite), or a runtime that fails.
+  /// Outputs that break the contract (missing, another shape, not finite), or a runtime that fails.
   case network(String)
-  /// Too little memory; what was loaded before is still usable, the call may be tried again.
+  /// Too little memory. The estimator is still usable, and the call may be tried again.
   case memory(String)
 
   public var message: String {

@@ -1,5 +1,5 @@
-// From the camera frame (m) to a graphics library's clip space, so that the mesh lies over its frame, and the frame's own
-// place there. The frame is shown whole, with bars where its sides are not the view's.
+// Maps the camera frame (m) to a graphics library's clip space, so that the mesh overlays its frame, and gives the
+// frame's place there. The whole frame is shown, with bars if its aspect ratio is not the view's.
 
 import CoEvoerKit
 
@@ -10,7 +10,7 @@ public struct ClipTransform: Equatable, Sendable {
   public let depth: SIMD2<Float>  // the nearest Z and the farthest, m, at depth 0 and 1
   public let fit: SIMD2<Float>  // half sides of the frame in clip space; the first is negative where it is mirrored
 
-  /// `mirrored`: as a front camera's picture is shown. `distanceM`: of the body's origin.
+  /// `mirrored`: for a front camera's picture. `distanceM`: the distance of the body's origin.
   public init(
     camera: PinholeCamera, frame: PixelSize, viewWidth: Double, viewHeight: Double, mirrored: Bool, distanceM: Double
   ) {

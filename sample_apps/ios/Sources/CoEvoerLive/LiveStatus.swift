@@ -1,5 +1,5 @@
-// What a live app tells its user, as a state without side effects. In: what happened to camera, model and frames. Out:
-// one notice at most, what can be done about it, and whether the mesh is shown.
+// What a live app shows its user, as a state without side effects. In: events of the camera, the model and the frames.
+// Out: at most one notice, its remedy, and whether the mesh is shown.
 
 import CoEvoerKit
 
@@ -29,7 +29,8 @@ public struct LiveStatus: Equatable, Sendable {
     case failed(String)
   }
 
-  /// Failures in a row before the user hears of them: a single one is gone before it can be read.
+  /// The number of consecutive failures before the user sees a notice: a single one would vanish before it could be
+  /// read.
   static let patience = 3
 
   private var camera = Camera.unknown
@@ -63,15 +64,15 @@ public struct LiveStatus: Equatable, Sendable {
 
   private var isFailing: Bool { failures.count >= LiveStatus.patience }
 
-  /// The worst first; none where somebody is seen.
+  /// The most serious problem. nil while a person is seen.
   public var notice: String? {
-    if camera == .denied { return "No access to the camera. Allow it in Settings." }
+    if camera == .denied { return "The app has no access to the camera. Allow it in Settings." }
     if camera == .missing { return "This device has no camera that can be used." }
     if case .failed(let reason) = model { return "The model cannot be used: \(reason)" }
-    if camera == .interrupted { return "The camera is in use elsewhere. It goes on by itself." }
+    if camera == .interrupted { return "The camera is in use elsewhere. The picture returns when it is free." }
     if model == .preparing { return "Preparing the model. This takes longest the first time." }
-    if isFailing, let last = failures.last { return "Frames fail: \(last)" }
-    if camera == .running, !hasPerson { return "Nobody in view." }
+    if isFailing, let last = failures.last { return "The model failed: \(last)" }
+    if camera == .running, !hasPerson { return "Nobody is in view." }
     return nil
   }
 
@@ -82,7 +83,7 @@ public struct LiveStatus: Equatable, Sendable {
     return nil
   }
 
-  /// Facts that stay beside the picture, however well it goes.
+  /// Remarks that are always shown beside the picture.
   public var remarks: [String] {
     var remarks: [String] = []
     if !isTrained { remarks.append("Untrained weights: the pose is random") }

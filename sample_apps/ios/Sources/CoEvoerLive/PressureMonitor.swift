@@ -1,10 +1,10 @@
-// Heat and memory of the device, remembered. In: what the system announces, with times. Out: what holds now.
+// Remembers the heat and the memory of the device. In: the system's notifications, with times. Out: the present state.
 
 import CoEvoerKit
 
-/// The system says when memory is low and never that it is enough again: a warning holds for a while.
+/// The system reports that memory is low, but never that it is sufficient again, so a warning is valid for some time.
 public struct PressureMonitor: Equatable, Sendable {
-  /// Long enough that models do not change to and fro while warnings come, one every few seconds.
+  /// Long enough that models are not changed back and forth while warnings come every few seconds.
   public static let warningHoldsS = 30.0
 
   private var thermal = Thermal.nominal

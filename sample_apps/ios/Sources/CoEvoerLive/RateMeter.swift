@@ -1,4 +1,4 @@
-// Frames a second and latency, as shown on screen: of the last second.
+// Frames per second and latency during the last second, for the screen.
 
 public struct RateMeter: Equatable, Sendable {
   private static let windowS = 1.0
@@ -11,7 +11,7 @@ public struct RateMeter: Equatable, Sendable {
 
   public init() {}
 
-  /// A result that came at `time`, so long after its frame.
+  /// Adds a result that came at `time`, with its latency since the frame.
   public mutating func add(atS time: Double, latencyMs: Double) {
     frames.append(Frame(timeS: time, latencyMs: latencyMs))
     frames.removeAll { time - $0.timeS > RateMeter.windowS }

@@ -1,6 +1,6 @@
-// Times of what is not the network, in release mode: coevoer-bench BUNDLE [--limit-mesh-ms MS]
+// Measures everything but the network, in release mode: coevoer-bench BUNDLE [--limit-mesh-ms MS]
 //
-// Each is the median of 200 after a warm-up. Exit code 1 where the mesh takes longer than the limit.
+// Each time is the median of 200 runs after a warm-up. Exit code 1: the mesh takes longer than the limit.
 
 import CoEvoerKit
 import Foundation
@@ -17,7 +17,7 @@ func median(_ count: Int = 200, _ work: () throws -> Void) rethrows -> Double {
 
 func run(_ arguments: [String]) throws {
   guard let path = arguments.first else {
-    throw CoEvoerError.usage("usage: coevoer-bench BUNDLE [--limit-mesh-ms MS]")
+    throw CoEvoerError.usage("Usage: coevoer-bench BUNDLE [--limit-mesh-ms MS]")
   }
   let start = ContinuousClock.now
   let bundle = try ModelBundle(folder: URL(fileURLWithPath: path))

@@ -1,5 +1,5 @@
-// Core ML itself, on a Mac: the golden images, the pipeline, packages that are none. Not run on Linux, where these lines
-// are type-checked only. COEVOER_BUNDLE has to be a Core ML bundle.
+// Core ML itself, on a Mac: the golden images, the pipeline, packages that are none. Not run on Linux, where these
+// lines are type-checked only. COEVOER_BUNDLE must be a Core ML bundle.
 
 import CoEvoerCoreML
 import CoEvoerKit

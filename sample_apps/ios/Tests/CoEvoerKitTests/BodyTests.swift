@@ -25,7 +25,7 @@ final class BodyTests: XCTestCase {
       expression: try numbers(OutputName.expression))
   }
 
-  /// Section 5 of docs/pipeline.md read aloud, in float64.
+  /// A literal implementation of section 5 of docs/pipeline.md, in float64.
   private func plainly(_ p: Parameters, _ file: Safetensors, _ v: Int) throws -> Vector3 {
     let tensor = { (name: String) in try file.numbers(name) }
     let (template, shapes) = (try tensor("v_template"), try tensor("shapedirs"))
@@ -110,9 +110,9 @@ final class BodyTests: XCTestCase {
     let body = try Shared.body.get()
     var parameters = try somebody(try Shared.bundle.get().manifest)
     withUnsafeTemporaryAllocation(of: Float.self, capacity: 30) { few in
-      assertThrows(.usage, "the buffer 30") { try body.vertices(parameters, into: few) }
+      assertThrows(.usage, "the buffer holds 30") { try body.vertices(parameters, into: few) }
     }
     parameters.betas.removeLast()
-    assertThrows(.usage, "other numbers of joints or coefficients") { try body.joints(parameters) }
+    assertThrows(.usage, "different numbers of joints or coefficients") { try body.joints(parameters) }
   }
 }

@@ -1,4 +1,4 @@
-// A bundle is whole, unaltered and of this contract, or it is not opened.
+// A bundle that is incomplete, altered or of another contract is not opened.
 
 import Foundation
 import TestSupport
@@ -15,7 +15,7 @@ final class BundleTests: XCTestCase {
   }
 
   func testMissingFilesAreNamed() throws {
-    assertThrows(.bundle, "No bundle folder /nowhere") { try ModelBundle(folder: URL(fileURLWithPath: "/nowhere")) }
+    assertThrows(.bundle, "no bundle folder /nowhere") { try ModelBundle(folder: URL(fileURLWithPath: "/nowhere")) }
     for file in [ModelBundle.sumsFile, ModelBundle.manifestFile] {
       let copy = try TemporaryBundle()
       try copy.remove(file)

@@ -1,4 +1,4 @@
-// The conformance kit (docs/pipeline.md, section 9), every case, through the code that runs in apps.
+// Runs every case of the conformance kit (docs/pipeline.md, section 9) with the code that runs in apps.
 
 import Foundation
 import TestSupport
@@ -105,7 +105,7 @@ final class ConformanceTests: XCTestCase {
     }
   }
 
-  /// Each row of the outputs is one look's; whoever looks a third time sees the second again.
+  /// Each row of the outputs belongs to one look. A third look would get the second row again.
   func testDetect() async throws {
     let manifest = try manifest()
     for c in try cases("detect") {

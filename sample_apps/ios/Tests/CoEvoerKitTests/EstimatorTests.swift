@@ -1,4 +1,4 @@
-// The front: modes, misuse, nobody there, failing networks, bad streams, close. Networks are fakes.
+// The estimator: modes, misuse, empty frames, failing networks, bad streams, close. The networks are fakes.
 
 import TestSupport
 import XCTest
@@ -130,15 +130,16 @@ final class EstimatorTests: XCTestCase {
 
   func testMisuseIsRefusedInWords() async throws {
     let image = try open(.image)
-    await assertThrows(.usage, "detect(videoFrame:timestampMs:) is for mode video; this one was opened for image") {
+    await assertThrows(.usage, "detect(videoFrame:timestampMs:) is for mode video; this estimator was opened for image")
+    {
       try await image.detect(videoFrame: grey(8, 8), timestampMs: 0)
     }
     assertThrows(.usage, "for mode live stream") { try image.detectAsync(videoFrame: grey(8, 8), timestampMs: 0) }
     let live = try open(.liveStream())
-    await assertThrows(.usage, "for mode image; this one was opened for live stream") {
+    await assertThrows(.usage, "for mode image; this estimator was opened for live stream") {
       try await live.detect(image: grey(8, 8))
     }
-    assertThrows(.bundle, "No bundle folder") {
+    assertThrows(.bundle, "no bundle folder") {
       try Estimator(EstimatorOptions(bundle: bundleFolder().appendingPathComponent("x"), loader: FakeLoader()))
     }
   }

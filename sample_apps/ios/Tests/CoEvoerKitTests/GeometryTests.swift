@@ -118,7 +118,7 @@ final class GeometryTests: XCTestCase {
     assertThrows(.usage, "The frame is 0 x 4 px") { try frame(0, 4, 0, nil) }
     assertThrows(.usage, "from 1 to 32768 px") { try frame(40000, 1, 120_000, nil) }
     assertThrows(.usage, "has 11 bytes; it needs 12") { try frame(2, 2, 11, nil) }
-    assertThrows(.usage, "5 bytes a row; a row of 2 x 2 px has 6") { try frame(2, 2, 12, 5) }
+    assertThrows(.usage, "5 bytes per row; a row of 2 x 2 px has 6") { try frame(2, 2, 12, 5) }
     let words = "is empty, not finite, far away or wider"
     for crop in [
       Crop(x0: .nan, y0: 0, width: 3, height: 4), Crop(x0: 0, y0: 0, width: 0, height: 4),

@@ -1,4 +1,4 @@
-// A manifest that this library cannot follow is refused with the key that is to blame.
+// A manifest that this library does not support is refused with the name of the key.
 
 import Foundation
 import TestSupport

@@ -57,7 +57,7 @@ final class ModelLifecycleTests: XCTestCase {
         for earlier in way { _ = try lifecycle.handle(earlier) }
         XCTAssertEqual(lifecycle.state, state)
         guard let (next, step) = expected else {
-          assertThrows(.usage, "nothing was in work") { try lifecycle.handle(event) }
+          assertThrows(.usage, "nothing was in progress") { try lifecycle.handle(event) }
           XCTAssertEqual(lifecycle.state, state)
           continue
         }
@@ -68,7 +68,7 @@ final class ModelLifecycleTests: XCTestCase {
   }
 }
 
-/// Does what it is told, when it is told.
+/// A loader that finishes when the test tells it to.
 private final class SlowLoader: NetworkLoader {
   let prewarmed = Shelf(0)
   let loaded = Shelf(0)

@@ -1,4 +1,4 @@
-// Files that nobody vouches for: cut short, overlapping, with sizes that cannot be.
+// Untrusted files: truncated, overlapping, with impossible sizes.
 
 import Foundation
 import TestSupport

@@ -1,4 +1,4 @@
-// What the user is told: no permission, no camera, no model, nobody there, heat, low memory.
+// The user's notices: no permission, no camera, no model, nobody in view, heat, low memory.
 
 import CoEvoerKit
 import CoEvoerLive
@@ -15,9 +15,9 @@ final class LiveStatusTests: XCTestCase {
 
   func testNoPermission() {
     let denied = status([.cameraDenied, .modelReady(isTrained: true)])
-    XCTAssertEqual(denied.notice, "No access to the camera. Allow it in Settings.")
+    XCTAssertEqual(denied.notice, "The app has no access to the camera. Allow it in Settings.")
     XCTAssertEqual(denied.remedy, .openSettings)
-    // It stands above everything else.
+    // It takes precedence over everything else.
     let worse = status([.modelFailed("altered"), .cameraDenied])
     XCTAssertEqual(worse.notice, denied.notice)
     XCTAssertEqual(worse.remedy, .openSettings)
@@ -38,26 +38,26 @@ final class LiveStatusTests: XCTestCase {
     XCTAssertEqual(again.notice, "Preparing the model. This takes longest the first time.")
     XCTAssertNil(again.remedy)
     again.handle(.modelReady(isTrained: true))
-    XCTAssertEqual(again.notice, "Nobody in view.")
+    XCTAssertEqual(again.notice, "Nobody is in view.")
   }
 
   func testSomebodyAndNobody() {
     var s = status(running)
-    XCTAssertEqual(s.notice, "Nobody in view.")
+    XCTAssertEqual(s.notice, "Nobody is in view.")
     s.handle(.frame(hasPerson: true, isSmallerModel: false))
     XCTAssertNil(s.notice)
     XCTAssert(s.hasPerson)
     s.handle(.frame(hasPerson: false, isSmallerModel: false))
-    XCTAssertEqual(s.notice, "Nobody in view.")
+    XCTAssertEqual(s.notice, "Nobody is in view.")
     XCTAssertFalse(s.hasPerson)
   }
 
   func testAnInterruptedCameraHidesTheMeshAndGoesOnByItself() {
     var s = status(running + [.frame(hasPerson: true, isSmallerModel: false), .cameraInterrupted])
     XCTAssertFalse(s.hasPerson)
-    XCTAssertEqual(s.notice, "The camera is in use elsewhere. It goes on by itself.")
+    XCTAssertEqual(s.notice, "The camera is in use elsewhere. The picture returns when it is free.")
     s.handle(.cameraRunning)
-    XCTAssertEqual(s.notice, "Nobody in view.")
+    XCTAssertEqual(s.notice, "Nobody is in view.")
   }
 
   func testFramesThatFailAreToldOnceTheyAreThreeInARow() {
@@ -66,7 +66,7 @@ final class LiveStatusTests: XCTestCase {
     XCTAssertNil(s.notice)
     XCTAssert(s.hasPerson)
     s.handle(.frameFailed("not finite"))
-    XCTAssertEqual(s.notice, "Frames fail: not finite")
+    XCTAssertEqual(s.notice, "The model failed: not finite")
     XCTAssertFalse(s.hasPerson)
     s.handle(.frame(hasPerson: true, isSmallerModel: false))
     XCTAssertNil(s.notice)

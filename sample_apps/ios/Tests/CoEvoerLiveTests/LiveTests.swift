@@ -1,4 +1,4 @@
-// Pressure that is remembered, rates on screen, and the way from camera frame to clip space.
+// The pressure monitor, the rates on screen, and the transformation from the camera frame to clip space.
 
 import CoEvoerKit
 import CoEvoerLive

@@ -1,5 +1,5 @@
-// App/CoEvoer.xcodeproj is written by hand: it has to be a property list whose references resolve, and to carry what the
-// app needs. Whether Xcode builds it is seen on a Mac only.
+// App/CoEvoer.xcodeproj was written by hand: it must be a property list whose references resolve, and it must contain
+// what the app needs. Whether Xcode builds it can be seen only on a Mac.
 
 import Foundation
 import XCTest

@@ -11,7 +11,7 @@ final class ExecuTorchTests: XCTestCase {
     try await assertNoFurtherFromFloat(ExecuTorchNetwork(Shared.bundle.get()), manifest: Shared.bundle.get().manifest)
   }
 
-  /// Frames and what the C++ command line wrote of them lie in COEVOER_FRAMES; linux/frames.py drew them.
+  /// COEVOER_FRAMES contains the frames, which linux/frames.py wrote, and the C++ command line's output for them.
   func testAgreesWithTheCommandLine() async throws {
     let folder = try environment("COEVOER_FRAMES")
     let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)

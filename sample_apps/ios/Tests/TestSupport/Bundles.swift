@@ -58,7 +58,7 @@ public final class TemporaryBundle {
     try write(ModelBundle.sumsFile, Data(lines.joined().utf8))
   }
 
-  /// Replaces the first place where `old` stands in a file, and signs.
+  /// Replaces the first occurrence of `old` in a file, and writes SHA256SUMS again.
   public func replace(_ old: Data, by new: Data, in file: String) throws {
     var bytes = try read(file)
     let place = try XCTUnwrap(bytes.range(of: old), "\(file) has no \(String(decoding: old, as: UTF8.self))")
@@ -91,7 +91,7 @@ extension CoEvoerError {
   }
 }
 
-/// The call ends with an error of that kind whose message has these words.
+/// Asserts that the call throws an error of that kind whose message contains these words.
 public func assertThrows<R>(
   _ kind: Kind, _ words: String, file: StaticString = #filePath, line: UInt = #line, _ call: () throws -> R
 ) {

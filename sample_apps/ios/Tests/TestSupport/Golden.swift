@@ -10,7 +10,8 @@ public func environment(_ name: String) throws -> URL {
   URL(fileURLWithPath: try XCTUnwrap(ProcessInfo.processInfo.environment[name], "set \(name); build.sh does"))
 }
 
-/// As near to float as the manifest says (docs/pipeline.md, section 9). COEVOER_GOLDEN is golden.npz as safetensors.
+/// Asserts that the error against float is within the manifest's limit (docs/pipeline.md, section 9). COEVOER_GOLDEN is
+/// golden.npz as safetensors.
 public func assertNoFurtherFromFloat(_ network: any Network, manifest: Manifest) async throws {
   let golden = try Safetensors(file: environment("COEVOER_GOLDEN"))
   var given: [String: [Double]] = [:]

@@ -1,4 +1,4 @@
-// Networks that need no weights: they say what a test wants them to say.
+// Networks that need no weights: they return what a test wants them to return.
 
 import Synchronization
 
@@ -29,7 +29,7 @@ public func standing(
   return outputs
 }
 
-/// What it answers to a crop: a person who stands where the crop is bright, as high as that, or nobody in the dark.
+/// Its outputs for a crop: a person in the bright part of the crop and as high as it, or nobody in a dark crop.
 public func seeBright(_ crop: CropImage, _ manifest: Manifest) -> NetworkOutputs {
   var low = Vector2(Double(crop.size.width), Double(crop.size.height))
   var high = Vector2.zero
@@ -53,7 +53,7 @@ public struct FakeNetwork: Network {
   public func run(_ crop: CropImage) async throws -> NetworkOutputs { try await answer(crop) }
 }
 
-/// Networks that answer what they are told, in the words of the bundle they were loaded for.
+/// Networks that return given outputs, in the form of the bundle for which they were loaded.
 public struct FakeLoader: NetworkLoader {
   public let answer: @Sendable (CropImage, Manifest) async throws -> NetworkOutputs
 
@@ -97,7 +97,7 @@ public final class Shelf<Value: Sendable>: Sendable {
 }
 
 extension Shelf where Value == Int {
-  /// One more; what it is then.
+  /// Adds 1 and returns the new value.
   public func increment() -> Int {
     change {
       $0 += 1

@@ -1,5 +1,5 @@
-// The pipeline put together: a frame in, a result out (docs/pipeline.md). Calls wait for each other, first come first
-// served, so that a stream's frames stay in order while the network runs elsewhere.
+// The whole pipeline (docs/pipeline.md). In: a frame. Out: a result. Calls wait for each other in the order in which
+// they came, so that a stream's frames stay in order while the network runs elsewhere.
 
 actor Engine {
   nonisolated let manifest: Manifest
@@ -53,8 +53,8 @@ actor Engine {
     get async { await inUse.network.state }
   }
 
-  /// Two looks: the whole frame, then the crop that follows the body seen there; where that body is no usable guide the
-  /// first look stays. Streams go on unchanged.
+  /// Looks twice: at the whole frame, then at the crop computed from the body found there. If no crop can be computed
+  /// from it, the first look is the result. Streams are not affected.
   func image(_ frame: any Frame, demand: Demand) async throws -> EstimatorResult {
     try await alone {
       try await use(smallerModel: demand.smallerModel)
@@ -72,8 +72,8 @@ actor Engine {
   }
 
   /// The next frame of the stream. Throws `CoEvoerError.usage` for a bad frame or a timestamp that does not
-  /// increase, and then nothing changes; `.network` where the network breaks its contract: the frame is neither seen nor
-  /// missed.
+  /// increase, and then nothing changes; `.network` where the network breaks its contract, and then the frame
+  /// counts as neither seen nor missed.
   func video(_ frame: any Frame, timestampMs: Double, demand: Demand) async throws -> EstimatorResult {
     try await alone {
       try frame.withPixels { _ in }  // before the stream's time moves on
@@ -94,7 +94,7 @@ actor Engine {
     }
   }
 
-  /// Lets the networks go after the calls that wait. Closing twice is harmless.
+  /// Releases the networks after the waiting calls. Closing twice is harmless.
   func close() async {
     await enter()
     defer { leave() }
@@ -132,7 +132,7 @@ actor Engine {
     return try timed(&result.timings.decodeMs) { try Decoded(outputs, crop: crop, manifest: manifest) }
   }
 
-  /// The model in use is let go before the other is loaded: never both at a time.
+  /// The model in use is released before the other one is loaded, so that both are never in memory.
   private func use(smallerModel: Bool) async throws {
     let wanted = smallerModel ? smaller ?? larger : larger
     guard wanted.isSmaller != inUse.isSmaller else { return }
@@ -160,12 +160,12 @@ actor Engine {
     if waiting.isEmpty {
       isBusy = false
     } else {
-      waiting.removeFirst().resume()  // it stays busy, for that one
+      waiting.removeFirst().resume()  // it stays busy, for the resumed call
     }
   }
 }
 
-/// What lets one model take over from the other in the middle of a stream.
+/// Checks that either model can replace the other in the middle of a stream.
 private func requireExchangeable(_ one: ModelBundle, _ other: ModelBundle) throws {
   let (a, b) = (one.manifest, other.manifest)
   let same =

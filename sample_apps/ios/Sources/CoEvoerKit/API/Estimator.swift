@@ -1,4 +1,4 @@
-// The library's front, in MediaPipe's form: images, video with timestamps, live stream with a listener.
+// The library's main class, in MediaPipe's form: images, video with timestamps, live stream with a listener.
 //
 //   let estimator = try Estimator(EstimatorOptions(bundle: folder, loader: CoreMLLoader(), mode: .video))
 //   let result = try await estimator.detect(videoFrame: frame, timestampMs: time)
@@ -43,15 +43,15 @@ public struct EstimatorOptions: Sendable {
 /// Calls may come from any thread; they wait for each other.
 public final class Estimator: Sendable {
   public let mode: RunningMode
-  /// Of a live stream; where nobody reads fast enough, the newest. Ends with `close`.
+  /// The results of a live stream. A slow reader gets only the newest one. The stream ends with `close`.
   public let results: AsyncStream<LiveResult>
   private let engine: Engine
   private let stream: LiveStream?
   private let demand: DemandBox
   private let resultsEnd: AsyncStream<LiveResult>.Continuation
 
-  /// Opens and verifies the bundles and reads the body, which takes some tenths of a second: not on the main thread.
-  /// The network is loaded by `load` or with the first frame. Throws `CoEvoerError.bundle`.
+  /// Opens and verifies the bundles and reads the body, which takes some tenths of a second, so do not call it on the
+  /// main thread. The network is loaded by `load` or with the first frame. Throws `CoEvoerError.bundle`.
   public init(_ options: EstimatorOptions) throws {
     mode = options.mode
     let engine = try Engine(options)
@@ -77,48 +77,48 @@ public final class Estimator: Sendable {
   /// The bundle, and the smaller one where there is one.
   public var bundles: [ModelBundle] { engine.bundles }
 
-  /// Where the model in use stands.
+  /// The state of the model in use.
   public var modelState: ModelState {
     get async { await engine.modelState }
   }
 
-  /// Prepares the models on this device, once after installation: later loading is quick, nothing stays in memory.
+  /// Prepares the models on this device, once after installation. Loading is quick after that. Nothing stays in memory.
   public func prewarm() async throws { try await engine.prewarm() }
 
   public func load() async throws { try await engine.load() }
 
-  /// A single image. What the network saw last is the result, always, with its visibility: the caller judges.
+  /// Processes a single image. The result is always the network's last output, with its visibility; the caller decides.
   public func detect(image: any Frame) async throws -> EstimatorResult {
     guard case .image = mode else { throw misused("detect(image:)", "image") }
     return try await engine.image(image, demand: demand.now)
   }
 
-  /// The next frame of a stream, in order of time.
+  /// Processes the next frame of a stream. Timestamps must increase.
   public func detect(videoFrame: any Frame, timestampMs: Double) async throws -> EstimatorResult {
     guard case .video = mode else { throw misused("detect(videoFrame:timestampMs:)", "video") }
     return try await engine.video(videoFrame, timestampMs: timestampMs, demand: demand.now)
   }
 
-  /// The next frame of a live stream. Returns at once; while a frame is worked on only the newest of those that come
-  /// waits. Throws `CoEvoerError.usage`, and nothing changes: a bad frame, a timestamp that does not
-  /// increase, after `close`.
+  /// Takes the next frame of a live stream and returns at once. While a frame is processed, only the newest of those
+  /// that arrive waits. Throws `CoEvoerError.usage`, and nothing changes, for a bad frame, for a timestamp that does
+  /// not increase, and after `close`.
   public func detectAsync(videoFrame: any Frame, timestampMs: Double) throws {
     guard let stream else { throw misused("detectAsync(videoFrame:timestampMs:)", "live stream") }
     try stream.push(videoFrame, timestampMs: timestampMs, leastIntervalMs: demand.now.leastIntervalMs)
   }
 
-  /// What the device reports; obeyed from the next frame on. Rates are lowered in live streams, where frames may be left
-  /// out; models are changed in every mode, where the app gave a smaller one.
+  /// Sets the device's pressure, from the next frame on. Rates are lowered only in live streams, where frames may be
+  /// dropped. Models are changed in every mode, if the app gave a smaller one.
   public func setPressure(thermal: Thermal, lowMemory: Bool) {
     demand.now = Demand(thermal: thermal, lowMemory: lowMemory)
   }
 
-  /// (V, 3) vertices in the camera frame, m. Works after `close` too.
+  /// Writes (V, 3) vertices in the camera frame, m. It works after `close` too.
   public func mesh(_ person: Person, into vertices: inout [Float]) throws {
     try body.vertices(person.parameters, translation: person.translation, into: &vertices)
   }
 
-  /// Finishes a live stream's frames, then lets the network go. Closing twice is harmless.
+  /// Finishes a live stream's frames, then releases the network. Closing twice is harmless.
   public func close() async {
     await stream?.close()
     await engine.close()
@@ -126,11 +126,11 @@ public final class Estimator: Sendable {
   }
 
   private func misused(_ call: String, _ right: String) -> CoEvoerError {
-    .usage("\(call) is for mode \(right); this one was opened for \(mode.name).")
+    .usage("\(call) is for mode \(right); this estimator was opened for \(mode.name).")
   }
 }
 
-/// What is demanded now: set on one thread, read on others.
+/// The present demand, which one thread sets and others read.
 private final class DemandBox: Sendable {
   private let value = Mutex(Demand(thermal: .nominal, lowMemory: false))
 

@@ -1,8 +1,8 @@
-// What a frame gave.
+// The result of a frame.
 
 public struct Timings: Equatable, Sendable {
-  public var cropMs = 0.0  // of all crops looked at
-  public var networkMs = 0.0  // loading included, where it was due
+  public var cropMs = 0.0  // of all crops
+  public var networkMs = 0.0  // includes loading, if it was necessary
   public var decodeMs = 0.0  // with tracking and smoothing
 }
 
@@ -10,10 +10,10 @@ public struct EstimatorResult: Sendable {
   public internal(set) var timestampMs = 0.0  // 0 for an image
   public internal(set) var state = TrackingState.searching  // after the frame of a stream
   public let frameSize: PixelSize
-  public internal(set) var crop: Crop  // what the network looked at
-  /// Of a stream: in the frame camera, smoothed, or none; of an image: in the camera of its crop.
+  public internal(set) var crop: Crop  // the network's input
+  /// In a stream: smoothed, in the frame camera, or none. For an image: in the camera of its crop.
   public internal(set) var person: Person?
-  public internal(set) var personVisibility = 0.0  // what the network says of the person, reported or not
+  public internal(set) var personVisibility = 0.0  // the network's probability of a person, reported or not
   public internal(set) var isTrained = false  // false: the weights are random, and so is the person
   public internal(set) var isSmallerModel = false
   public internal(set) var timings = Timings()
@@ -21,8 +21,8 @@ public struct EstimatorResult: Sendable {
 
 /// One frame of a live stream.
 public struct LiveResult: Sendable {
-  public let frame: any Frame  // the very frame that was looked at, to draw over
+  public let frame: any Frame  // the frame that was processed, for rendering over it
   public let timestampMs: Double
-  public let dropped: Int  // frames left out since the last one that was looked at
+  public let dropped: Int  // frames dropped since the last one that was processed
   public let outcome: Result<EstimatorResult, CoEvoerError>
 }

@@ -1,4 +1,4 @@
-// Frames as they come, results one at a time: while a frame is worked on, only the newest of those that come waits.
+// Takes frames as they come and gives results one at a time. While a frame is processed, only the newest new one waits.
 
 import Synchronization
 
@@ -8,7 +8,7 @@ final class LiveStream: Sendable {
   private struct Waiting: Sendable {
     let frame: any Frame
     let timestampMs: Double
-    let number: Int  // of all frames that came
+    let number: Int  // counts all frames that came
   }
 
   private struct State {
@@ -22,7 +22,7 @@ final class LiveStream: Sendable {
   private let queue: AsyncStream<Waiting>.Continuation
   private let worker: Task<Void, Never>
 
-  /// `deliver` is called one frame at a time, in order, never after `close` has returned.
+  /// `deliver` is called for one frame at a time, in order, and never after `close` has returned.
   init(process: @escaping Process, deliver: @escaping @Sendable (LiveResult) -> Void) {
     let (waiting, queue) = AsyncStream.makeStream(of: Waiting.self, bufferingPolicy: .bufferingNewest(1))
     self.queue = queue
@@ -47,8 +47,8 @@ final class LiveStream: Sendable {
   }
 
   /// Returns at once. A frame that still waits is dropped, as is one that comes before `leastIntervalMs` has passed
-  /// since the last one let through. Throws `CoEvoerError.usage`, and nothing changes: a bad frame, a timestamp that
-  /// does not increase, a stream that is closed.
+  /// since the last accepted one. Throws `CoEvoerError.usage`, and nothing changes, for a bad frame, for a timestamp
+  /// that does not increase, and when the stream is closed.
   func push(_ frame: any Frame, timestampMs: Double, leastIntervalMs: Double) throws {
     try frame.withPixels { _ in }
     try state.withLock { state in
@@ -61,7 +61,7 @@ final class LiveStream: Sendable {
     }
   }
 
-  /// Finishes the frame that is worked on and the one that waits. Closing twice is harmless.
+  /// Finishes the frame in progress and the one that waits. Closing twice is harmless.
   func close() async {
     state.withLock { $0.isClosed = true }
     queue.finish()

@@ -10,8 +10,8 @@ public final class Body: Sendable {
   private let jointDirections: [[Vector3]]  // by coefficient
   private let skin: Skin
 
-  /// Throws `CoEvoerError.bundle`: a tensor is missing, of another shape or type, or holds an index or number that
-  /// cannot be.
+  /// Throws `CoEvoerError.bundle` if a tensor is missing, has another shape or type, or contains an invalid index or
+  /// number.
   public init(file: Safetensors, manifest: Manifest) throws {
     betas = try manifest.shape(OutputName.betas)[1]
     expression = try manifest.shape(OutputName.expression)[1]
@@ -29,28 +29,28 @@ public final class Body: Sendable {
     numVertices = skin.numVertices
     faces = try file.values("faces", [nil, 3])
     let vertices = 0..<Int32(numVertices)
-    guard faces.allSatisfy(vertices.contains) else { throw broken("has faces with vertices that are not there") }
+    guard faces.allSatisfy(vertices.contains) else { throw broken("has faces with vertices that do not exist") }
   }
 
-  /// (J) m; the root turns about the pelvis, nothing is translated. Throws `CoEvoerError.usage` for rotations or
-  /// coefficients of another number than the manifest's.
+  /// (J) m. The root rotates about the pelvis, and nothing is translated. Throws `CoEvoerError.usage` if the number of
+  /// rotations or coefficients is not the manifest's.
   public func joints(_ parameters: Parameters) throws -> [Vector3] {
     try pose(parameters).joints
   }
 
-  /// (V, 3) m, with `translation` added; `vertices` is resized where it has to be.
+  /// (V, 3) m, with `translation` added. `vertices` is resized if necessary.
   public func vertices(_ parameters: Parameters, translation: Vector3 = .zero, into vertices: inout [Float]) throws {
     if vertices.count != 3 * numVertices { vertices = [Float](repeating: 0, count: 3 * numVertices) }
     try vertices.withUnsafeMutableBufferPointer { try self.vertices(parameters, translation: translation, into: $0) }
   }
 
-  /// The same straight into memory of the caller, a vertex buffer say, of at least 3 V floats.
+  /// Writes the same into the caller's memory of at least 3 V floats, for example a vertex buffer.
   public func vertices(
     _ parameters: Parameters, translation: Vector3 = .zero, into vertices: UnsafeMutableBufferPointer<Float>
   ) throws {
     guard vertices.count >= 3 * numVertices else {
       throw CoEvoerError.usage(
-        "The mesh has \(3 * numVertices) floats, the buffer \(vertices.count); give a larger one.")
+        "The mesh has \(3 * numVertices) floats, but the buffer holds \(vertices.count); give a larger one.")
     }
     let posed = try pose(parameters)
     let transforms = zip(posed.turns, zip(posed.joints, posed.rest)).map { turn, places in
@@ -71,7 +71,7 @@ public final class Body: Sendable {
     guard p.betas.count == betas, p.expression.count == expression, p.bodyPose.count == bodyJoints,
       p.leftHandPose.count == handJoints, p.rightHandPose.count == handJoints
     else {
-      throw CoEvoerError.usage("The parameters have other numbers of joints or coefficients than the manifest.")
+      throw CoEvoerError.usage("The parameters have different numbers of joints or coefficients than the manifest.")
     }
     var posed = Posed(rotations: p.rotations, rest: jointTemplate)
     for (c, directions) in zip(p.coefficients, jointDirections) {

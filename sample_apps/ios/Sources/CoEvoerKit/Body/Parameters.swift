@@ -2,7 +2,7 @@
 
 /// Every rotation maps the joint's frame to its parent's.
 public struct Parameters: Equatable, Sendable {
-  static let eyes = 2  // without a rotation of their own
+  static let eyes = 2  // they have no rotation of their own
 
   public var globalOrient: Matrix3
   public var bodyPose: [Matrix3]

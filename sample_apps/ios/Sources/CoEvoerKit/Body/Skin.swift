@@ -1,8 +1,8 @@
-// The mesh: shaped, corrected and skinned, in float32. Arrays are laid out once so that each frame reads them from end
-// to end.
+// Computes the mesh in float32: shape, pose correctives, skinning. The arrays are laid out once so that each frame
+// reads them from start to end.
 
 struct Skin: Sendable {
-  /// From rest to posed: three columns of the turn, then the shift. The fourth lane is not used.
+  /// Maps rest to posed vertices: three columns of the rotation, then the translation. The fourth lane is not used.
   struct Transform {
     var x, y, z, shift: SIMD4<Float>
 
@@ -19,7 +19,7 @@ struct Skin: Sendable {
 
   private typealias Lanes = SIMD8<Float>
   private static let influences = 8
-  private static let block = 128  // of `Lanes` worked on at a time: they stay in the nearest cache
+  private static let block = 128  // number of `Lanes` processed at a time, so that they stay in the first-level cache
 
   let numVertices: Int
   private let coefficients: Int
@@ -50,7 +50,7 @@ struct Skin: Sendable {
       var sum: Float = 0
       for i in v * Skin.influences..<(v + 1) * Skin.influences where weights[i] != 0 {
         guard skinJoints[i] < joints, weights[i] > 0 else {
-          throw broken("has skinning of joints that are not there, or negative weights")
+          throw broken("has skinning of joints that do not exist, or negative weights")
         }
         influences.append(Influence(joint: Int32(skinJoints[i]), weight: weights[i]))
         sum += weights[i]
@@ -88,7 +88,7 @@ struct Skin: Sendable {
     }
   }
 
-  /// Pose correctives of a user's own SMPL-X model; the open body has none.
+  /// Adds the pose correctives of a user's own SMPL-X model. The open body has none.
   private func correct(_ rest: UnsafeMutableBufferPointer<Lanes>, _ rotations: [Matrix3], _ directions: [Lanes]) {
     let features = rotations.dropFirst().flatMap { rotation in
       zip(rotation.rowMajor, Matrix3.identity.rowMajor).map { Float($0 - $1) }

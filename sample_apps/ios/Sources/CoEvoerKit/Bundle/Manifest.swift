@@ -1,5 +1,5 @@
-// What a bundle says of itself (docs/pipeline.md). In: manifest.json. Out: `Manifest`, checked against what this
-// library can do: no name, size or constant of the network is written again in it.
+// The manifest of a bundle (docs/pipeline.md). In: manifest.json. Out: `Manifest`, checked against what this library
+// supports. No name, size or constant of the network is repeated in this library.
 
 import Foundation
 
@@ -20,7 +20,7 @@ public struct FilterRule: Decodable, Equatable, Sendable {
   let derivativeHz: Double  // cutoff of the speed itself
 }
 
-/// docs/pipeline.md, sections 6 and 7, has a reason for each. Names are the manifest's, in Swift's spelling.
+/// docs/pipeline.md, sections 6 and 7, gives the reason for each. The names are the manifest's, in Swift's spelling.
 public struct PipelineRules: Decodable, Equatable, Sendable {
   public struct Smoothing: Decodable, Equatable, Sendable {
     let root, body, hands, jaw, place, depth, betas, expression: FilterRule
@@ -36,7 +36,7 @@ public struct PipelineRules: Decodable, Equatable, Sendable {
   let conformance: String
 }
 
-/// The outputs, by name, that this library makes a person of.
+/// The names of the outputs that this library turns into a person.
 public enum OutputName {
   public static let globalOrient = "global_orient"
   public static let bodyPose = "body_pose"
@@ -79,8 +79,8 @@ public struct Manifest: Sendable {
 
   public var conformanceFile: String { rules.conformance }
 
-  /// Throws `CoEvoerError.bundle`: no JSON, another schema version, something missing or of another form, a rule for
-  /// crops or a set of outputs that this library does not know.
+  /// Throws `CoEvoerError.bundle` if the text is not JSON, the schema version differs, a key is missing or has another
+  /// form, or the library does not support the crop rule or the set of outputs.
   public init(json: Data, name: String) throws {
     let check = ManifestCheck(name: name)
     let table = try check.decode(json)

@@ -1,4 +1,4 @@
-// manifest.json as it lies in the file, and the checks that `Manifest` makes of it.
+// The contents of manifest.json, and the checks that `Manifest` makes.
 
 import Foundation
 
@@ -52,7 +52,7 @@ struct ManifestCheck {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     do {
-      // First, so that another version is called so, whatever else has changed with it.
+      // This is checked first, so that another version is reported as such, whatever else differs.
       let version = try decoder.decode(Version.self, from: json).schemaVersion
       try equal(version, "schema_version", Manifest.schemaVersion)
       return try decoder.decode(ManifestTable.self, from: json)

@@ -14,23 +14,25 @@ public struct ModelBundle: Sendable {
   public var body: URL { folder.appendingPathComponent(manifest.bodyFile) }
   public var conformance: URL { folder.appendingPathComponent(manifest.conformanceFile) }
 
-  /// One digest of the artifact, a file or a folder: what compiled forms of it are kept under.
+  /// A single digest of the artifact, which is a file or a folder. It is the key of the compiled artifact in the cache.
   public var artifactDigest: String {
     let own = digests.filter { $0.key == manifest.artifact || $0.key.hasPrefix(manifest.artifact + "/") }
     return SHA256.hex(Data(own.sorted { $0.key < $1.key }.map { "\($0.value)  \($0.key)\n" }.joined().utf8))
   }
 
-  /// Checks every digest, then the contract, before anything is read from a tensor. Throws `CoEvoerError.bundle`:
-  /// missing, incomplete, altered, files beside those listed, or another contract.
+  /// Checks every digest and then the contract, before a tensor is read. Throws `CoEvoerError.bundle` for a bundle that
+  /// is missing, incomplete or altered, that has unlisted files, or that has another contract.
   public init(folder: URL) throws {
     let name = folder.path
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder), isFolder.boolValue else {
-      throw CoEvoerError.bundle("No bundle folder \(name); `python -m coevoer_edge.export --target coreml` writes one.")
+      throw CoEvoerError.bundle(
+        "There is no bundle folder \(name); `python -m coevoer_edge.export --target coreml` writes one.")
     }
     for file in [ModelBundle.manifestFile, ModelBundle.sumsFile] {
       guard FileManager.default.fileExists(atPath: folder.appendingPathComponent(file).path) else {
-        throw CoEvoerError.bundle("\(name) is not a bundle: it has no \(file).")
+        throw CoEvoerError.bundle(
+          "\(name) is not a bundle: it has no \(file); `python -m coevoer_edge.export` writes one.")
       }
     }
     let found = try ModelBundle.found(in: folder)
@@ -51,7 +53,7 @@ public struct ModelBundle: Sendable {
     let paths = Set(listed.keys)
     for file in [manifest.artifact, manifest.bodyFile, manifest.conformanceFile] {
       guard paths.contains(file) || paths.contains(where: { $0.hasPrefix(file + "/") }) else {
-        throw CoEvoerError.bundle("\(name): the manifest names \(file), which is not there; export it again.")
+        throw CoEvoerError.bundle("\(name): the manifest names \(file), which does not exist; export the bundle again.")
       }
     }
   }
@@ -83,7 +85,7 @@ public struct ModelBundle: Sendable {
   }
 }
 
-/// Throws `CoEvoerError.bundle` where the file system does not let it be read.
+/// Throws `CoEvoerError.bundle` if the file cannot be read.
 func readable<R>(_ place: URL, _ read: () throws -> R) throws -> R {
   do {
     return try read()

@@ -1,6 +1,6 @@
 // SHA-256 (FIPS 180-4). In: bytes. Out: 64 lower-case hex digits.
 //
-// Own code, so that what is tested on Linux is what runs on a phone: CryptoKit is Apple's only.
+// This is our own code, because CryptoKit exists only on Apple systems and the tests on Linux must run the same code.
 
 import Foundation
 

@@ -95,7 +95,7 @@ public struct Safetensors: Sendable {
   }
 }
 
-/// The types that are read as they lie in the file: all platforms of Swift are little-endian.
+/// The types that are read without conversion, since all platforms of Swift are little-endian.
 public protocol TensorScalar: BitwiseCopyable {
   static var dtype: String { get }
 }

@@ -1,6 +1,6 @@
 // A frame: upright 8-bit pixels.
 
-/// How the bytes of a pixel lie. Alpha is not read.
+/// The order of the bytes of a pixel. Alpha is not read.
 public enum PixelOrder: Sendable {
   case rgb
   case rgba
@@ -19,7 +19,8 @@ public struct Pixels {
   public let bytesPerRow: Int
   public let order: PixelOrder
 
-  /// Throws `CoEvoerError.usage`: a side below 1 or above 32768 px, rows shorter than their pixels, too few bytes.
+  /// Throws `CoEvoerError.usage` for a side below 1 or above 32768 px, rows shorter than their pixels, or too few
+  /// bytes.
   public init(bytes: UnsafeRawBufferPointer, size: PixelSize, bytesPerRow: Int, order: PixelOrder) throws {
     let given = "\(size.width) x \(size.height) px"
     let sides = 1...Pixels.largestSide
@@ -28,7 +29,7 @@ public struct Pixels {
     }
     let row = order.channels * size.width
     guard bytesPerRow >= row else {
-      throw CoEvoerError.usage("The frame has \(bytesPerRow) bytes a row; a row of \(given) has \(row).")
+      throw CoEvoerError.usage("The frame has \(bytesPerRow) bytes per row; a row of \(given) has \(row).")
     }
     let least = bytesPerRow * (size.height - 1) + row
     guard bytes.count >= least else {
@@ -56,7 +57,7 @@ public struct PixelFrame: Frame {
   public let order: PixelOrder
   public let bytesPerRow: Int
 
-  /// Rows lie close unless `bytesPerRow` says otherwise. Throws as `Pixels.init`.
+  /// Rows have no padding unless `bytesPerRow` says otherwise. Throws what `Pixels.init` throws.
   public init(size: PixelSize, bytes: [UInt8], order: PixelOrder = .rgb, bytesPerRow: Int? = nil) throws {
     self.size = size
     self.bytes = bytes

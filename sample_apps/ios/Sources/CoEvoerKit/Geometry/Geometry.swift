@@ -45,7 +45,7 @@ public struct Box: Equatable, Sendable {  // px
   public var y2: Double
 }
 
-/// An upright rectangle of the frame, px, with the input's sides; may reach outside the frame.
+/// An upright rectangle of the frame in px, with the input's aspect ratio. It may extend beyond the frame.
 public struct Crop: Equatable, Sendable {
   public var x0: Double
   public var y0: Double
@@ -59,14 +59,14 @@ public struct Crop: Equatable, Sendable {
     self.height = height
   }
 
-  /// The box extended to the input's sides about its centre, then times `scale`.
+  /// The box, extended about its centre to the input's aspect ratio and then scaled by `scale`.
   public static func around(_ box: Box, scale: Double, in view: InputView) -> Crop {
     let width = max(box.x2 - box.x1, (box.y2 - box.y1) * view.aspect) * scale
     let height = width / view.aspect
     return Crop(x0: (box.x1 + box.x2 - width) / 2, y0: (box.y1 + box.y2 - height) / 2, width: width, height: height)
   }
 
-  /// The smallest crop that holds the frame, centred on it.
+  /// The smallest crop that contains the frame, centred on it.
   public static func wholeFrame(_ frame: PixelSize, in view: InputView) -> Crop {
     around(Box(x1: 0, y1: 0, x2: Double(frame.width), y2: Double(frame.height)), scale: 1, in: view)
   }
@@ -77,7 +77,7 @@ public struct Crop: Equatable, Sendable {
   /// Pixels of the input to pixels of the frame.
   public func toFrame(_ point: Vector2, in view: InputView) -> Vector2 { point * scale(in: view) + Vector2(x0, y0) }
 
-  /// The view's camera written in pixels of the frame: exact, the translation unchanged.
+  /// The view's camera in pixels of the frame. This is exact, and the translation does not change.
   public func camera(in view: InputView) -> PinholeCamera {
     PinholeCamera(
       focalPx: view.camera.focalPx * scale(in: view),
@@ -85,7 +85,7 @@ public struct Crop: Equatable, Sendable {
   }
 }
 
-/// The one camera of a stream: that of the crop which holds the whole frame.
+/// The camera of a stream, which is that of the crop that contains the whole frame.
 public func frameCamera(_ frame: PixelSize, in view: InputView) -> PinholeCamera {
   Crop.wholeFrame(frame, in: view).camera(in: view)
 }
@@ -97,9 +97,9 @@ public func convertTranslation(_ t: Vector3, from: PinholeCamera, to: PinholeCam
   return Vector3(t.x + shift.x, t.y + shift.y, t.z * to.focalPx / from.focalPx)
 }
 
-/// One round of the search: the whole frame, then tiles along its longer way, from the middle outwards.
+/// One round of the search: the whole frame, then tiles along its longer side, from the middle outwards.
 public func searchCrops(_ frame: PixelSize, tileStep: Double, in view: InputView) -> [Crop] {
-  let rounding = 1e-6  // tiles that fit exactly are not one more for a rounding error
+  let rounding = 1e-6  // keeps a rounding error from adding a tile where tiles fit exactly
   let width = min(Double(frame.width), Double(frame.height) * view.aspect)  // of the largest crop inside
   let height = width / view.aspect
   let spare = Vector2(Double(frame.width) - width, Double(frame.height) - height)

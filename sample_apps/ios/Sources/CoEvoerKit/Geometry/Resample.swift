@@ -1,4 +1,4 @@
-// Cuts a crop out of a frame as the network takes it (docs/pipeline.md, section 2).
+// Extracts the network's input from a frame (docs/pipeline.md, section 2).
 
 /// The network's input: 8-bit RGB.
 public struct CropImage: Equatable, Sendable {
@@ -26,8 +26,9 @@ public struct CropImage: Equatable, Sendable {
 private let widestCropPx = Double(1 << 17)  // bounds the work, far above any camera
 private let farthestPx = 1e8
 
-/// The crop: each pixel the mean of the frame's, weighted by a triangle of radius max(1, scale); pixels outside the
-/// frame count as black. Throws `CoEvoerError.usage` for a crop that is empty, not finite, far away or too wide.
+/// Extracts the crop. Each pixel is the mean of the frame's pixels, weighted by a triangle of radius max(1, scale).
+/// Pixels outside the frame count as black. Throws `CoEvoerError.usage` for a crop that is empty, not finite, far away
+/// or too wide.
 public func extractCrop(_ frame: any Frame, _ crop: Crop, in view: InputView) throws -> CropImage {
   guard crop.x0.isFinite, crop.y0.isFinite, crop.width > 0, crop.height > 0, crop.width <= widestCropPx,
     crop.height <= widestCropPx, abs(crop.x0) <= farthestPx, abs(crop.y0) <= farthestPx
@@ -50,7 +51,7 @@ private func resample(_ pixels: Pixels, _ crop: Crop, in view: InputView) -> Cro
   let channels = pixels.order.channels
   let (r, g, b) = pixels.order.rgb
   let length = channels * across.read.count
-  // Each row of the output is shrunk down first, all columns that are read, then across.
+  // Each row of the output is resampled vertically first, in all columns that are read, and then horizontally.
   withUnsafeTemporaryAllocation(of: Float.self, capacity: length) { row in
     rgb.withUnsafeMutableBufferPointer { out in
       for j in 0..<H where down.ends[j] > down.ends(before: j) {
@@ -78,7 +79,8 @@ private func resample(_ pixels: Pixels, _ crop: Crop, in view: InputView) -> Cro
   return CropImage(size: view.size, rgb: rgb)
 }
 
-/// The weights of one axis. What lies outside the frame is black and has no entry, but its share of the weight.
+/// The weights of one axis. Pixels outside the frame are black: they have no entry, but they count in the sum of
+/// weights.
 private struct Taps {
   var first: [Int] = []  // input of the first entry, by output
   var ends: [Int] = []  // where each output's entries end

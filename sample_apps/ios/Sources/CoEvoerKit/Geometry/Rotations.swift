@@ -67,9 +67,9 @@ public func nearestRotation(_ matrix: Matrix3) -> Matrix3 {
   let order = [0, 1, 2].sorted { us[$0].length > us[$1].length }
   let (first, second) = (order[0], order[1])
   let largest = us[first].length
-  guard largest > 0 else { return .identity }  // every rotation is as near
+  guard largest > 0 else { return .identity }  // all rotations are equally near
   let u1 = us[first] / largest
-  // With one singular value only, any direction across will do.
+  // If only one singular value is not zero, any perpendicular direction is valid.
   let across = us[second].length > tiny * largest ? us[second] : cross(u1, abs(u1.x) < 0.5 ? [1, 0, 0] : [0, 1, 0])
   let u2 = across / across.length
   let u = Matrix3(x: u1, y: u2, z: cross(u1, u2))

@@ -1,26 +1,26 @@
-// Compiled forms of artifacts, one folder each, kept under the artifact's own digest: another model, or the same one
-// altered, is compiled anew.
+// Caches compiled artifacts, one folder each, under the digest of the artifact: another model, or an altered one, is
+// compiled again.
 
 import Foundation
 
 public struct CompiledModelCache: Sendable {
   public let folder: URL
 
-  /// The folder is made where there is none; nothing else may lie in it.
+  /// The folder is created if it does not exist. It must contain nothing else.
   public init(folder: URL) {
     self.folder = folder
   }
 
-  /// Where the compiled artifact of a bundle lies, made by `compile` where it is not there yet: that gets the artifact
-  /// and gives a folder of its own, which is moved. Throws what `compile` does, and `CoEvoerError.bundle` where the
-  /// folder cannot be written.
+  /// Returns the compiled artifact of a bundle. If there is none yet, `compile` takes the artifact and returns a new
+  /// folder, which is moved here. Throws what `compile` does, and `CoEvoerError.bundle` if the folder cannot be
+  /// written.
   public func compiled(_ bundle: ModelBundle, compile: (URL) async throws -> URL) async throws -> URL {
     let place = place(of: bundle)
     if FileManager.default.fileExists(atPath: place.path) { return place }
     let made = try await compile(bundle.artifact)
     return try written {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-      // One move, so that a folder is whole or not there; another call may have been quicker.
+      // A single move, so that a folder is either complete or absent. Another call may have been quicker.
       if !FileManager.default.fileExists(atPath: place.path) {
         try FileManager.default.moveItem(at: made, to: place)
       }

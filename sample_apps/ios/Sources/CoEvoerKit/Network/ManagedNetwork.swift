@@ -1,4 +1,4 @@
-// A network that is loaded when it is needed and let go when it is not. It does what `ModelLifecycle` says.
+// A network that is loaded when it is needed and released when it is not, as `ModelLifecycle` decides.
 
 public actor ManagedNetwork {
   private let bundle: ModelBundle
@@ -24,7 +24,7 @@ public actor ManagedNetwork {
     try settle(nil)
   }
 
-  /// Throws what the loader does; the next call tries again. Throws `CoEvoerError.usage` where `unload` came first.
+  /// Throws what the loader does, and the next call tries again. Throws `CoEvoerError.usage` if `unload` came first.
   public func load() async throws {
     while true {
       switch try lifecycle.handle(.load) {
@@ -41,12 +41,12 @@ public actor ManagedNetwork {
     }
   }
 
-  /// Lets the network go, at once or, where it is still being loaded, as soon as it is there.
+  /// Releases the network, at once or, if it is still being loaded, as soon as that has finished.
   public func unload() throws {
     if try lifecycle.handle(.unload) == .release { network = nil }
   }
 
-  /// Loads first where that is due.
+  /// Loads the network first, if necessary.
   public func run(_ crop: CropImage) async throws -> NetworkOutputs {
     try await load()
     guard let network else { throw CoEvoerError.usage("The model was unloaded; load it again.") }

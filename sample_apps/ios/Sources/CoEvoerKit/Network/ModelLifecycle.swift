@@ -1,20 +1,20 @@
-// The life of a model as a state machine without side effects. In: what is asked for and what happened. Out: the next
-// state, and what has to be done. README.md has it as a diagram.
+// The life cycle of a model as a state machine without side effects. In: requests and events. Out: the next state, and
+// the action to take. README.md shows it as a diagram.
 
 public enum ModelState: Equatable, Sendable {
-  case unloaded  // nothing is known of it
+  case unloaded  // not prepared, not in memory
   case prewarming
   case prewarmed  // prepared on disk, nothing in memory
   case loading
   case ready
-  case abandoning  // unloaded while it was prewarming or loading: what comes of that is thrown away
+  case abandoning  // unloaded while it was prewarming or loading; the result will be discarded
   case failed(String)
 }
 
 struct ModelLifecycle: Equatable {
   enum Event: Equatable {
-    case prewarm, load, unload  // asked for
-    case finished  // prewarming or loading came to its end
+    case prewarm, load, unload  // requests
+    case finished  // prewarming or loading succeeded
     case failed(String)
   }
 
@@ -22,15 +22,15 @@ struct ModelLifecycle: Equatable {
     case nothing
     case startPrewarming
     case startLoading
-    case keep  // what was loaded
-    case release  // what was loaded
+    case keep  // the loaded network
+    case release  // the loaded network
     case wait  // until the state changes, then ask again
   }
 
   private(set) var state: ModelState = .unloaded
 
-  /// What has to be done now. Throws `CoEvoerError.usage`, and nothing changes, where nothing was in work that could
-  /// have ended.
+  /// Returns the action to take. Throws `CoEvoerError.usage`, and nothing changes, for the end of work that was not in
+  /// progress.
   mutating func handle(_ event: Event) throws -> Step {
     let (next, step) = try transition(event)
     state = next
@@ -55,7 +55,7 @@ struct ModelLifecycle: Equatable {
     case (.prewarming, _), (.loading, _), (.abandoning, _): (state, .wait)
 
     case (.unloaded, _), (.prewarmed, _), (.ready, _), (.failed, _):
-      throw CoEvoerError.usage("The model is \(state); nothing was in work that could end with \(event).")
+      throw CoEvoerError.usage("The model is \(state); nothing was in progress that could end with \(event).")
     }
   }
 }

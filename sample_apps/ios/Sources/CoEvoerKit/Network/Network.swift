@@ -1,4 +1,4 @@
-// The network behind one protocol: Core ML on Apple systems, another runtime, an oracle in tests.
+// The protocol of a network: Core ML on Apple systems, another runtime, or a fake in tests.
 
 public struct Tensor: Equatable, Sendable {
   public var shape: [Int]
@@ -10,17 +10,17 @@ public struct Tensor: Equatable, Sendable {
   }
 }
 
-/// By name, batch 1.
+/// The outputs by name, batch 1.
 public typealias NetworkOutputs = [String: Tensor]
 
 public protocol Network: Sendable {
-  /// One crop. Throws `CoEvoerError.network` or `.memory`.
+  /// Runs the network on one crop. Throws `CoEvoerError.network` or `.memory`.
   func run(_ crop: CropImage) async throws -> NetworkOutputs
 }
 
-/// Makes the network of a bundle that was verified.
+/// Loads the network of a verified bundle.
 public protocol NetworkLoader: Sendable {
-  /// Whatever makes a later `load` quick and is kept on disk. Nothing stays in memory.
+  /// Prepares on disk what makes a later `load` quick. Nothing stays in memory.
   func prewarm(_ bundle: ModelBundle) async throws
 
   /// Throws `CoEvoerError.bundle` for an artifact that cannot be loaded or whose inputs and outputs are not the

@@ -1,6 +1,6 @@
-// The network's outputs on one crop, made into a person (docs/pipeline.md, sections 3 to 5).
+// Turns the network's outputs for one crop into a person (docs/pipeline.md, sections 3 to 5).
 
-/// What the outputs say, in the frame's pixels and the camera of the crop; no body yet.
+/// The decoded outputs, in the frame's pixels and the camera of the crop, without a body yet.
 public struct Decoded: Sendable {
   public let parameters: Parameters  // rotations made orthonormal
   public let translation: Vector3  // in the camera of the crop, m
@@ -9,7 +9,7 @@ public struct Decoded: Sendable {
   public let visibility: [Double]
   public let personVisibility: Double
 
-  /// Throws `CoEvoerError.network`: an output is missing, of another shape, or not finite.
+  /// Throws `CoEvoerError.network` if an output is missing, has another shape or is not finite.
   public init(_ outputs: NetworkOutputs, crop: Crop, manifest: Manifest) throws {
     try Decoded.check(outputs, manifest)
     let numbers = { (name: String) in outputs[name]!.values.map(Double.init) }
@@ -66,14 +66,14 @@ public struct Person: Sendable {
   public let visibility: [Double]  // probabilities, in the manifest's order
   public let personVisibility: Double
 
-  /// As the network sees it: in the camera of the crop.
+  /// The person in the camera of the crop, not smoothed.
   init(_ decoded: Decoded, body: Body, manifest: Manifest) throws {
     try self.init(
       decoded, body: body, parameters: decoded.parameters, translation: decoded.translation,
       camera: decoded.crop.camera(in: manifest.view))
   }
 
-  /// With other parameters, translation and camera than those that were decoded.
+  /// The person with other parameters, translation and camera than the decoded ones.
   init(_ decoded: Decoded, body: Body, parameters: Parameters, translation: Vector3, camera: PinholeCamera) throws {
     self.parameters = parameters
     self.translation = translation

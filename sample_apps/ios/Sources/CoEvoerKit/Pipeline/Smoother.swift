@@ -1,15 +1,15 @@
 // One-Euro smoothing of a person's parameters (docs/pipeline.md, section 7; Casiez et al. 2012). Rotations stay
-// rotations; the translation is smoothed as place and depth.
+// rotations. The translation is smoothed as image position and depth.
 
 import Foundation
 
-/// The share of the way to a new value that a low pass goes in one step: 1 / (1 + 1 / (2 pi f dt)).
+/// The weight of a new value in one step of a low-pass filter: 1 / (1 + 1 / (2 pi f dt)).
 func shareOfStep(_ cutoffHz: Double, _ dt: Double) -> Double {
   let turn = 2 * Double.pi * cutoffHz * dt
   return turn / (turn + 1)
 }
 
-/// One-Euro on a vector: one cutoff for all of it, from the norm of its speed.
+/// A One-Euro filter for a vector, with a single cutoff from the norm of its speed.
 struct VectorFilter {
   let rule: FilterRule
   private var last: [Double]?  // raw
@@ -36,7 +36,7 @@ struct VectorFilter {
   }
 }
 
-/// One-Euro on rotations, each by itself, along the manifold; speed is the rotation vector a second.
+/// One-Euro filters for rotations, one each, on the manifold. The speed is the rotation vector per second.
 struct RotationFilter {
   private struct Memory {
     var last: Matrix3  // raw
@@ -69,7 +69,7 @@ struct RotationFilter {
   }
 }
 
-/// The filters of one person in a stream. Made anew for the next person, who then passes unchanged.
+/// The filters of one person in a stream. The next person gets new ones, whose first frame passes unchanged.
 struct Smoother {
   private var lastMs: Double?
   private var root, body, leftHand, rightHand, jaw: RotationFilter
@@ -87,8 +87,8 @@ struct Smoother {
     depth = VectorFilter(rules.depth)
   }
 
-  /// One accepted frame. The translation is in the frame camera, z > 0; `focalInHeights` is that camera's focal length
-  /// over the frame's height.
+  /// Smooths one accepted frame. The translation is in the frame camera, z > 0; `focalInHeights` is that camera's focal
+  /// length over the frame's height.
   mutating func callAsFunction(
     _ p: Parameters, translation t: Vector3, at timestampMs: Double, focalInHeights: Double
   ) -> (Parameters, Vector3) {

@@ -1,5 +1,5 @@
-// Which crop to look at next, and whether what was seen there is the person (docs/pipeline.md, sections 1, 2 and 6).
-// No pixels: the same answers on every platform.
+// Decides which crop to look at next, and whether the body seen there is the tracked person (docs/pipeline.md, sections
+// 1, 2 and 6). It uses no pixels, so the answers are the same on every platform.
 
 import Foundation
 
@@ -20,9 +20,9 @@ func requireGrowing(_ timestampMs: Double, after lastMs: Double?) throws {
   }
 }
 
-/// The crop that follows a body as the network saw it, or none where that body is no usable guide: a followed joint is
-/// not finite or not in front of the camera, too little of the box around them lies in the frame, or the crop is too
-/// small.
+/// The next crop, computed from a body in the camera of its crop. There is none if a tracked joint is not finite or not
+/// in front of the camera, if too little of the box around the tracked joints is inside the frame, or if the crop is
+/// too small.
 func nextCrop(_ seen: Person, frame: PixelSize, manifest: Manifest) -> Crop? {
   guard seen.translation.z > 0 else { return nil }
   var low = Vector2(repeating: .infinity)
@@ -45,25 +45,25 @@ func nextCrop(_ seen: Person, frame: PixelSize, manifest: Manifest) -> Crop? {
   return crop.width >= manifest.rules.smallestCrop * whole.width ? crop : nil
 }
 
-/// Follows one person through a stream: `look` before the network runs, `judge` after it. A frame that is looked at and
-/// never judged (its network failed) counts as neither seen nor missed.
+/// Tracks one person through a stream: call `look` before the network runs and `judge` after it. A frame without a
+/// `judge`, because its network failed, counts as neither seen nor missed.
 struct Tracker {
   private let manifest: Manifest
   private var rules: PipelineRules { manifest.rules }
   private(set) var state = TrackingState.searching
   private var lastMs: Double?
   private var size: PixelSize?
-  private var guide: Crop?  // the crop that the last accepted sight gave, before it moves on
+  private var guide: Crop?  // the crop computed from the last accepted person, before it is moved
   private var sight: Sight?
   private var velocity = Vector2.zero  // px a second
   private var tried = 0
 
-  /// An accepted person as far as they are told from another: where, how large, in which posture.
+  /// The features that distinguish an accepted person from another: position, size and posture.
   private struct Sight {
     let timestampMs: Double
     let middlePx: Vector2  // between pelvis and neck
     let lengthPx: Double  // of the torso, if it were turned upright in the image
-    let posture: [Vector3]  // the body's followed joints from the pelvis, camera axes, m
+    let posture: [Vector3]  // the body's tracked joints relative to the pelvis, camera axes, m
   }
 
   init(manifest: Manifest) {
@@ -86,10 +86,10 @@ struct Tracker {
     return crops[tried % crops.count]
   }
 
-  /// Whether the body seen in the crop that `look` gave is the person; the state follows from it. `seen` is as the
-  /// network sees it: in the camera of the crop, not smoothed.
+  /// Decides whether the body seen in the crop from `look` is the tracked person, and updates the state. `seen` is in
+  /// the camera of the crop and not smoothed.
   mutating func judge(_ seen: Person) throws -> Bool {
-    guard let lastMs, let size else { throw CoEvoerError.usage("judge() comes after look().") }
+    guard let lastMs, let size else { throw CoEvoerError.usage("Call look() before judge().") }
     let least = state == .tracking ? rules.keepVisibility : rules.acquireVisibility
     if seen.personVisibility >= least, let crop = nextCrop(seen, frame: size, manifest: manifest) {
       let now = sight(of: seen, at: lastMs)
@@ -141,7 +141,7 @@ struct Tracker {
       && changed <= rules.samePersonPostureM + rules.samePersonPostureMS * dt
   }
 
-  /// Since the last sight, by the velocity that the person had.
+  /// The motion since the person was last seen, at the velocity that the person had.
   private func movedPx(at timestampMs: Double) -> Vector2 {
     guard let sight else { return .zero }
     return velocity * min(timestampMs - sight.timestampMs, rules.maxMissedMs) / 1000

@@ -43,7 +43,7 @@ inline jfloatArray to_java(JNIEnv* env, const std::vector<float>& values) {
   return array;
 }
 
-// Runs a call; a C++ exception becomes a RuntimeException of its words.
+// Runs a call and turns a C++ exception into a RuntimeException with the same message.
 template <class Call>
 void guarded(JNIEnv* env, const Call& call) {
   try {

@@ -1,4 +1,4 @@
-// The engine's stages one by one, for cases of the conformance kit that name one (Stages.kt).
+// The engine's stages one by one, for the cases of the conformance kit that test a single stage (Stages.kt).
 #include <map>
 
 #include "arrays.hpp"

@@ -1,4 +1,4 @@
-// Classes and methods of Kotlin's side that are called from here, looked up once (JNI_OnLoad).
+// The Kotlin classes and methods that are called from here, looked up once (JNI_OnLoad).
 #pragma once
 
 #include <jni.h>

@@ -5,7 +5,7 @@
 namespace coevoer_jni {
 namespace {
 
-constexpr std::ptrdiff_t kMaxSide = 32768;  // the engine's own, so that nothing below overflows
+constexpr std::ptrdiff_t kMaxSide = 32768;  // the engine's own limit, so that nothing below overflows
 
 bool fits(const Plane& plane, std::ptrdiff_t width, std::ptrdiff_t height, std::ptrdiff_t sample) {
   const std::ptrdiff_t row = (width - 1) * plane.pixel_stride + sample;
@@ -15,7 +15,7 @@ bool fits(const Plane& plane, std::ptrdiff_t width, std::ptrdiff_t height, std::
 
 std::uint8_t clamp(int value) { return static_cast<std::uint8_t>(std::clamp(value, 0, 255)); }
 
-// Where the source's pixels go: dst = first + x * right + y * down.
+// Where the source's pixels are written: dst = first + x * right + y * down.
 struct Path {
   std::ptrdiff_t first, right, down;
 };
@@ -44,7 +44,7 @@ void from_interleaved(const Picture& p, const Path& to, std::uint8_t* out) {
   }
 }
 
-// BT.601 over the full range, as JFIF has it, in 1/65536.
+// BT.601 over the full range, as in JFIF, in 1/65536.
 void from_yuv(const Picture& p, const Path& to, std::uint8_t* out) {
   const Plane &luma = p.planes[0], &cb = p.planes[1], &cr = p.planes[2];
   for (std::ptrdiff_t y = 0; y < p.height; ++y) {

@@ -1,4 +1,4 @@
-// Camera frames to what the engine takes: upright, interleaved. No JNI in here.
+// Converts camera frames to what the engine takes: upright, interleaved pixels. This file does not use JNI.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@ struct Plane {
   std::ptrdiff_t row_stride = 0, pixel_stride = 0;
 };
 
-// Turned clockwise by `rotation` degrees it is upright. Chroma planes are half as large, rounded up.
+// The picture is upright when rotated clockwise by `rotation` degrees. Chroma planes have half its size, rounded up.
 struct Picture {
   Format format = Format::rgb;
   std::ptrdiff_t width = 0, height = 0;
@@ -25,10 +25,10 @@ struct Picture {
   Plane planes[3];  // one, or Y, U and V
 };
 
-// Whether every sample lies inside its plane, and the rotation is one of four.
+// Whether every sample is inside its plane and the rotation is 0, 90, 180 or 270.
 bool fits(const Picture& picture);
 
-// The same picture for the engine: as it is where it is upright and interleaved, else made upright RGB in `room`.
+// The same picture for the engine: unchanged if it is upright and interleaved, else converted to upright RGB in `room`.
 coevoer_frame upright(const Picture& picture, std::vector<std::uint8_t>& room);
 
 }  // namespace coevoer_jni

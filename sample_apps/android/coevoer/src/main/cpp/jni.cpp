@@ -1,5 +1,5 @@
-// The functions of Native.kt, over coevoer.h. Nothing that Java can do wrong ends the process: handles are kept by
-// their Kotlin owners, buffers are checked here again, and no C++ exception leaves a function.
+// The functions of Native.kt, on top of coevoer.h. No mistake on the Java side ends the process: Kotlin classes own the
+// handles, buffers are checked here again, and no C++ exception leaves a function.
 #include <jni.h>
 
 #include <algorithm>
@@ -22,7 +22,7 @@ Classes classes;
 
 namespace {
 
-// What a handle points at. The estimator is freed first: its last frames still use the others.
+// The object behind a handle. The estimator is freed first, because its last frames still use the other members.
 struct Session {
   std::unique_ptr<JavaLoader> loader;
   Global listener;
@@ -37,13 +37,13 @@ struct Session {
 void throw_error(JNIEnv* env, coevoer_status status, const char* message) {
   jthrowable cause = take_exception(env);
   jbyteArray text = to_java(env, message);
-  if (text == nullptr) return;  // out of memory, which is pending
+  if (text == nullptr) return;  // out of memory; the exception is pending
   jobject thrown =
       env->CallStaticObjectMethod(classes.native, classes.exception, static_cast<jint>(status), text, cause);
   if (!env->ExceptionCheck()) env->Throw(static_cast<jthrowable>(thrown));
 }
 
-// Runs a call of the engine; a status that is not OK, or an exception of C++, becomes one of Java.
+// Calls the engine and turns a status other than OK, or a C++ exception, into a Java exception.
 template <class Call>
 void guarded(JNIEnv* env, const Call& call) noexcept {
   try {
@@ -51,7 +51,7 @@ void guarded(JNIEnv* env, const Call& call) noexcept {
     if (const coevoer_status status = call(); status != COEVOER_OK && !env->ExceptionCheck())
       throw_error(env, status, coevoer_last_error());
   } catch (const std::bad_alloc&) {
-    throw_error(env, COEVOER_MEMORY, "not enough memory; free some and call again");
+    throw_error(env, COEVOER_MEMORY, "Not enough memory; free some and call again.");
   } catch (const std::exception& error) {
     throw_error(env, COEVOER_USAGE, error.what());
   }
@@ -76,7 +76,7 @@ void listen(void* listener, coevoer_status status, coevoer_result* result, const
     if (jbyteArray text = to_java(e, message))
       e->CallVoidMethod(object, classes.on_error, static_cast<jint>(status), text, cause);
   }
-  if (e->ExceptionCheck()) e->ExceptionDescribe(), e->ExceptionClear();  // what the app threw ends in Kotlin
+  if (e->ExceptionCheck()) e->ExceptionDescribe(), e->ExceptionClear();  // Kotlin has handled what the app threw
 }
 
 coevoer_estimator* estimator_of(jlong handle) { return reinterpret_cast<Session*>(handle)->estimator; }
@@ -109,8 +109,8 @@ template <class Call>
 void with_frame(JNIEnv* env, jobjectArray planes, jintArray layout, const Call& call) {
   guarded(env, [&] {
     Picture picture;
-    if (!picture_of(env, planes, layout, picture)) return refuse(env, "the frame does not fit its buffers");
-    static thread_local std::vector<std::uint8_t> room;  // a camera's thread converts every frame into the same one
+    if (!picture_of(env, planes, layout, picture)) return refuse(env, "The frame does not fit its buffers.");
+    static thread_local std::vector<std::uint8_t> room;  // a camera's thread converts every frame into the same buffer
     const coevoer_frame frame = upright(picture, room);
     return call(frame);
   });
@@ -188,7 +188,7 @@ void JNICALL faces(JNIEnv* env, jclass, jlong handle, jobject indices) {
     const std::int32_t* corners = coevoer_faces(estimator_of(handle), &count);
     auto* to = static_cast<std::int32_t*>(env->GetDirectBufferAddress(indices));
     if (to == nullptr || env->GetDirectBufferCapacity(indices) < static_cast<jlong>(3 * count))
-      return refuse(env, "the faces do not fit the buffer");
+      return refuse(env, "The faces do not fit the buffer.");
     std::copy(corners, corners + 3 * count, to);
     return COEVOER_OK;
   });
@@ -198,7 +198,7 @@ void JNICALL mesh(JNIEnv* env, jclass, jlong handle, jlong result, jobject verti
   guarded(env, [&] {
     auto* to = static_cast<float*>(env->GetDirectBufferAddress(vertices));
     const jlong room = env->GetDirectBufferCapacity(vertices) - position;
-    if (to == nullptr || position < 0 || room < 0) return refuse(env, "the mesh does not fit the buffer");
+    if (to == nullptr || position < 0 || room < 0) return refuse(env, "The mesh does not fit the buffer.");
     return coevoer_mesh(estimator_of(handle), result_of(result), to + position, static_cast<std::size_t>(room));
   });
 }

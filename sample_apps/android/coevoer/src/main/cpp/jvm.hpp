@@ -1,4 +1,4 @@
-// The Java side of a thread: its environment, local references, and exceptions that callbacks end with.
+// The Java side of a thread: its environment, local references, and exceptions thrown by callbacks.
 #pragma once
 
 #include <jni.h>
@@ -10,10 +10,10 @@ namespace coevoer_jni {
 void set_vm(JavaVM* vm);
 
 // This thread's environment. A thread of ours is attached the first time and detached when it ends. nullptr: the VM
-// takes no more threads.
+// accepts no more threads.
 JNIEnv* env();
 
-// Local references made in a callback are freed at its end: on a thread of ours nothing else would free them.
+// Frees the local references made in a callback at its end: on a thread of ours nothing else would free them.
 class LocalFrame {
  public:
   LocalFrame(JNIEnv* env, jint references) : env_(env), open_(env->PushLocalFrame(references) == 0) {
@@ -46,12 +46,12 @@ class Global {
   jobject object_ = nullptr;
 };
 
-// UTF-8 to and from Java; JNI's own strings are another encoding. Empty or nullptr, with an exception pending, where
-// there is no memory.
+// Convert UTF-8 to and from Java, because JNI's own strings use another encoding. They return an empty string or nullptr,
+// with an exception pending, when there is not enough memory.
 jbyteArray to_java(JNIEnv* env, const char* text);
 std::string from_java(JNIEnv* env, jbyteArray bytes);
 
-// A callback's exception waits here, off JNI's books, until the call of the engine that it happened in has returned.
+// Holds a callback's exception, no longer pending in JNI, until the engine call in which it was thrown has returned.
 void keep_exception(JNIEnv* env);
 jthrowable take_exception(JNIEnv* env);  // a local reference, or nullptr
 void forget_exception(JNIEnv* env);

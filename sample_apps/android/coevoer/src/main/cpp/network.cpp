@@ -14,7 +14,7 @@ struct Buffer {
   std::size_t bytes = 0;
 };
 
-// Memory of a direct buffer; a null address where it has none.
+// The memory of a direct buffer. The address is null for any other buffer.
 Buffer memory_of(JNIEnv* env, jobject buffer) {
   if (buffer == nullptr) return {};
   return {env->GetDirectBufferAddress(buffer), static_cast<std::size_t>(env->GetDirectBufferCapacity(buffer))};
@@ -61,7 +61,7 @@ class JavaNetwork {
     JNIEnv* e = env();
     if (e == nullptr) return;
     e->CallVoidMethod(self->loaded_.get(), classes.close);
-    if (e->ExceptionCheck()) e->ExceptionDescribe(), e->ExceptionClear();  // it is gone either way
+    if (e->ExceptionCheck()) e->ExceptionDescribe(), e->ExceptionClear();  // the network is closed in any case
   }
 
  private:

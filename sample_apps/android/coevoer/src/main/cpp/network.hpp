@@ -1,4 +1,4 @@
-// A network that runs in Java (NetworkHost in Network.kt), as the engine's loader callback wants it.
+// A network that runs in Java (NetworkHost in Network.kt), for the engine's loader callback.
 #pragma once
 
 #include <jni.h>
@@ -12,7 +12,7 @@ class JavaLoader {
  public:
   JavaLoader(JNIEnv* env, jobject host) : host_(env, host) {}
 
-  // Of coevoer_options; the context is the JavaLoader, which outlives the estimator.
+  // The loader in coevoer_options. Its context is the JavaLoader, which outlives the estimator.
   static std::int32_t load(void* loader, const char* artifact, coevoer_network* network);
 
  private:

@@ -1,4 +1,4 @@
 package androidx.activity;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public class ComponentActivity extends android.app.Activity implements androidx.lifecycle.LifecycleOwner {}

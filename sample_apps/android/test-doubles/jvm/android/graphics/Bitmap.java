@@ -3,7 +3,7 @@ package android.graphics;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 
-/** A bitmap that works on a JVM: what Frame.of(bitmap) asks of one. */
+/** A bitmap that works on a JVM, with the members that Frame.of(bitmap) uses. */
 public final class Bitmap {
   public enum Config {
     ARGB_8888,
@@ -56,7 +56,7 @@ public final class Bitmap {
     return getRowBytes() * height;
   }
 
-  /** Of ARGB_8888 only: bytes R, G, B, A. */
+  /** Only for ARGB_8888: bytes R, G, B, A. */
   public void copyPixelsToBuffer(Buffer buffer) {
     if (config != Config.ARGB_8888) throw new IllegalStateException("not of ARGB_8888");
     ByteBuffer to = (ByteBuffer) buffer;

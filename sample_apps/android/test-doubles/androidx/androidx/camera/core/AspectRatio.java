@@ -1,6 +1,6 @@
 package androidx.camera.core;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public class AspectRatio {
   public static final int RATIO_4_3 = 0;
 }

@@ -3,7 +3,7 @@ package androidx.camera.core;
 import androidx.camera.core.resolutionselector.ResolutionSelector;
 import java.util.concurrent.Executor;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class ImageAnalysis extends UseCase {
   public static final int STRATEGY_KEEP_ONLY_LATEST = 0;
   public static final int OUTPUT_IMAGE_FORMAT_YUV_420_888 = 1;

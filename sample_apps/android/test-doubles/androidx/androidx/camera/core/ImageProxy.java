@@ -2,7 +2,7 @@ package androidx.camera.core;
 
 import java.nio.ByteBuffer;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public interface ImageProxy extends AutoCloseable {
   interface PlaneProxy {
     int getRowStride();

@@ -2,7 +2,7 @@ package androidx.camera.core;
 
 import androidx.camera.core.resolutionselector.ResolutionSelector;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class Preview extends UseCase {
   public interface SurfaceProvider {}
 

@@ -8,7 +8,7 @@ import androidx.camera.core.UseCase;
 import androidx.lifecycle.LifecycleOwner;
 import com.google.common.util.concurrent.ListenableFuture;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class ProcessCameraProvider {
   public static ListenableFuture<ProcessCameraProvider> getInstance(Context context) {
     throw new RuntimeException("Stub!");

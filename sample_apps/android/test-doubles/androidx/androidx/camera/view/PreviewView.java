@@ -4,7 +4,7 @@ import android.content.Context;
 import android.widget.FrameLayout;
 import androidx.camera.core.Preview;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class PreviewView extends FrameLayout {
   public enum ScaleType {
     FILL_CENTER

@@ -1,6 +1,6 @@
 package org.pytorch.executorch;
 
-/** As Module.java. */
+/** A double like Module.java. */
 public class EValue {
   private final Tensor tensor;
 

@@ -2,7 +2,7 @@ package org.pytorch.executorch;
 
 import java.nio.FloatBuffer;
 
-/** ExecuTorch's C++ Module through the tests' JNI library. Each throws RuntimeException with the runtime's words. */
+/** ExecuTorch's C++ Module through the tests' JNI library. Its methods throw RuntimeException with the runtime's messages. */
 final class HostRuntime {
   static {
     System.loadLibrary("coevoer_test_jni");

@@ -1,8 +1,8 @@
 package org.pytorch.executorch;
 
 /**
- * Stands in for executorch-android's class on a Linux host: the members that this project calls, in the AAR's words
- * (extension/android of pytorch/executorch at 1.5), over the same C++ runtime from the wheel. Not part of any app.
+ * Replaces executorch-android's class on a Linux host: the members that this project calls, with the AAR's signatures
+ * (extension/android of pytorch/executorch at 1.5), over the same C++ runtime from the wheel. It is not part of any app.
  */
 public class Module {
   public static final int LOAD_MODE_MMAP = 1;

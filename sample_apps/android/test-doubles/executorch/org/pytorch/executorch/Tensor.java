@@ -3,7 +3,7 @@ package org.pytorch.executorch;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 
-/** As Module.java; refuses what the AAR's refuses. */
+/** A double like Module.java. It refuses what the AAR's class refuses. */
 public class Tensor {
   final FloatBuffer buffer;
   private final float[] values;
@@ -30,7 +30,7 @@ public class Tensor {
     return new Tensor(data, shape);
   }
 
-  /** The README's form; copies. */
+  /** The method that docs/guides/embed.md uses. It copies the data. */
   public static Tensor fromBlob(float[] data, long[] shape) {
     FloatBuffer copy = java.nio.ByteBuffer.allocateDirect(4 * data.length).order(ByteOrder.nativeOrder()).asFloatBuffer();
     copy.put(data);

@@ -1,6 +1,6 @@
 package androidx.camera.core.resolutionselector;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class AspectRatioStrategy {
   public static final int FALLBACK_RULE_AUTO = 1;
 

@@ -2,7 +2,7 @@ package androidx.camera.core.resolutionselector;
 
 import android.util.Size;
 
-/** Compiled against in place of AndroidX: the members that this project calls, as its documentation has them. */
+/** Replaces AndroidX for compilation: the members that this project calls, as documented. */
 public final class ResolutionStrategy {
   public static final int FALLBACK_RULE_CLOSEST_HIGHER_THEN_LOWER = 2;
 

@@ -32,7 +32,7 @@ public class FromJavaTest {
     }
   }
 
-  /** A loader of Java may return null where Kotlin's says it cannot. */
+  /** A Java loader may return null, although Kotlin's type does not allow it. */
   @Test
   public void aLoaderThatReturnsNullIsRefused() {
     NetworkLoader none = (artifact, image, outputs) -> null;

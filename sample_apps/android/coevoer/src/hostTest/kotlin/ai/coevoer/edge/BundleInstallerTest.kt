@@ -92,7 +92,7 @@ class BundleInstallerTest {
 
     @Test
     fun anAppWithoutABundleAndNamesThatLeadOutOfTheFolderAreRefused() {
-        assertRefused<CoEvoerException.Bundle>("carries no bundle") {
+        assertRefused<CoEvoerException.Bundle>("contains no bundle") {
             installer { throw FileNotFoundException(it) }.install()
         }
         val digest = "0".repeat(64)

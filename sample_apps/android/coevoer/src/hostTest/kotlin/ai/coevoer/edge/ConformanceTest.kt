@@ -9,8 +9,8 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /**
- * The conformance kit (docs/pipeline.md, section 9), every case. What the public classes can be asked goes through them:
- * search, track, detect, pose, and refusals; single stages (crop, decode, smooth) are asked of the engine inside the JNI library.
+ * Runs every case of the conformance kit (docs/pipeline.md, section 9). The search, track, detect, pose and refusal cases
+ * use the public classes. The single stages (crop, decode, smooth) run in the engine inside the JNI library.
  */
 class ConformanceTest {
     private val kit = Safetensors(File(bundle, "conformance.safetensors"))
@@ -119,7 +119,7 @@ class ConformanceTest {
         open(RunningMode.VIDEO, fake { _, outputs -> SeesBright.stand(outputs, 0f, 96f, 128f, 200f) }).use { estimator ->
             val looked = (0 until crops).map { estimator.detectForVideo(dark(width, height), it * 33.0).crop }
             case.check("crops", looked.flatMap { listOf(it.x, it.y, it.width, it.height) }.toDoubleArray())
-            // The round is over: the next one begins with the same crop.
+            // The round has ended, and the next one begins with the same crop.
             assertEquals(looked[0], estimator.detectForVideo(dark(width, height), crops * 33.0).crop)
         }
     }
@@ -149,7 +149,7 @@ class ConformanceTest {
         case.check("person_joints_px", person(2 * bundleInfo.jointNames.size) { it.jointsPx })
     }
 
-    /** Each row of the outputs is one look's; whoever looks a third time sees the second again. */
+    /** Each row of the outputs belongs to one look. A third look would get the second row again. */
     @Test
     fun detect() = cases("detect").forEach { case ->
         var looks = 0
@@ -163,7 +163,7 @@ class ConformanceTest {
         case.check("looks", doubleArrayOf(looks.toDouble()))
         case.check("last_crop", result.crop.let { doubleArrayOf(it.x, it.y, it.width, it.height) })
         case.check("translation_crop", result.person!!.translation)
-        case.check("joints_px", result.person!!.jointsPx)
+        case.check("joints_px", result.person.jointsPx)
     }
 
     @Test
@@ -188,7 +188,7 @@ class ConformanceTest {
         }
     }
 
-    /** Values that are not finite reach the classes through the app's network; shapes are ExecutorchNetwork's to check. */
+    /** Non-finite values reach the classes through the app's network. ExecutorchNetwork checks the shapes. */
     private fun refuseThroughTheClasses(case: Case) {
         val whole = bundleInfo.outputs.all { case.has(it.name) && case.numbers(it.name).size == it.size }
         val network = fake { _, outputs ->

@@ -5,7 +5,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** An app that has no engine library for its device: another JVM, which is not told where ours lies. */
+/** An app that has no engine library for its device: another JVM, which does not have the library on its path. */
 class EngineTest {
     @Test
     fun anAppWithoutTheEnginesLibrarySaysSo() {

@@ -140,7 +140,7 @@ class EstimatorTest {
         estimator.close()
         assertTrue(estimator.faces[0] >= 0)
         assertTrue(estimator.numVertices > 0)
-        assertRefused<CoEvoerException.Usage>("mesh() after close()") { estimator.mesh(result, estimator.newMeshBuffer()) }
+        assertRefused<CoEvoerException.Usage>("mesh() was called after close()") { estimator.mesh(result, estimator.newMeshBuffer()) }
     }
 
     @Test
@@ -191,7 +191,7 @@ class EstimatorTest {
             frame = 2
             assertRefused<CoEvoerException.Network>("not finite") { show() }
             frame = 3
-            assertRefused<CoEvoerException.Memory>("out of Java memory") { show() }
+            assertRefused<CoEvoerException.Memory>("Out of Java memory") { show() }
             frame = 4
             assertEquals("it says so itself", refused<CoEvoerException.Network> { show() })
             frame = 5

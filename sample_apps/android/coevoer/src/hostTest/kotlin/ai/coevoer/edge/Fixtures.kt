@@ -48,7 +48,7 @@ class TemporaryBundle(name: String = "bundle") : AutoCloseable {
 fun sha256(file: File): String =
     MessageDigest.getInstance("SHA-256").digest(file.readBytes()).joinToString("") { "%02x".format(it) }
 
-/** Runs [call], which has to end with an exception of this kind; gives its message. */
+/** Runs [call], which must throw an exception of this kind, and returns its message. */
 inline fun <reified E : Throwable> refused(call: () -> Unit): String {
     try {
         call()
@@ -60,7 +60,7 @@ inline fun <reified E : Throwable> refused(call: () -> Unit): String {
     return ""
 }
 
-/** Runs [call], which has to be refused as [E] with [part] in its words. */
+/** Runs [call], which must throw [E] with [part] in its message. */
 inline fun <reified E : Throwable> assertRefused(part: String, call: () -> Unit) {
     val message = refused<E>(call)
     assertTrue("\"$message\" does not say \"$part\"", part in message)
@@ -77,7 +77,7 @@ fun picture(width: Int, height: Int, somebody: Boolean): Frame {
     return Frame.rgba(pixels, width, height)
 }
 
-/** A network that needs no weights: [answer] says what it sees. */
+/** A network that needs no weights: [answer] computes its outputs. */
 class FakeNetwork(
     private val image: NetworkTensor,
     private val outputs: List<NetworkTensor>,
@@ -97,7 +97,7 @@ class FakeNetwork(
 fun fake(answer: (FloatArray, Map<String, FloatArray>) -> Unit) =
     NetworkLoader { _, image, outputs -> FakeNetwork(image, outputs, answer) }
 
-/** A person at rest who stands where the crop is bright, as high as that; nobody in the dark. */
+/** A person at rest in the bright part of the crop and as high as it; nobody in a dark crop. */
 object SeesBright : NetworkLoader {
     override fun load(artifact: File, image: NetworkTensor, outputs: List<NetworkTensor>): Network =
         FakeNetwork(image, outputs, ::answer)

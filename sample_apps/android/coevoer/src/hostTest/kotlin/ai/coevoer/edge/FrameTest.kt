@@ -13,7 +13,7 @@ class FrameTest {
     private val inputHeight = bundleInfo.input.shape[2].toInt()
     private val inputWidth = bundleInfo.input.shape[3].toInt()
 
-    /** What the network is given of a frame that is as large as its input: the first look's pixels, 0..255. */
+    /** The network's input for a frame of the same size: the first look's pixels, 0..255. */
     private fun seen(frame: Frame): List<Int> {
         assertEquals(inputWidth, frame.width)
         assertEquals(inputHeight, frame.height)
@@ -139,7 +139,7 @@ class FrameTest {
         assertRefused<CoEvoerException.Usage>("strides -256") { Frame.rgba(pixels, 64, 48, -256) }
         val y = Plane(direct(64 * 48), 64, 1)
         val half = Plane(direct(32 * 24), 32, 1)
-        assertRefused<CoEvoerException.Usage>("plane V holds 767") {
+        assertRefused<CoEvoerException.Usage>("Plane V holds 767") {
             Frame.yuv420(y, half, Plane(direct(32 * 24 - 1), 32, 1), 64, 48)
         }
         assertRefused<CoEvoerException.Usage>("has the same for both") {

@@ -8,7 +8,7 @@ import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Test
 
-/** The JNI functions by themselves: what the Kotlin classes would have refused is refused again, and nothing crashes. */
+/** The JNI functions alone: they too refuse what the Kotlin classes would have refused, and nothing crashes. */
 class NativeTest {
     private val estimator: Long
 

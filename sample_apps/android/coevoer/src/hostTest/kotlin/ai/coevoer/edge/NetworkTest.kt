@@ -14,13 +14,14 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 
 /**
- * The real network: by ExecutorchNetwork, whose `org.pytorch.executorch.Module` is a double over the wheel's C++ runtime
- * here, and by the runtime inside the engine. Against each other, the C++ command line and the golden images.
+ * The real network, run by ExecutorchNetwork, whose `org.pytorch.executorch.Module` is a double over the wheel's C++
+ * runtime here, and by the runtime inside the engine. They are compared with each other, with the C++ command line and with
+ * the golden images.
  */
 class NetworkTest {
     private fun property(name: String) = File(System.getProperty(name) ?: error("set -D$name=; build.sh does"))
 
-    /** A photograph, turned and cut in ways that move the person about: frames of a stream. */
+    /** Frames of a stream: a photograph, rotated and cropped so that the person moves. */
     private val photo: BufferedImage = ImageIO.read(property("coevoer.photo"))
 
     private fun part(x: Int, y: Int, width: Int, height: Int) =
@@ -79,7 +80,7 @@ class NetworkTest {
         }
     }
 
-    /** The command line writes six decimals, y and z turned over. */
+    /** The command line writes six decimals, with y and z negated. */
     private fun assertMesh(obj: File, mesh: java.nio.FloatBuffer) {
         var at = 0
         obj.forEachLine { line ->
@@ -163,7 +164,7 @@ class NetworkTest {
         val specs = (0 until outputs.length()).map { outputs.getJSONObject(it) }
         specs.single { it.getString("name") == "expression" }.put("shape", JSONArray(listOf(1, 11)))
         copy.write("manifest.json", manifest.toString().toByteArray())
-        // The engine would find the body's shapes at odds first; the network alone is asked here.
+        // The engine would first refuse the body's shapes, so the network is tested alone here.
         val info = BundleInfo.read(copy.folder)
         assertRefused<CoEvoerException.Bundle>("gave expression of shape [1, 10]; the manifest says [1, 11]") {
             val file = File(copy.folder, artifact.name)

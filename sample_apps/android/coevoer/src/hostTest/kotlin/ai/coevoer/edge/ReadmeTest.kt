@@ -6,7 +6,7 @@ import javax.imageio.ImageIO
 import org.junit.Assert.assertArrayEquals
 import org.junit.Test
 
-/** The lines of README.md for a picture (build.sh takes them from there), run as they stand. */
+/** Runs the lines of README.md for a picture unchanged. build.sh takes them from there. */
 class ReadmeTest {
     @Test
     fun theReadmesLinesGiveWhatTheEnginesOwnRuntimeGives() {

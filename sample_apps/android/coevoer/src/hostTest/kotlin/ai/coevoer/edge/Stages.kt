@@ -1,6 +1,6 @@
 package ai.coevoer.edge
 
-/** The engine's stages one by one (src/hostTest/cpp/stages.cpp). Each throws RuntimeException with the engine's words. */
+/** The engine's stages one by one (src/hostTest/cpp/stages.cpp). They throw RuntimeException with its messages. */
 object Stages {
     init {
         System.loadLibrary("coevoer_test_jni")

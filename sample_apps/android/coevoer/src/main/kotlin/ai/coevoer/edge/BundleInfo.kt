@@ -6,10 +6,10 @@ import org.json.JSONException
 import org.json.JSONObject
 
 /**
- * What a bundle says of itself, for the app: names, and the network's tensors. The engine reads and checks the rest of the
- * manifest.
+ * The part of a bundle's manifest that an app needs: names, and the network's tensors. The engine reads and checks the
+ * rest.
  *
- * @property trained false: the weights are random, and so is every result; say so on the screen
+ * @property trained false: the weights are random, and so is every result; tell the user
  */
 class BundleInfo internal constructor(
     val model: String,
@@ -26,14 +26,14 @@ class BundleInfo internal constructor(
     internal companion object {
         private const val MANIFEST = "manifest.json"
 
-        /** Of a bundle that the engine verified. */
+        /** Reads the manifest of a bundle that the engine has verified. */
         fun read(folder: File): BundleInfo = try {
             parse(JSONObject(File(folder, MANIFEST).readText()))
         } catch (error: IOException) {
             throw CoEvoerException.Bundle("$folder/$MANIFEST cannot be read (${error.message}); install it again.", error)
         } catch (error: JSONException) {
             throw CoEvoerException.Bundle(
-                "$folder/$MANIFEST is not of the form this library knows (${error.message}); export the bundle again.",
+                "$folder/$MANIFEST is not in the form that this library expects (${error.message}); export the bundle again.",
                 error,
             )
         }

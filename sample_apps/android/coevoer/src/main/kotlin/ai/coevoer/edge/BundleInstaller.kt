@@ -8,29 +8,29 @@ import java.io.IOException
 import java.io.InputStream
 import java.security.MessageDigest
 
-/** Where an app carries its bundle. */
+/** The place where an app contains its bundle. */
 fun interface BundleSource {
     /** Opens one file of the bundle, for example `SHA256SUMS`. Throws [IOException] where there is none. */
     fun open(file: String): InputStream
 }
 
 /**
- * Brings a bundle to where the engine can map it, by its digests: a copy that matches `SHA256SUMS` stays, any other is
- * replaced, whole or not at all. Reads some 20 MB: call it off the main thread.
+ * Copies a bundle to where the engine can map it, and checks its digests: a copy that matches `SHA256SUMS` is kept, and any
+ * other is replaced, completely or not at all. This reads about 20 MB, so do not call it on the main thread.
  */
 class BundleInstaller(private val source: BundleSource, private val folder: File) {
     /** From the app's assets: `assets/{asset}/SHA256SUMS` and the files it lists, to `filesDir/{asset}`. */
     constructor(context: Context, asset: String) :
         this(BundleSource { context.assets.open("$asset/$it") }, File(context.filesDir, asset))
 
-    /** Returns the folder, verified. Throws [CoEvoerException.Bundle], and leaves what was there. */
+    /** Returns the verified folder. Throws [CoEvoerException.Bundle], and then leaves the old copy in place. */
     fun install(): File = synchronized(lock) {
         val sums = try {
             source.open(SUMS).use { it.readBytes() }
         } catch (error: IOException) {
             val what = if (error is FileNotFoundException) "there is no $SUMS in it" else "${error.message}"
             throw CoEvoerException.Bundle(
-                "The app carries no bundle ($what); put one that `python -m coevoer_edge.export --target executorch` " +
+                "The app contains no bundle ($what); put one that `python -m coevoer_edge.export --target executorch` " +
                     "wrote into its assets.",
                 error,
             )
@@ -78,7 +78,7 @@ class BundleInstaller(private val source: BundleSource, private val folder: File
         write(File(to, SUMS)) { it.write(sums) }
     }
 
-    /** On disk before it returns, so that a power cut leaves the old bundle or the new one. */
+    /** Returns only when the file is on disk, so that a power cut leaves either the old bundle or the new one. */
     private fun <T> write(file: File, block: (FileOutputStream) -> T): T = FileOutputStream(file).use { output ->
         block(output).also { output.fd.sync() }
     }

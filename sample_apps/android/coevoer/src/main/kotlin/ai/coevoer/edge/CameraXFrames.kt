@@ -7,10 +7,10 @@ import android.graphics.PixelFormat
 import androidx.camera.core.ImageProxy
 
 /**
- * A frame of CameraX's `ImageAnalysis`, not copied: close the image after the call that the frame is given to. Both output
- * formats will do; YUV is what the camera gives, and half the memory.
+ * A frame of CameraX's `ImageAnalysis`, which is not copied: close the image after the call that takes the frame. Both
+ * output formats are accepted. YUV is the camera's own format and takes half the memory.
  *
- * CameraX is not a dependency of this library: an app that has none never loads this file.
+ * CameraX is not a dependency of this library: an app without it never loads this file.
  */
 fun Frame.Companion.of(image: ImageProxy): Frame {
     val planes = image.planes.map { Plane(it.buffer, it.rowStride, it.pixelStride) }

@@ -6,7 +6,7 @@ import java.nio.FloatBuffer
 import java.nio.IntBuffer
 import java.util.concurrent.locks.ReentrantReadWriteLock
 
-/** iOS's words. [of] maps Android's. */
+/** The thermal states, named as on iOS. [of] maps Android's. */
 enum class Thermal {
     NOMINAL, FAIR, SERIOUS, CRITICAL;
 
@@ -23,23 +23,23 @@ enum class Thermal {
 }
 
 /**
- * A person's upper body, hands and face as SMPL-X parameters, from pictures, videos and live cameras, in MediaPipe's form.
+ * A person's upper body, hands and face as SMPL-X parameters, from images, videos and live cameras, in MediaPipe's form.
  *
  * ```
  * val estimator = Estimator.createFromOptions(EstimatorOptions(bundle))
  * val person = estimator.detect(Frame.of(bitmap)).person
  * ```
  *
- * Calls may come from any thread; they wait for each other. Each blocks, [detectAsync] and [setPressure] briefly: keep
- * opening and detecting off the main thread. After [close] every call throws [CoEvoerException.Usage].
+ * Calls may come from any thread and wait for each other. All of them block ([detectAsync] and [setPressure] only briefly),
+ * so do not open or detect on the main thread. After [close] every call throws [CoEvoerException.Usage].
  */
 class Estimator private constructor(private var handle: Long, val info: BundleInfo) : AutoCloseable {
-    // Calls read, freeing writes: a call in flight keeps the native object alive.
+    // Calls take the read lock and freeing takes the write lock, so a call in progress keeps the native object alive.
     private val lock = ReentrantReadWriteLock()
 
     val numVertices: Int = Native.numVertices(handle)
 
-    /** Three vertices a face, counterclockwise seen from outside; never changes. */
+    /** Three vertex indices per face, counterclockwise seen from outside. It never changes. */
     val faces: IntBuffer = direct(3 * Native.numFaces(handle)).asIntBuffer().also { Native.faces(handle, it) }
         get() = field.duplicate()
 
@@ -55,25 +55,25 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
 
     fun detectForVideo(frame: Frame, timestampMs: Long) = detectForVideo(frame, timestampMs.toDouble())
 
-    /** [RunningMode.LIVE_STREAM]: copies the frame and returns. While one is worked on, the newest of the others waits. */
+    /** [RunningMode.LIVE_STREAM]: copies the frame and returns. While a frame is processed, only the newest waits. */
     fun detectAsync(frame: Frame, timestampMs: Double) =
         call("detectAsync") { Native.detectAsync(it, frame.planes, frame.layout, timestampMs) }
 
     fun detectAsync(frame: Frame, timestampMs: Long) = detectAsync(frame, timestampMs.toDouble())
 
-    /** What the device reports, obeyed from the next frame on; [PressureMonitor] reports it for you. */
+    /** Sets the device's pressure, from the next frame on. [PressureMonitor] calls this for you. */
     fun setPressure(thermal: Thermal, lowMemory: Boolean) =
         call("setPressure") { Native.setPressure(it, thermal.ordinal, lowMemory) }
 
-    /** Room for [mesh]. */
+    /** Allocates a buffer for [mesh]. */
     fun newMeshBuffer(): FloatBuffer = direct(3 * numVertices).asFloatBuffer()
 
     /**
-     * Poses the body of [result] into [vertices], from its position on, which stays: x, y, z of each vertex, camera frame,
-     * m. Works on any thread, in a listener too.
+     * Writes the posed body of [result] into [vertices], starting at the buffer's position, which does not change: x, y, z of
+     * each vertex in the camera frame, m. It works on any thread, including in a listener.
      */
     fun mesh(result: EstimatorResult, vertices: FloatBuffer) {
-        if (result.person == null) throw CoEvoerException.Usage("The result has no person; look at result.person first.")
+        if (result.person == null) throw CoEvoerException.Usage("The result has no person; check result.person first.")
         if (!vertices.isDirect || vertices.isReadOnly || vertices.order() != ByteOrder.nativeOrder())
             throw CoEvoerException.Usage(
                 "The mesh needs a direct, writable buffer of native byte order; newMeshBuffer() gives one.",
@@ -85,22 +85,22 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
         call("mesh") { estimator ->
             val memory = result.memory ?: throw CoEvoerException.Usage("The result did not come from an estimator.")
             memory.use {
-                if (it == 0L) throw CoEvoerException.Usage("mesh() after the result's close(); pose it before.")
+                if (it == 0L) throw CoEvoerException.Usage("mesh() was called after the result's close(); call it before.")
                 Native.mesh(estimator, it, vertices, vertices.position())
             }
         }
     }
 
     /**
-     * Finishes a live stream's frames, then frees everything. No listener is called once it has returned. Closing twice
-     * is harmless; a listener must not close its own estimator.
+     * Finishes a live stream's frames, then frees everything. No listener is called after it has returned. Closing twice
+     * is harmless. A listener must not close its own estimator.
      */
     override fun close() {
         refuseNested("close")
         lock.readLock().lock()
         try {
             if (handle == 0L) return
-            Native.close(handle) // a listener in its last frame may still ask for a mesh: nothing is freed yet
+            Native.close(handle) // a listener may still call mesh() in the last frame, so nothing is freed yet
         } finally {
             lock.readLock().unlock()
         }
@@ -117,24 +117,24 @@ class Estimator private constructor(private var handle: Long, val info: BundleIn
         refuseNested(name)
         lock.readLock().lock()
         try {
-            if (handle == 0L) throw CoEvoerException.Usage("$name() after close(); open another.")
+            if (handle == 0L) throw CoEvoerException.Usage("$name() was called after close(); open another estimator.")
             return block(handle)
         } finally {
             lock.readLock().unlock()
         }
     }
 
-    // The engine's own locks are not reentrant: a network of the app that called back would wait for itself.
+    // The engine's locks are not reentrant: if the app's network called the estimator, it would wait for itself.
     private fun refuseNested(name: String) {
         if (lock.readHoldCount > 0)
-            throw CoEvoerException.Usage("$name() from inside another call of this estimator; call it afterwards.")
+            throw CoEvoerException.Usage("$name() was called from inside another call of this estimator; call it afterwards.")
     }
 
     companion object {
         /**
          * Checks the bundle's digests and contract, then loads the network. Throws [CoEvoerException.Bundle],
          * [CoEvoerException.Memory], [CoEvoerException.Engine], or [CoEvoerException.Usage] for a listener that is missing
-         * or not called for.
+         * or that the mode does not use.
          */
         @JvmStatic
         fun createFromOptions(options: EstimatorOptions): Estimator {

@@ -6,30 +6,30 @@ enum class RunningMode {
     /** [Estimator.detect]: single pictures. */
     IMAGE,
 
-    /** [Estimator.detectForVideo]: frames in order, results at once, one person followed and smoothed. */
+    /** [Estimator.detectForVideo]: frames in order, each with its result; one person is tracked and smoothed. */
     VIDEO,
 
-    /** [Estimator.detectAsync]: camera frames, results to a listener, late frames left out. */
+    /** [Estimator.detectAsync]: camera frames; results go to a listener, and late frames are dropped. */
     LIVE_STREAM,
 }
 
-/** Called on the estimator's own thread, one call at a time. Must not close the estimator. */
+/** Called on the estimator's own thread, one call at a time. It must not close the estimator. */
 fun interface ResultListener {
     fun onResult(result: EstimatorResult)
 }
 
-/** Likewise, for a frame that ended with an error; the stream goes on. */
+/** Called in the same way for a frame that ended with an error. The stream continues. */
 fun interface ErrorListener {
     fun onError(error: CoEvoerException)
 }
 
 /**
- * @property bundle the folder of an exported bundle on the file system; [BundleInstaller] brings it there from assets
+ * @property bundle the folder of an exported bundle in the file system; [BundleInstaller] copies it there from the assets
  * @property smallerBundle a smaller model for heat and low memory, exported with the same version; null: none
- * @property smoothing false: streams are reported as the network sees them
- * @property resultListener of [RunningMode.LIVE_STREAM], and only there; so is [errorListener]
- * @property networkLoader what runs the network: [ExecutorchNetwork], the app's own, or null for the runtime inside the
- *   engine, where that was built with one (`-DCOEVOER_EXECUTORCH=ON`)
+ * @property smoothing false disables temporal smoothing of streams
+ * @property resultListener required in [RunningMode.LIVE_STREAM] and refused elsewhere, as is [errorListener]
+ * @property networkLoader loads the network: [ExecutorchNetwork], the app's own loader, or null for the runtime inside the
+ *   engine, if the engine was built with one (`-DCOEVOER_EXECUTORCH=ON`)
  */
 class EstimatorOptions @JvmOverloads constructor(
     val bundle: File,

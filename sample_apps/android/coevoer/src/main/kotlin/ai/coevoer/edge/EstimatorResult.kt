@@ -1,9 +1,9 @@
 package ai.coevoer.edge
 
-/** The stream after a frame: nobody is followed, or somebody is. */
+/** The state of a stream after a frame: no person is tracked, or one is. */
 enum class TrackingState { SEARCHING, TRACKING }
 
-/** An upright rectangle, px of the frame; may reach outside. */
+/** An upright rectangle in pixels of the frame. It may extend beyond the frame. */
 data class Rect(val x: Double, val y: Double, val width: Double, val height: Double)
 
 /** A pinhole camera over the pixels of the frame. x right, y down, z into the scene; first pixel's centre (0.5, 0.5). */
@@ -33,7 +33,7 @@ class SmplxParameters internal constructor(
  * @property translation SMPL-X's `transl`, m, camera frame
  * @property jointsCam x, y, z of each joint, m, camera frame
  * @property jointsPx x, y of each joint in the frame
- * @property partBoxesPx x1, y1, x2, y2 of each of [BundleInfo.partNames]; may reach outside the frame
+ * @property partBoxesPx x1, y1, x2, y2 of each of [BundleInfo.partNames]; may extend beyond the frame
  * @property visibility probabilities, in the manifest's order
  */
 class Person internal constructor(
@@ -47,15 +47,15 @@ class Person internal constructor(
 )
 
 /**
- * What a frame gave. Of a stream the person is smoothed and in the frame camera, null while nobody is there; of a single
- * image it is what the network saw last, with its visibility: the caller judges.
+ * The result of a frame. In a stream, the person is smoothed and in the frame camera, or null while nobody is there. For a
+ * single image, the person is always the network's last output, with its visibility, and the caller decides.
  *
- * It keeps about 20 kB of native memory for [Estimator.mesh], freed with this object, or sooner by [close]. The
- * numbers stay.
+ * A result holds about 20 kB of native memory for [Estimator.mesh], which is freed with this object or earlier by [close].
+ * The numbers remain valid after that.
  *
  * @property trained false: the weights are random, and so is the person
- * @property smallerModel whether the smaller model made it
- * @property dropped frames of a live stream left out since the last result
+ * @property smallerModel whether the smaller model computed the result
+ * @property dropped the number of frames of a live stream dropped since the last result
  */
 class EstimatorResult internal constructor(
     val timestampMs: Double,
@@ -74,7 +74,7 @@ class EstimatorResult internal constructor(
     }
 
     internal companion object {
-        /** Takes over a native result, whatever happens. */
+        /** Takes ownership of a native result, even when it throws. */
         fun of(address: Long): EstimatorResult {
             val result = try {
                 read(address)

@@ -6,8 +6,8 @@ import org.pytorch.executorch.Module
 import org.pytorch.executorch.Tensor
 
 /**
- * The network by `org.pytorch:executorch-android`. The one file that knows it: its `Module` is marked experimental, and
- * this uses the least of it.
+ * Runs the network with `org.pytorch:executorch-android`. This is the only file that uses it: its `Module` is marked
+ * experimental, so we use as little of it as possible.
  */
 class ExecutorchNetwork private constructor(
     private val name: String,
@@ -36,7 +36,7 @@ class ExecutorchNetwork private constructor(
     private fun fail(what: String, expected: String): Nothing =
         throw CoEvoerException.Network("$name $what; the manifest says $expected. Export the bundle again.")
 
-    /** Maps the file, so that its weights can be dropped and read again when memory is short, and loads it at once. */
+    /** Maps the file, so that its weights can be dropped and read again when memory is low, and loads it immediately. */
     companion object : NetworkLoader {
         override fun load(artifact: File, image: NetworkTensor, outputs: List<NetworkTensor>): Network {
             if (artifact.extension != "pte")
@@ -50,7 +50,7 @@ class ExecutorchNetwork private constructor(
                 throw refused(artifact, error)
             }
             try {
-                val code: Any? = module.loadMethod(METHOD) // an error code, or nothing where it throws instead
+                val code: Any? = module.loadMethod(METHOD) // an error code, or Unit in versions that throw instead
                 if (code is Int && code != 0) throw IllegalStateException("error $code")
             } catch (error: RuntimeException) {
                 module.destroy()
@@ -67,7 +67,7 @@ class ExecutorchNetwork private constructor(
         private const val METHOD = "forward"
     }
 
-    /** The AAR does not describe a method's tensors, so the contract is checked by one run on a black image. */
+    /** The AAR does not describe a method's tensors, so one run on a black image checks the contract. */
     private fun check() {
         try {
             run()

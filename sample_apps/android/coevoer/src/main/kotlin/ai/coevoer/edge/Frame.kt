@@ -2,15 +2,15 @@ package ai.coevoer.edge
 
 import java.nio.ByteBuffer
 
-/** One plane of a picture in a direct buffer: rows [rowStride] bytes apart, samples [pixelStride] bytes apart. */
+/** One plane of an image in a direct buffer: rows [rowStride] bytes apart, samples [pixelStride] bytes apart. */
 class Plane(val buffer: ByteBuffer, val rowStride: Int, val pixelStride: Int)
 
 /**
- * A picture, as a camera gives it: pixels in direct buffers of the caller, and by how many degrees it has to be turned
- * clockwise to be upright. Pixels are read, and where a stream needs them copied, before a call returns: an `Image` may be
- * closed right after `detectAsync`.
+ * A camera's image: pixels in direct buffers of the caller, and the clockwise rotation in degrees that makes it upright. A
+ * call reads the pixels, or copies them for a live stream, before it returns: an `Image` may be closed right after
+ * `detectAsync`.
  *
- * Frames of a front camera are given as they come, not mirrored: left and right are the person's own.
+ * Pass the frames of a front camera unmirrored: left and right are the person's own.
  */
 class Frame private constructor(
     internal val planes: Array<ByteBuffer>,
@@ -41,7 +41,7 @@ class Frame private constructor(
 
         /**
          * `ImageFormat.YUV_420_888`: a luma plane, and two chroma planes of half the size (rounded up), planar or
-         * interleaved. Read as JFIF does, BT.601 over the full range, which is what Android cameras write.
+         * interleaved. They are read as in JFIF, BT.601 over the full range, which is what Android cameras write.
          */
         @JvmStatic
         @JvmOverloads
@@ -77,7 +77,7 @@ class Frame private constructor(
         }
 
         private fun check(plane: Plane, index: Int, width: Int, height: Int, format: Int) {
-            val name = if (format == YUV420) "plane ${"YUV"[index]}" else "the buffer"
+            val name = if (format == YUV420) "Plane ${"YUV"[index]}" else "The buffer"
             if (!plane.buffer.isDirect)
                 throw CoEvoerException.Usage("$name is not direct; copy it into ByteBuffer.allocateDirect.")
             val sample = if (format == YUV420) 1 else plane.pixelStride
@@ -93,7 +93,7 @@ class Frame private constructor(
                 )
         }
 
-        // As in coevoer_pixel_format, and one more, which the JNI layer makes RGB of.
+        // The values of coevoer_pixel_format, and one more, which the JNI layer converts to RGB.
         private const val RGB = 0
         private const val RGBA = 1
         private const val BGRA = 2

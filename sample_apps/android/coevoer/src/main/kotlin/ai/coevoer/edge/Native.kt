@@ -1,8 +1,8 @@
 package ai.coevoer.edge
 
 /**
- * The JNI functions, one to one over `coevoer.h` (src/main/cpp/jni.cpp). Handles are checked by their owners,
- * [Estimator] and [NativeResult]; text crosses as UTF-8 bytes, because JNI's own strings are another encoding.
+ * The JNI functions (src/main/cpp/jni.cpp), one for each function of `coevoer.h`. Their owners, [Estimator] and
+ * [NativeResult], check the handles. Text is passed as UTF-8 bytes, because JNI's own strings use another encoding.
  */
 internal object Native {
     private const val LIBRARY = "coevoer_jni"
@@ -48,13 +48,13 @@ internal object Native {
     @JvmStatic external fun values(result: Long, name: String): DoubleArray
     @JvmStatic external fun freeResult(result: Long)
 
-    /** Called by the JNI layer to make what it throws. */
+    /** The JNI layer calls this to create the exception that it throws. */
     @JvmStatic
     fun exception(status: Int, message: ByteArray, cause: Throwable?): Throwable =
         CoEvoerException.of(status, String(message, Charsets.UTF_8), cause)
 }
 
-/** Called by the JNI layer, on the live stream's thread. What the app's listeners throw ends as in any other thread. */
+/** Called by the JNI layer on the live stream's thread. An exception in a listener is uncaught, as in any thread. */
 internal class StreamListener(private val result: ResultListener, private val error: ErrorListener) {
     fun onResult(address: Long) = guarded { result.onResult(EstimatorResult.of(address)) }
 

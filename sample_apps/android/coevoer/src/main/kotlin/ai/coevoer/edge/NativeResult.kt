@@ -5,13 +5,13 @@ import java.lang.ref.ReferenceQueue
 import java.util.Collections
 
 /**
- * The native memory of a result: freed by [free], or after the result has been collected, when the next one is kept.
- * (`java.lang.ref.Cleaner` is there from Android 13 on.)
+ * The native memory of a result. It is freed by [free], or after the result was garbage-collected, when the next one is
+ * created. (`java.lang.ref.Cleaner` is available only from Android 13 on.)
  */
 internal class NativeResult private constructor(result: EstimatorResult, private var address: Long) :
     PhantomReference<EstimatorResult>(result, collected) {
 
-    /** Runs [block] with the address while nobody can free it; 0: it is gone. */
+    /** Runs [block] with the address while nobody can free it. The address is 0 if the memory was freed. */
     @Synchronized
     fun <T> use(block: (Long) -> T): T = block(address)
 

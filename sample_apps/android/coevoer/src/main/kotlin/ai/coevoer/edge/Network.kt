@@ -11,18 +11,18 @@ data class TensorInfo(val name: String, val shape: List<Long>) {
 }
 
 /**
- * What runs the network. [run] reads the image it was loaded with and fills the outputs, from their first number to their
- * last. One call at a time, on the estimator's thread. What it throws is the cause of the estimator's exception.
+ * Runs the network. [run] reads the image that the network was loaded with and fills the outputs completely. It is called
+ * on the estimator's thread, one call at a time. What it throws becomes the cause of the estimator's exception.
  */
 interface Network : AutoCloseable {
     fun run()
 }
 
-/** Loads the artifact of a bundle that was verified. */
+/** Loads the artifact of a verified bundle. */
 fun interface NetworkLoader {
     /**
-     * @param image (1, 3, H, W) RGB in 0..1, direct, filled before each run
-     * @param outputs the manifest's, in its order, direct
+     * @param image (1, 3, H, W) RGB in 0..1, in a direct buffer, filled before each run
+     * @param outputs the manifest's outputs, in its order, in direct buffers
      */
     fun load(artifact: File, image: NetworkTensor, outputs: List<NetworkTensor>): Network
 }
@@ -31,11 +31,11 @@ fun interface NetworkLoader {
 class NetworkTensor internal constructor(val info: TensorInfo) {
     internal val bytes: ByteBuffer = ByteBuffer.allocateDirect(4 * info.size).order(ByteOrder.nativeOrder())
 
-    /** Direct, native byte order; capacity is the tensor's size. */
+    /** A direct buffer in native byte order, whose capacity is the tensor's size. */
     val values: FloatBuffer = bytes.asFloatBuffer()
 }
 
-/** Called by the JNI layer: makes the tensors, then has the app's loader load the network. */
+/** Called by the JNI layer: creates the tensors, then calls the app's loader. */
 internal class NetworkHost(private val loader: NetworkLoader) {
     fun load(artifact: ByteArray): LoadedNetwork {
         val file = File(String(artifact, Charsets.UTF_8))

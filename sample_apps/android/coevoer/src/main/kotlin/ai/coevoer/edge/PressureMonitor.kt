@@ -10,7 +10,7 @@ import android.os.Looper
 import android.os.SystemClock
 
 /**
- * Reports heat (Android 10 and newer) and shortage of memory until it is closed, first at once, then when they change:
+ * Reports heat (Android 10 and newer) and low memory until it is closed, immediately and then at every change:
  * `PressureMonitor(context, estimator::setPressure)`. Open and close it on the main thread, where it calls [report].
  */
 class PressureMonitor(private val context: Context, private val report: (Thermal, Boolean) -> Unit) : AutoCloseable {
@@ -57,7 +57,7 @@ class PressureMonitor(private val context: Context, private val report: (Thermal
     }
 }
 
-/** What was heard last. Each call returns whether something changed. */
+/** The last reported state. Each call returns whether something changed. */
 internal class PressureState {
     var thermal = Thermal.NOMINAL
         private set
@@ -71,14 +71,14 @@ internal class PressureState {
         return thermal != before
     }
 
-    /** Levels above RUNNING_CRITICAL are of apps in the background, whose camera is off. */
+    /** Levels above RUNNING_CRITICAL concern apps in the background, whose camera is off. */
     fun trimmed(level: Int, nowMs: Long): Boolean {
         if (level !in ComponentCallbacks2.TRIM_MEMORY_RUNNING_LOW..ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL)
             return false
         return polled(true, nowMs)
     }
 
-    /** Low at once, but well again only after a while: each change of models costs a load. */
+    /** Memory counts as low at once but as sufficient only after a while, because each change of models costs a load. */
     fun polled(systemIsLow: Boolean, nowMs: Long): Boolean {
         val before = lowMemory
         if (systemIsLow) lastLowMs = nowMs

@@ -4,14 +4,14 @@ import android.annotation.TargetApi
 import android.content.Context
 import android.os.PowerManager
 
-/** Heat, as Android 10 and newer report it; a class of its own, so that older ones never load it. */
+/** Heat, as Android 10 and newer report it. It is a separate class, so that older versions never load it. */
 @TargetApi(29)
 internal class ThermalWatch(context: Context, private val heard: (Int) -> Unit) :
     PowerManager.OnThermalStatusChangedListener, AutoCloseable {
     private val power = context.getSystemService(Context.POWER_SERVICE) as PowerManager
 
     init {
-        power.addThermalStatusListener(this) // says the present status first
+        power.addThermalStatusListener(this) // reports the present status at once
     }
 
     override fun onThermalStatusChanged(status: Int) = heard(status)

@@ -23,7 +23,7 @@ import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** The app behind its screen: from an installed bundle and frames to what is drawn. */
+/** The app without its screen: from an installed bundle and frames to what is rendered. */
 class LiveSessionTest : SessionListener {
     private val root: File = Files.createTempDirectory("coevoer").toFile()
     private val results = Collections.synchronizedList(ArrayList<EstimatorResult>())

@@ -29,7 +29,7 @@ import android.widget.LinearLayout
 import android.widget.TextView
 import java.io.File
 
-/** The one screen: preview, mesh over it, a line of figures, a notice where something is to be told. */
+/** The only screen: the preview, the mesh over it, a line of figures, and a notice when there is one. */
 class LiveScreen(private val activity: Activity, private val camera: CameraSource) {
     private val state = ScreenState()
     private var meters = Meters()
@@ -80,7 +80,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         activity.window.addFlags(WindowManager.LayoutParams.FLAG_KEEP_SCREEN_ON)
     }
 
-    /** The screen becomes visible. */
+    /** Called when the screen becomes visible. */
     fun start() {
         overlay.onResume()
         tick.run()
@@ -93,7 +93,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         overlay.onPause()
     }
 
-    /** Of `onRequestPermissionsResult`. An answer that was broken off has no grants, and asks again with the next start. */
+    /** For `onRequestPermissionsResult`. A cancelled request has no grants, and the next start asks again. */
     fun answered(grants: IntArray) {
         if (grants.isEmpty()) return
         if (grants.all { it == PackageManager.PERMISSION_GRANTED }) return run()
@@ -157,7 +157,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         null -> Unit
     }
 
-    /** What one session tells, brought to the main thread. */
+    /** Passes the events of one session to the main thread. */
     private inner class Heard : SessionListener {
         override fun onReady(estimator: Estimator, meshes: MeshQueue) = onMain {
             renderer.show(meshes, estimator.faces)
@@ -184,7 +184,7 @@ class LiveScreen(private val activity: Activity, private val camera: CameraSourc
         }
 
         private fun onMain(change: () -> Unit) {
-            handler.post { if (heard === this) change() } // what a session that has ended still says is not heard
+            handler.post { if (heard === this) change() } // events of a session that has ended are ignored
         }
     }
 

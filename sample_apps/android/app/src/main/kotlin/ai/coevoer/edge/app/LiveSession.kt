@@ -13,21 +13,21 @@ import java.io.File
 import java.util.concurrent.ExecutorService
 import java.util.concurrent.Executors
 
-/** What a session tells, on its own threads. */
+/** The events of a session, on its own threads. */
 interface SessionListener {
     fun onReady(estimator: Estimator, meshes: MeshQueue)
     fun onFrame(result: EstimatorResult)
     fun onFrameFailed(error: CoEvoerException)
 
-    /** It could not be opened; it is over. */
+    /** The session could not be opened and has ended. */
     fun onFailed(error: CoEvoerException)
 }
 
 /**
- * From frames to meshes, while the screen is visible: installs the bundle and opens the estimator in the background, gives
- * it frames, poses the mesh of each result. Frames that come before it is ready, or after it is closed, are left out.
+ * Turns frames into meshes while the screen is visible: it installs the bundle and opens the estimator in the background,
+ * passes frames to it, and poses the mesh of each result. Frames that come before it is ready or after `close` are dropped.
  *
- * @param install brings the bundle, and the smaller one where the app has one, to the file system
+ * @param install copies the bundle, and the smaller one if the app has one, to the file system
  */
 class LiveSession(
     private val install: () -> Pair<File, File?>,
@@ -69,7 +69,7 @@ class LiveSession(
         listener.onFailed(error)
     }
 
-    /** From the camera's thread, whose buffers are free again when this returns. */
+    /** Called on the camera's thread. The frame's buffers may be reused when this returns. */
     fun push(frame: Frame, timestampMs: Double, nowNs: Long) {
         val to = estimator ?: return
         meters.sent(timestampMs, nowNs)
@@ -77,7 +77,7 @@ class LiveSession(
         try {
             to.detectAsync(frame, timestampMs)
         } catch (error: CoEvoerException) {
-            if (!closed) listener.onFrameFailed(error) // closed meanwhile: the frame is left out
+            if (!closed) listener.onFrameFailed(error) // closed in the meantime: the frame is dropped
         }
     }
 
@@ -103,7 +103,7 @@ class LiveSession(
         if (!closed) listener.onFrame(result)
     }
 
-    /** Returns at once; the last frames end in the background, unheard. */
+    /** Returns at once. The last frames finish in the background, and their results are ignored. */
     override fun close() {
         if (closed) return
         closed = true

@@ -12,8 +12,8 @@ class PosedMesh(val vertices: FloatBuffer) {
 }
 
 /**
- * Meshes from the estimator's thread to the one that draws, without a copy and without either waiting for the other: one
- * buffer is written, one is drawn, one holds the newest.
+ * Passes meshes from the estimator's thread to the rendering thread without a copy, and neither thread waits for the other:
+ * one buffer is written, one is rendered, and one holds the newest mesh.
  */
 class MeshQueue(newBuffer: () -> FloatBuffer) {
     private var written = PosedMesh(newBuffer())

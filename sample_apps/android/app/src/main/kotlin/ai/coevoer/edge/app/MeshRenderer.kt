@@ -7,7 +7,7 @@ import java.nio.IntBuffer
 import javax.microedition.khronos.egl.EGLConfig
 import javax.microedition.khronos.opengles.GL10
 
-/** Draws the newest mesh over the camera's picture; clear where there is none. All of it runs on the GL thread. */
+/** Renders the newest mesh over the camera's picture, on a transparent background. All of it runs on the GL thread. */
 class MeshRenderer(private val assets: AssetManager, private val mirrored: () -> Boolean) : GLSurfaceView.Renderer {
     @Volatile private var source: Pair<MeshQueue, IntBuffer>? = null
     private var loaded: Pair<MeshQueue, IntBuffer>? = null
@@ -20,7 +20,7 @@ class MeshRenderer(private val assets: AssetManager, private val mirrored: () ->
     private var width = 1
     private var height = 1
 
-    /** From any thread; null: draw nothing. */
+    /** Can be called from any thread. null: nothing is rendered. */
     fun show(meshes: MeshQueue?, faces: IntBuffer?) {
         source = if (meshes != null && faces != null) meshes to faces else null
     }
@@ -34,7 +34,7 @@ class MeshRenderer(private val assets: AssetManager, private val mirrored: () ->
         colourAt = GLES30.glGetUniformLocation(program, "colour")
         GLES30.glGenBuffers(2, buffers, 0)
         loaded = null // a new context has nothing
-        GLES30.glEnable(GLES30.GL_DEPTH_TEST) // no culling: a mirrored view turns faces around
+        GLES30.glEnable(GLES30.GL_DEPTH_TEST) // no culling: a mirrored view reverses the order of vertices
         GLES30.glClearColor(0f, 0f, 0f, 0f)
     }
 
@@ -88,7 +88,7 @@ class MeshRenderer(private val assets: AssetManager, private val mirrored: () ->
         GLES30.glAttachShader(linked, fragment)
         GLES30.glLinkProgram(linked)
         val done = IntArray(1).also { GLES30.glGetProgramiv(linked, GLES30.GL_LINK_STATUS, it, 0) }
-        check(done[0] != 0) { "the shaders do not link: ${GLES30.glGetProgramInfoLog(linked)}" }
+        check(done[0] != 0) { "The shaders do not link: ${GLES30.glGetProgramInfoLog(linked)}" }
         return linked
     }
 

@@ -1,20 +1,20 @@
 package ai.coevoer.edge.app
 
-/** Results a second, and how long each took from the camera to here. Safe from several threads. */
+/** Results per second, and the time of each from the camera to here. Thread-safe. */
 class Meters {
     private val sent = HashMap<Double, Long>()
     private val heardNs = ArrayDeque<Long>()
     private val latenciesMs = ArrayDeque<Double>()
     private val networkMs = ArrayDeque<Double>()
 
-    /** A frame was given to the estimator. */
+    /** Records that a frame was passed to the estimator. */
     @Synchronized
     fun sent(timestampMs: Double, nowNs: Long) {
         sent.values.removeAll { nowNs - it > FORGOTTEN_NS }
         sent[timestampMs] = nowNs
     }
 
-    /** Its result came. */
+    /** Records that its result has come. */
     @Synchronized
     fun heard(timestampMs: Double, networkMs: Double, nowNs: Long) {
         heardNs.addLast(nowNs)
@@ -27,14 +27,14 @@ class Meters {
         if (values.size > WINDOW) values.removeFirst()
     }
 
-    /** Of the last second. */
+    /** The results of the last second. */
     @Synchronized
     fun ratePerSecond(nowNs: Long): Int {
         while (heardNs.isNotEmpty() && nowNs - heardNs.first() >= SECOND_NS) heardNs.removeFirst()
         return heardNs.size
     }
 
-    /** Median of the last results, ms; null before the first. */
+    /** The median of the last results in ms, or null before the first. */
     @get:Synchronized
     val latency: Double? get() = median(latenciesMs)
 

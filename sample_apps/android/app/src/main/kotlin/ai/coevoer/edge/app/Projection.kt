@@ -4,8 +4,8 @@ import ai.coevoer.edge.PinholeCamera
 import kotlin.math.max
 
 /**
- * Where a frame's pixels lie in a view that it fills, centred, cut at two sides (CameraX's FILL_CENTER), and turned over
- * where the camera looks at its user, as in a mirror.
+ * Maps a frame's pixels to a view that the frame fills, centred and cropped at two sides (CameraX's FILL_CENTER), and
+ * mirrored for a user-facing camera.
  */
 class FrameToView(
     private val frameWidth: Int,
@@ -26,9 +26,9 @@ class FrameToView(
 }
 
 /**
- * The matrix that draws points of the camera frame (x right, y down, z into the scene, m) where the camera saw them, for
- * `gl_Position = projection * vec4(point, 1)`, column by column. Depth is spread over what is [reach] m before and behind
- * [depth]: the body.
+ * The matrix that projects points of the camera frame (x right, y down, z into the scene, m) to where the camera saw them,
+ * for `gl_Position = projection * vec4(point, 1)`, in column-major order. The depth range extends [reach] m to the front
+ * and to the back of the body, which is at [depth].
  */
 fun projection(camera: PinholeCamera, view: FrameToView, depth: Double, reach: Double = 2.5): FloatArray {
     val near = max(depth - reach, depth / 20)
@@ -47,8 +47,8 @@ fun projection(camera: PinholeCamera, view: FrameToView, depth: Double, reach: D
 }
 
 /**
- * By how many degrees, clockwise, a camera's frame has to be turned to be upright: [sensor] is the camera's
- * `SENSOR_ORIENTATION`, [display] the display's rotation from its natural way, in degrees.
+ * The clockwise rotation in degrees that makes a camera's frame upright. [sensor] is the camera's `SENSOR_ORIENTATION`, and
+ * [display] is the display's rotation from its natural orientation in degrees.
  */
 fun uprightRotation(sensor: Int, display: Int, front: Boolean): Int =
     (if (front) sensor + display else sensor - display + 360) % 360
