@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and tests on Linux all that needs neither an Android SDK nor a phone: the engine and its JNI library with
+# Builds and tests on Linux everything that needs neither an Android SDK nor a phone: the engine and its JNI library with
 # ExecuTorch from the wheel, the Kotlin library and the app, JUnit on the JVM under -Xcheck:jni, the shaders, and an APK of
 # the flavour without AndroidX, aligned, signed with a key of its own and verified.
 #

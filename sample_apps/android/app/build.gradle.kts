@@ -51,7 +51,7 @@ kotlin {
     compilerOptions { jvmTarget = JvmTarget.JVM_17 }
 }
 
-/** Puts the bundles of gradle.properties into the app's assets, whole: the installer checks every file. */
+/** Copies the bundles of gradle.properties completely into the app's assets: the installer checks every file. */
 abstract class CopyBundles : DefaultTask() {
     @get:InputFiles abstract val bundle: ConfigurableFileCollection
 

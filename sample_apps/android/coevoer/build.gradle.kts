@@ -13,10 +13,10 @@ android {
     defaultConfig {
         minSdk = libs.versions.minSdk.get().toInt()
         consumerProguardFiles("consumer-rules.pro")
-        // Those that executorch-android has.
+        // The ABIs that executorch-android contains.
         ndk { abiFilters += listOf("arm64-v8a", "x86_64") }
         externalNativeBuild {
-            // One C++ library in the app, so the runtime of C++ goes inside.
+            // It is the only C++ library in the app, so the C++ runtime is linked statically.
             cmake { arguments += listOf("-DANDROID_STL=c++_static", "-DCMAKE_BUILD_TYPE=Release") }
         }
     }
@@ -40,6 +40,6 @@ kotlin {
 
 dependencies {
     implementation(libs.executorch.android)
-    // For Frame.of(ImageProxy); an app without CameraX does not get it.
+    // For Frame.of(ImageProxy). It is not passed on to apps.
     compileOnly(libs.camera.core)
 }

@@ -1,6 +1,6 @@
-# What build.sh looks for beside the engine's own tools (../cpp/tools/find.sh), with words for what is missing.
+# Finds what build.sh needs in addition to the engine's tools (../cpp/tools/find.sh), or says what is missing.
 
-# Installed, or of Debian's: `need FILE PACKAGE`.
+# need FILE PACKAGE: fails unless FILE exists, and names the Debian package that contains it.
 need() {
   [ -e "$1" ] || fail "no $1; apt install $2"
 }
@@ -37,7 +37,7 @@ find_android() {
   need "$key" debian-archive-keyring
   mkdir -p "$old/lists/partial" "$old/cache/archives/partial"
   echo "deb [signed-by=$key] ${DEBIAN_MIRROR:-http://deb.debian.org/debian} bullseye main" >"$old/sources.list"
-  # Lists and cache of its own: the system's apt does not learn of it.
+  # It has its own lists and cache, so that the system's apt is not affected.
   old_apt() {
     apt-get -qq -o Dir::Etc::sourcelist="$old/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::Lists="$old/lists" \
       -o Dir::Cache="$old/cache" -o APT::Sandbox::User="$(id -un)" -o Debug::NoLocking=1 "$@"

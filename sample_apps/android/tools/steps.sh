@@ -2,7 +2,7 @@
 
 java_jars=/usr/share/java/junit4.jar:/usr/share/java/hamcrest.jar:/usr/share/java/com.android.json.jar
 
-# build_native NAME EXTRA...: the JNI library and the tests' own.
+# build_native NAME EXTRA...: builds the JNI library and the library of the tests.
 build_native() {
   name=$1; shift
   echo "== native, $name"
@@ -21,8 +21,8 @@ kotlinc() {
     org.jetbrains.kotlin.cli.jvm.K2JVMCompiler -kotlin-home "$kotlin" -no-reflect "$@" || fail "Kotlin does not compile"
 }
 
-# Compiles for Android: against API 23 alone, whatever the JDK has; bytecode that the old dexer reads; the language as
-# Gradle's Kotlin has it.
+# Compiles for Android: only against API 23, whatever the JDK contains, to bytecode that the old dexer reads, and with the
+# language version of Gradle's Kotlin.
 kotlinc_android() {
   kotlinc -no-jdk -jvm-target 1.8 -Xlambdas=class -Xsam-conversions=class -Xstring-concat=inline -Werror \
     -language-version "$language" -api-version "$language" "$@"
@@ -54,7 +54,7 @@ compile_kotlin() {
   # An app sees neither AndroidX nor the library's own dependencies.
   kotlinc_android -cp "$c/library:$c/platform:$android_jar" -d "$c/platform" \
     $(sources "$here/app/src/main" "$here/app/src/platform")
-  # The other flavour, against doubles of AndroidX: it agrees with those, which is all that this says.
+  # The other flavour, against doubles of AndroidX. This shows only that it agrees with the doubles.
   kotlinc_android -cp "$c/library:$c/platform:$c/androidx:$android_jar" -d "$c/camerax" $(sources "$here/app/src/camerax")
   readme_snippet >"$build/generated/Snippet.kt"
   kotlinc -jvm-target 17 -Xfriend-paths="$c/library,$c/platform" \
@@ -64,8 +64,8 @@ compile_kotlin() {
     $(find "$here/coevoer/src/hostTest" -name '*.java')
 }
 
-# The lines of README.md for a picture, in two functions, so that they are compiled and, but for the first one, run: that
-# one needs a Context, which no JVM has.
+# The lines of README.md for a picture, in two functions. All of them are compiled, and all but the first are run: the
+# first needs a Context, which does not exist on a JVM.
 readme_snippet() {
   lines=$build/generated/readme
   sed -n '1,/^```kotlin/d;/^```$/q;p' "$here/README.md" >"$lines"
@@ -79,7 +79,7 @@ readme_snippet() {
   echo 'return person }'
 }
 
-# R.java of the app, compiled into $1. The package and the SDK's numbers stand in Gradle's files, where aapt2 does not look.
+# Compiles the app's R.java into $1. Gradle's files contain the package and the SDK versions, which aapt2 does not read.
 java_of_resources() {
   need_apk_tools
   mkdir -p "$build/apk"
@@ -102,7 +102,7 @@ check_shaders() {
   done
 }
 
-# run_tests NAME VARIABLE=VALUE...: every test class, with the native libraries of that build, in that environment.
+# run_tests NAME VARIABLE=VALUE...: runs every test class with the native libraries of that build in that environment.
 run_tests() {
   name=$1; shift
   c=$build/classes
@@ -116,7 +116,7 @@ run_tests() {
     tail -40 "$build/$name.stderr"
     fail "tests failed; $build/$name.tests has all of it"
   }
-  # What -Xcheck:jni and ASan have to say, they do not make the tests fail with.
+  # The findings of -Xcheck:jni and ASan alone do not make the tests fail.
   said='FATAL ERROR in native|WARNING in native|JNI local refs|AddressSanitizer'
   if grep -E "$said" "$build/$name.tests" "$build/$name.stderr"; then fail "the JNI layer breaks a rule"; fi
   sed -n 's/^\.*\([A-Za-z].*: .*\)/\1/p; /^OK/p' "$build/$name.tests"
@@ -146,18 +146,18 @@ assemble_apk() {
   check_apk
 }
 
-# What is inside: the bundle byte for byte, the activity that the manifest names, and nothing that needs AndroidX.
+# Checks the APK's contents: the bundle byte for byte, the activity that the manifest names, and no need for AndroidX.
 check_apk() {
   rm -rf "$a/inside"
   mkdir "$a/inside"
   (cd "$a/inside" && jar xf "$apk")
   (cd "$a/inside/assets/coevoer" && sha256sum --quiet -c SHA256SUMS) || fail "the bundle in the APK was altered"
-  # Android 11 and newer install no APK that compresses this one.
+  # Android 11 and newer do not install an APK in which this file is compressed.
   "${PYTHON:-python3}" -c 'import sys, zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).getinfo("resources.arsc").compress_type)' \
     "$apk" || fail "resources.arsc in the APK is compressed"
   aapt2 dump badging "$apk" >"$a/badging"
   grep -q "launchable-activity: name='ai.coevoer.edge.app.MainActivity'" "$a/badging" || fail "the APK has no activity"
-  # Of AndroidX only what CameraXFrames names, which an app without CameraX never loads.
+  # Only CameraXFrames may name AndroidX, and an app without CameraX never loads it.
   others=$(strings -n 8 "$a/inside/classes.dex" | grep -o 'Landroidx/[A-Za-z/]*' |
     grep -v '^Landroidx/camera/core/Image' || true)
   [ -z "$others" ] || fail "the APK without AndroidX needs: $others"

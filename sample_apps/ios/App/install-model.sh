@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts Core ML bundles into the app: App/install-model.sh BUNDLE [SMALLER]
+# Copies Core ML bundles into the app: App/install-model.sh BUNDLE [SMALLER]
 #
 # BUNDLE, and SMALLER for heat and low memory: folders written by `python -m coevoer_edge.export --target coreml`.
 set -eu

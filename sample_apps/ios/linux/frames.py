@@ -1,4 +1,4 @@
-"""Frames for a test: golden images as they are, and one enlarged inside a wider frame, as BMP. numpy only.
+"""Write frames for a test as BMP files: golden images unchanged, and one enlarged in a wider frame. Needs only numpy.
 
 python frames.py BUNDLE FOLDER
 """

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Type-checks what is bound to Apple systems: stub modules, then CoEvoerCoreML, its tests, the app, and the Swift lines of
-# README.md. In the package's folder, after a release build in build/swift.
+# Type-checks the code that depends on Apple's frameworks: stub modules, then CoEvoerCoreML, its tests, the app, and the
+# Swift lines of README.md. Run it in the package's folder, after a release build in build/swift.
 set -eu
 out=build/stubs
 rm -rf "$out"
 mkdir -p "$out"
 
-# Enumerations of Apple's may grow, those of a module with library evolution too: the switches are checked alike.
+# With library evolution, enumerations may get new cases, like Apple's, so that switches are checked in the same way.
 for module in CoreGraphics CoreVideo CoreML CoreMedia AVFoundation UIKit Metal MetalKit SwiftUI; do
   swiftc -emit-module -emit-module-path "$out/$module.swiftmodule" -module-name "$module" -parse-as-library \
     -swift-version 6 -enable-library-evolution -suppress-warnings -I "$out" "Tests/Stubs/$module.swift"
@@ -21,7 +21,7 @@ check -emit-module -emit-module-path "$out/CoEvoerCoreML.swiftmodule" -module-na
 check -typecheck -module-name CoEvoerCoreMLTests Tests/CoEvoerCoreMLTests/*.swift
 check -typecheck -module-name CoEvoerApp -parse-as-library App/CoEvoer/*.swift
 
-# The lines of README.md as the body of a function. Expressions stand there to be seen, not used: that is only a warning.
+# The lines of README.md as the body of a function. Its unused expressions cause only warnings.
 {
   printf 'import %s\n' CoEvoerKit CoEvoerCoreML CoreML
   echo 'func readme(folder: URL, cache: CompiledModelCache, buffer: CVPixelBuffer, time: Double, vertices: inout [Float])'

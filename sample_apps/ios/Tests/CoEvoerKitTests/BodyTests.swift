@@ -1,4 +1,4 @@
-// The posed mesh beyond what the kit holds: against a plain computation, with pose correctives, misuse.
+// The posed mesh, in addition to the kit: compared with a plain computation, with pose correctives, and misuse.
 
 import Foundation
 import TestSupport

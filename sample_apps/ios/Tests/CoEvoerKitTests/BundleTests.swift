@@ -26,7 +26,7 @@ final class BundleTests: XCTestCase {
       let copy = try TemporaryBundle()
       try copy.remove(file)
       assertThrows(.bundle, "\(file) is missing") { try ModelBundle(folder: copy.folder) }
-      try copy.sign()  // a whole list of what is left: then the manifest names what is not there
+      try copy.sign()  // a valid list of the remaining files; then the manifest names a missing one
       assertThrows(.bundle, "the manifest names \(file)") { try ModelBundle(folder: copy.folder) }
     }
   }

@@ -1,4 +1,4 @@
-// Compiled forms of models on disk: made once, kept under their digest, deleted with their bundle.
+// Compiled models on disk: created once, stored under their digest, deleted with their bundle.
 
 import Foundation
 import TestSupport

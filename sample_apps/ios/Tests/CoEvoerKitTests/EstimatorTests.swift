@@ -18,14 +18,14 @@ final class EstimatorTests: XCTestCase {
     let whole = Crop.wholeFrame(PixelSize(width: 640, height: 480), in: estimator.manifest.view)
     XCTAssertLessThan(seen.crop.width, whole.width)  // the second look
     let dark = try await estimator.detect(image: nobody())
-    XCTAssertEqual(dark.personVisibility, 0.1, accuracy: 1e-6)  // what was seen last is given; the caller judges
+    XCTAssertEqual(dark.personVisibility, 0.1, accuracy: 1e-6)  // the last output is always returned
     XCTAssertNotNil(dark.person)
     // Image mode keeps nothing: the same image gives the same person.
     let again = try await estimator.detect(image: somebody())
     XCTAssertEqual(again.person?.jointsPx, person.jointsPx)
   }
 
-  /// The root turns about the pelvis: where a body lies away from the camera, its origin alone is behind it.
+  /// The root rotates about the pelvis: if the body points away from the camera, only its origin is behind it.
   func testAnImageWhoseBodyHasItsOriginBehindTheCameraGetsNoSecondLook() async throws {
     let bundle = try TemporaryBundle()
     // The body is so near that little of its box lies in the image.
@@ -188,7 +188,7 @@ final class EstimatorTests: XCTestCase {
       }
       return await group.reduce(into: [Bool]()) { $0.append($1) }
     }
-    XCTAssert(outcomes.contains(true))  // those that came too late are refused, none is wrong
+    XCTAssert(outcomes.contains(true))  // late frames are refused, and no result is wrong
     let after = try await estimator.detect(videoFrame: frame, timestampMs: 1000)
     XCTAssertNotNil(after.person)
   }

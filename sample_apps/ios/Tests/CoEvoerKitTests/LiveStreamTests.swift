@@ -1,12 +1,12 @@
-// Frames and tasks: what is dropped, in which order, after which call. Nothing depends on how fast the machine is: the
-// worker waits for the test.
+// Frames and tasks: which frames are dropped, in which order, after which call. The machine's speed does not matter:
+// the worker waits for the test.
 
 import TestSupport
 import XCTest
 
 @testable import CoEvoerKit
 
-/// Lets the worker begin a frame and holds it there until it is told to go on.
+/// Lets the worker begin a frame and blocks it until the test opens the gate.
 private actor Gate {
   private var isOpen = false
   private var entered = 0

@@ -1,4 +1,4 @@
-// The mesh over its frame: projected vertices lie about the projected joints. COEVOER_PICTURE names a file to look at.
+// The mesh over its frame: projected vertices surround the projected joints. COEVOER_PICTURE names a picture to write.
 
 import Foundation
 import TestSupport
@@ -7,7 +7,7 @@ import XCTest
 @testable import CoEvoerKit
 
 final class PictureTests: XCTestCase {
-  /// A person of the kit, followed for some frames: the tenth is drawn.
+  /// A person of the kit, tracked for some frames, of which the tenth is rendered.
   func testTheMeshLiesOnItsJointsInThePicture() async throws {
     let manifest = try Shared.bundle.get().manifest
     let walk = try XCTUnwrap(Kit.shared.get().cases("track").first)
@@ -29,7 +29,7 @@ final class PictureTests: XCTestCase {
     let projected = stride(from: 0, to: vertices.count, by: 3).map {
       person.camera.project([Double(vertices[$0]), Double(vertices[$0 + 1]), Double(vertices[$0 + 2])])
     }
-    // Joints lie inside the body: skin is near each, as seen in the picture, and that of the fingers is thin.
+    // Joints are inside the body, so the skin is near each of them in the picture, and fingers are thin.
     let metre = person.camera.focalPx / person.translation.z
     for (name, joint) in zip(manifest.jointNames, person.jointsPx) {
       let nearest = try XCTUnwrap(projected.map { ($0 - joint).length }.min())

@@ -1,11 +1,11 @@
-// Heat and low memory: first a lower rate, then the smaller model, one model at a time in memory, the person kept.
+// Heat and low memory: first a lower rate, then the smaller model. Only one model is in memory, and the person is kept.
 
 import TestSupport
 import XCTest
 
 @testable import CoEvoerKit
 
-/// Counts what is alive, and remembers what was loaded.
+/// Counts the networks in memory, and records which were loaded.
 private struct CountingLoader: NetworkLoader {
   struct Record: Sendable {
     var loaded: [String] = []

@@ -1,4 +1,4 @@
-// FIPS 180-4's examples, and every length about a block's end.
+// FIPS 180-4's examples, and every length around a block's end.
 
 import Foundation
 import XCTest

@@ -23,7 +23,7 @@ final class SafetensorsTests: XCTestCase {
     let read = try Safetensors(data: file(header, [7, 8, 1, 1, 0, 0]), name: "f")
     XCTAssertEqual(read.metadata, ["a": "b"])
     XCTAssertEqual(try read.values("x", [2, nil], as: UInt8.self), [7, 8])
-    XCTAssertEqual(try read.values("y", [1], as: Int32.self), [257])  // lies at no multiple of 4
+    XCTAssertEqual(try read.values("y", [1], as: Int32.self), [257])  // its offset is not a multiple of 4
     XCTAssertEqual(try read.numbers("y"), [257])
     XCTAssertEqual(try read.numbers("none"), [])
     assertThrows(.bundle, "has no z") { try read.numbers("z") }

@@ -1,4 +1,4 @@
-// The frames that the C++ command line saw.
+// Reads the frames that the C++ command line processed.
 
 import CoEvoerKit
 import Foundation

@@ -9,7 +9,7 @@ struct ExecuTorchLoader: NetworkLoader {
 }
 
 final class ExecuTorchNetwork: Network {
-  /// The handle is used by one thread at a time: under the lock.
+  /// The lock lets only one thread at a time use the handle.
   private struct Handle: @unchecked Sendable {
     let pointer: OpaquePointer
   }

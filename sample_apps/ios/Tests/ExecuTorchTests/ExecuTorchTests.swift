@@ -36,8 +36,8 @@ final class ExecuTorchTests: XCTestCase {
         "visibility": worst(person.visibility, expected.person.visibility),
       ]
       print("  \(name): \(errors.sorted { $0.key < $1.key }.map { String(format: "%@ %.2g", $0.key, $0.value) })")
-      // Equal to 1e-12 where both compilers round alike. Where not (fused multiply-add on ARM), pixels of the crop may
-      // differ by 1 of 255, and the network's rounding to INT8 makes about these of it.
+      // Equal to 1e-12 if both compilers round in the same way. If not (fused multiply-add on ARM), pixels of the crop
+      // may differ by 1 of 255, which the network's rounding to INT8 amplifies to about these limits.
       let limits = [
         "crop, px": 0.2, "joints, px": 0.2, "joints, m": 0.02, "left hand": 0.005, "expression": 0.005,
         "visibility": 0.002,

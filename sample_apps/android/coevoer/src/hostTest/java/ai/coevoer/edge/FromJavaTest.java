@@ -7,7 +7,7 @@ import java.io.File;
 import java.nio.ByteBuffer;
 import org.junit.Test;
 
-/** The API as Java sees it, and nulls, which Kotlin's types do not let through. */
+/** The API from Java, and null arguments, which Kotlin's types do not allow. */
 public class FromJavaTest {
   private final File bundle = new File(System.getProperty("coevoer.bundle"));
 

@@ -22,7 +22,7 @@ class EstimatorTest {
         assertTrue("the second look is closer", seen.crop.width < 640)
         assertTrue(person.visibility.all { it > 0.8 })
         val dark = estimator.detect(picture(640, 480, false)).person!!
-        assertTrue("what was seen last is given; the caller judges", dark.visibility.all { it < 0.2 })
+        assertTrue("the last output is always returned; the caller decides", dark.visibility.all { it < 0.2 })
     }
 
     @Test

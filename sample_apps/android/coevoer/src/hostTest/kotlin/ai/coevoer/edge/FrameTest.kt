@@ -7,7 +7,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Test
 
-/** Formats, strides, positions and rotations, as the network sees them, against the plain formulas. */
+/** The network's input for all formats, strides, positions and rotations, compared with plain formulas. */
 class FrameTest {
     private val random = Random(7)
     private val inputHeight = bundleInfo.input.shape[2].toInt()
@@ -31,7 +31,7 @@ class FrameTest {
         val size = inputWidth * inputHeight
         val all = IntArray(3 * size)
         for (v in 0 until inputHeight) for (u in 0 until inputWidth) {
-            // Turning the source clockwise brings (x, y) to (u, v).
+            // Rotating the source clockwise moves (x, y) to (u, v).
             val (x, y) = when (rotation) {
                 0 -> u to v
                 90 -> v to height - 1 - u
@@ -122,7 +122,7 @@ class FrameTest {
 
     @Test
     fun oneRowLessThanAWholeStrideIsEnough() {
-        // Cameras end their last row without padding.
+        // The last row of a camera's image has no padding.
         val frame = Frame.rgba(direct(4 * (47 * 100 + 64)), 64, 48, 4 * 100)
         open().use { it.detect(frame) }
     }

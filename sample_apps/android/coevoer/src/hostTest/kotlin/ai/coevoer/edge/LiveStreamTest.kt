@@ -14,7 +14,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.Timeout
 
-/** Listeners and threads. Nothing depends on the machine's speed: the network waits for the test where order matters. */
+/** Listeners and threads. The machine's speed does not matter: the network waits for the test where order matters. */
 class LiveStreamTest {
     @get:Rule val patience: Timeout = Timeout.seconds(120) // a stream that hangs fails
 
@@ -28,7 +28,7 @@ class LiveStreamTest {
         errors = { errors += it; threads += Thread.currentThread() },
     )
 
-    /** Holds the network in its first frame until it is opened. */
+    /** Blocks the network in its first frame until it is opened. */
     private class Gate {
         val entered = CountDownLatch(1)
         private val open = CountDownLatch(1)
@@ -155,14 +155,14 @@ class LiveStreamTest {
 
     @Test
     fun heatLowersTheRateByTheFramesOwnTimes() {
-        // Of a camera with 30 frames a second: all, 15, 15 and 5.
+        // The rates of a camera with 30 frames per second: all, 15, 15 and 5.
         for ((thermal, every) in Thermal.entries.zip(listOf(1, 2, 2, 6))) {
             results.clear()
             val estimator = live()
             estimator.setPressure(thermal, false)
             for (i in 0 until 90) {
                 estimator.detectAsync(picture(64, 48, true), 1000L * i / 30)
-                while (i % every == 0 && results.size <= i / every) Thread.sleep(1) // only the rate drops any
+                while (i % every == 0 && results.size <= i / every) Thread.sleep(1) // only the rate limit drops frames
             }
             estimator.close()
             val expected = (0 until 90 step every).map { (1000L * it / 30).toDouble() }

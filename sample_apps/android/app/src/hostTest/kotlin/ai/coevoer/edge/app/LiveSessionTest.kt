@@ -70,7 +70,7 @@ class LiveSessionTest : SessionListener {
 
     @Test
     fun framesBecomeMeshesThatLieOverThePersonOnTheScreen() = session().use { session ->
-        session.push(picture(480, 640, true), 0.0, System.nanoTime()) // most likely too early: left out
+        session.push(picture(480, 640, true), 0.0, System.nanoTime()) // most likely too early, and then dropped
         await("estimator") { opened != null }
         val (estimator, meshes) = opened!!
         await("result") {
@@ -81,7 +81,7 @@ class LiveSessionTest : SessionListener {
         assertEquals(480 to 640, mesh.frameWidth to mesh.frameHeight)
         assertNotNull(meters.latency)
         assertTrue(meters.ratePerSecond(System.nanoTime()) > 0)
-        // Drawn with the matrix of the renderer, the mesh fills the bright bar: from 20 % to 80 % of the frame's height.
+        // Projected with the renderer's matrix, the mesh fills the bright bar, from 20 % to 80 % of the frame's height.
         for ((width, height) in listOf(1080 to 2200, 1000 to 1000)) for (mirrored in listOf(false, true)) {
             val view = FrameToView(mesh.frameWidth, mesh.frameHeight, width, height, mirrored)
             val matrix = projection(mesh.camera, view, mesh.origin[2])

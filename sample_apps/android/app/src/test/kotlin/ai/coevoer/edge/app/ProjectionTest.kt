@@ -55,7 +55,7 @@ class ProjectionTest {
 
     @Test
     fun framesAreTurnedUpright() {
-        // A phone's usual cameras, held upright, then turned to the left by 90 degrees (display rotation 90).
+        // A phone's usual cameras: held upright, then rotated to the left by 90 degrees (display rotation 90).
         assertEquals(270, uprightRotation(270, 0, front = true))
         assertEquals(90, uprightRotation(90, 0, front = false))
         assertEquals(0, uprightRotation(270, 90, front = true))
