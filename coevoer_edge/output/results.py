@@ -122,6 +122,8 @@ def file_stem(name: str) -> str:
 
 def refuse_existing(files: Sequence[Path], overwrite: bool) -> None:
     """Raise `InputError` where a result exists, unless it may be overwritten."""
+    if folders := [file for file in files if file.is_dir()]:
+        raise InputError(f"{folders[0]} is a folder, where a file is to be written; remove it, or give another folder.")
     existing = [file for file in files if file.exists()]
     if existing and not overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""

@@ -7,7 +7,7 @@ end `.npz`, `.bvh`, `.glb` and `.json`. Only the parameters stay in memory, abou
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -114,44 +114,44 @@ class StreamFiles:
         """Finish all files and move them into their places; `about` goes into the `.json`. Returns the files.
 
         Files of the same name that another run left are replaced, or removed where this one has none: without any
-        person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing. A file that could not
-        be written is left out. Raises `CoEvoerError` where a file cannot be written now.
+        person in the stream there is no `.bvh` and no `.glb`; without any frame there is nothing. Raises `CoEvoerError`
+        where a file cannot be written; the others are in their places then.
         """
+        problems: list[CoEvoerError] = []
         with self._stack, refusing_os_errors(self._folder):
-            problems = self._close_open_files()
-            written = self._finish(about) if len(self) else []
+            for suffix, write in self._steps(about):
+                try:
+                    with self._giving_up(suffix):
+                        write()
+                except CoEvoerError as problem:
+                    problems.append(problem)
+            written = [suffix for suffix in STREAM_SUFFIXES if len(self) and self._staged(suffix).exists()]
             names = [self._name + suffix for suffix in written]
             move_files(self._place, self._folder, names, [self._name + suffix for suffix in STREAM_SUFFIXES])
-        for problem in problems:
-            raise problem
+        if problems:
+            raise problems[0]
         return tuple(self.paths[suffix] for suffix in written)
 
-    def _close_open_files(self) -> list[CoEvoerError]:
-        """Complete the video and the lines; returns what went wrong."""
-        problems = []
+    def _steps(self, about: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+        """What completes each file, in the order in which they are written."""
         for suffix, file in ((OVERLAY_VIDEO_SUFFIX, self._video), (".jsonl", self._lines)):
-            try:
-                with self._giving_up(suffix):
-                    if file is not None:
-                        file.close()
-            except CoEvoerError as problem:
-                problems.append(problem)
-        return problems
-
-    def _finish(self, about: dict[str, Any]) -> list[str]:
-        """Write the files of the whole stream; returns the suffixes of all complete files."""
-        written = [suffix for suffix in (OVERLAY_VIDEO_SUFFIX, ".jsonl") if self._staged(suffix).exists()]
+            if file is not None:
+                yield suffix, file.close
+        if not len(self):
+            return
         clip = self._recorder.clip()
-        np.savez_compressed(self._staged(".npz"), **self._npz_arrays(clip))
-        written.append(".npz")
+        yield ".npz", lambda: np.savez_compressed(self._staged(".npz"), **self._npz_arrays(clip))
+        yield ".json", lambda: write_json(self._staged(".json"), self._record(clip) | about)
         if self.found:
             extras = {"body_licence": self._body.licence, "trained": str(self._trained).lower()}
             extras |= {} if self._trained else {"warning": UNTRAINED}
-            write_bvh(self._staged(".bvh"), clip, self._body, focal_px=self._focal_px)
-            write_animated_glb(self._staged(".glb"), clip, self._body, focal_px=self._focal_px, extras=extras)
-            written += [".bvh", ".glb"]
-        write_json(self._staged(".json"), self._record(clip) | about)
-        return [*written, ".json"]
+            yield ".bvh", lambda: write_bvh(self._staged(".bvh"), clip, self._body, focal_px=self._focal_px)
+            yield (
+                ".glb",
+                lambda: write_animated_glb(
+                    self._staged(".glb"), clip, self._body, focal_px=self._focal_px, extras=extras
+                ),
+            )
 
     def _staged(self, suffix: str) -> Path:
         return self._place / (self._name + suffix)
@@ -162,13 +162,13 @@ class StreamFiles:
         try:
             with refusing_os_errors(self.paths.get(suffix, self._folder)):
                 yield
-        except CoEvoerError:
+        except CoEvoerError as error:
             if suffix == ".jsonl":
                 self._lines = None
-            else:
+            elif suffix == OVERLAY_VIDEO_SUFFIX:
                 self._video = None
             self._staged(suffix).unlink(missing_ok=True)
-            raise
+            raise CoEvoerError(str(error).replace(str(self._place), str(self._folder))) from None
 
     def _line(self, frame: "Frame", tracked: "TrackedFrame") -> dict[str, Any]:
         crop = tracked.crop

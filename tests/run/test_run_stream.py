@@ -22,8 +22,10 @@ from coevoer_edge.body.parameters import SmplxParameters
 from coevoer_edge.body.rotations import axis_angle_to_matrix, matrix_to_axis_angle
 from coevoer_edge.errors import BundleError
 from coevoer_edge.estimator import Estimator, TrackedFrame
+from coevoer_edge.files.whole import cannot_write
 from coevoer_edge.media.frames import VideoFile
 from coevoer_edge.media.writer import VideoWriter
+from coevoer_edge.output import stream_files
 from coevoer_edge.output.stream_files import STREAM_SUFFIXES
 from coevoer_edge.pipeline.camera import Crop
 from coevoer_edge.pipeline.constants import PIPELINE
@@ -320,6 +322,24 @@ def test_a_video_that_cannot_be_written_leaves_the_other_files(truth, clip, tmp_
     assert "walk.overlay.mp4 cannot be written (No space left on device). Free space on the disk" in result.stderr
     assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES} - {"walk.overlay.mp4"}
     assert len(np.load(tmp_path / "o" / "walk.npz")["found"]) == 3
+
+
+def test_an_animation_that_cannot_be_written_leaves_the_other_files(truth, clip, tmp_path, monkeypatch):
+    def fail(path, *_, **__):
+        raise cannot_write(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    monkeypatch.setattr(stream_files, "write_bvh", fail)
+    result = cli("bundle-x", clip, "-o", tmp_path / "o")
+    assert result.exit_code == 2
+    assert f"Error: {tmp_path / 'o' / 'walk.bvh'} cannot be written (No space left on device)." in result.stderr
+    assert files_in(tmp_path / "o") == {"walk" + suffix for suffix in STREAM_SUFFIXES} - {"walk.bvh"}
+
+
+def test_a_folder_in_the_way_of_a_file_is_refused_before_any_work(truth, clip, tmp_path):
+    (tmp_path / "walk.glb").mkdir()
+    result = cli("bundle-x", clip, "-o", tmp_path, "--overwrite")
+    assert result.exit_code == 2
+    assert f"Error: {tmp_path / 'walk.glb'} is a folder, where a file is to be written;" in result.stderr
 
 
 def test_a_folder_that_may_not_be_written_is_one_clear_error(truth, clip, tmp_path):
